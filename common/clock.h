@@ -1,0 +1,43 @@
+/* osm: moves servers between OpenStack clouds.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* Time: monotonic for measuring, wall for records; waiting that an interrupt ends. */
+
+#ifndef OSM_COMMON_CLOCK_H
+#define OSM_COMMON_CLOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/error.h"
+
+uint64_t osm_now_ms (void);  /* CLOCK_MONOTONIC */
+int64_t osm_wall_ms (void);  /* CLOCK_REALTIME, since 1970 */
+/* "2026-11-21T05:12:05Z" */
+#define OSM_TIME_LEN 24
+const char *osm_time_text (int64_t wall_ms, char buf[OSM_TIME_LEN]);
+
+/* The operator's wish to stop, set by a signal handler installed with osm_interrupt_init (SIGINT,
+ * SIGTERM, SIGHUP; the second SIGINT kills at once).  All waiting goes through osm_wait_ms and
+ * all long loops ask osm_interrupt_check. */
+void osm_interrupt_init (void);
+bool osm_interrupted (void);
+void osm_interrupt_set (void);   /* as the signal would (also for tests) */
+void osm_interrupt_clear (void);
+/* -1 with class INTERRUPTED if so. */
+int osm_interrupt_check (struct osm_error *err);
+/* Wait; ends early (-1, class INTERRUPTED) when interrupted. */
+int osm_wait_ms (uint64_t ms, struct osm_error *err);
+/* While > 0 (counted), interrupts are noted but osm_wait_ms and osm_interrupt_check do not report
+ * them: for undo steps that must run to their end. Per thread; osm_parallel hands it to its tasks. */
+void osm_interrupt_hold (void);
+void osm_interrupt_release (void);
+
+/* Back-off for polling: first, first*1.5, ... up to max. */
+struct osm_backoff {
+  uint64_t next_ms, max_ms;
+};
+#define OSM_BACKOFF_POLL { .next_ms = 300, .max_ms = 5000 }
+int osm_backoff_wait (struct osm_backoff *b, struct osm_error *err);
+
+#endif
