@@ -1,0 +1,77 @@
+/* osm: moves servers between OpenStack clouds.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* osm.yaml: what the operator decides.  Looked for at --config, $OSM_CONFIG, $XDG_CONFIG_HOME/osm/osm.yaml,
+ * /etc/osm/osm.yaml; none is fine, every key has a default.  Unknown keys are errors with file, line, column.
+ *
+ *   source: { cloud: src }
+ *   destination: { cloud: dst }
+ *   state_dir: ~/.local/state/osm
+ *   conversion_hosts:
+ *     name: osm-conversion            # prefix of everything osm makes for them
+ *     image: osm-conversion-host      # each of these may be repeated under source: / destination:
+ *     flavor: osm.conversion
+ *     ...
+ *     source: { ... }
+ *     destination: { ... }
+ *   map: { flavors: {old: new}, networks: {}, subnets: {}, volume_types: {}, availability_zones: {},
+ *          key_pairs: {}, images: {}, security_groups: {} }
+ */
+
+#ifndef OSM_CONTROLLER_CONFIG_H
+#define OSM_CONTROLLER_CONFIG_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/error.h"
+
+enum osm_side { OSM_SOURCE, OSM_DESTINATION };
+static inline const char *
+osm_side_name (enum osm_side side)
+{
+  return side == OSM_SOURCE ? "source" : "destination";
+}
+
+/* One conversion host, defaults and the side's own values merged. */
+struct osm_host_config {
+  char *name;              /* "osm-conversion": the server's name and the prefix of its network objects */
+  char *image, *flavor;    /* name or id */
+  char *availability_zone; /* or NULL */
+  char *network, *subnet, *router, *security_group, *key_pair; /* existing ones to use; NULL: osm makes its own */
+  char *external_network;  /* for router and floating IP; NULL: the only external one */
+  char *subnet_cidr;       /* of the network that osm makes */
+  char **dns_servers;
+  char *floating_ip;       /* "new" (default), "none", or an existing address */
+  char **allow_ssh_from;   /* further CIDRs that may reach SSH; "auto" (default) = the migrator's own address */
+  bool boot_from_volume;
+  uint64_t boot_volume_gb;
+  char *volume_type;       /* of that boot volume */
+  char *agent_install;     /* "image" (default) or "upload" */
+  char *agent_login;       /* upload: the image's login user ("debian") */
+  uint64_t max_attachments; /* volumes that a server can hold beside its boot disk (default 25) */
+};
+
+struct osm_config {
+  char *path;      /* file it came from, or NULL */
+  char *state_dir; /* absolute */
+  char *cloud[2];  /* by enum osm_side */
+  struct osm_host_config host[2];
+  json_t *map;     /* {"flavors": {...}, ...}: always an object of objects */
+};
+
+int osm_config_load (const char *path /* or NULL */, struct osm_config **ret,
+                     struct osm_error *err);
+void osm_config_free (struct osm_config *config);
+/* map[kind][name], or name itself when there is no entry. Borrowed. */
+const char *osm_config_map (const struct osm_config *config, const char *kind, const char *name);
+
+static inline void
+osm_cleanup_config (struct osm_config **c)
+{
+  osm_config_free (*c);
+}
+#define OSM_CLEANUP_CONFIG __attribute__ ((cleanup (osm_cleanup_config)))
+
+#endif

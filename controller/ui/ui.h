@@ -1,0 +1,49 @@
+/* osm: moves servers between OpenStack clouds.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* What the operator sees: progress while something runs, tables and JSON at the end.
+ *
+ *   struct osm_ui *ui = osm_ui_new (OSM_UI_AUTO);          bars on a terminal, plain lines otherwise, JSON lines when asked
+ *   osm_ui_step (ui, "stop server web1");
+ *   osm_ui_bar (ui, index, &progress);                      one line per volume
+ *   osm_ui_done (ui) ...
+ *
+ * Text output goes to stdout, log lines to stderr; both pass through here while bars are drawn. Names from the clouds are quoted for
+ * the terminal. In JSON mode each event is one object per line on stdout: {"event": "step"|"progress"|"finding"|"result", ...}. */
+
+#ifndef OSM_CONTROLLER_UI_H
+#define OSM_CONTROLLER_UI_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "common/error.h"
+
+enum osm_ui_mode { OSM_UI_AUTO, OSM_UI_PLAIN, OSM_UI_BARS, OSM_UI_JSON };
+
+struct osm_ui_progress {
+  const char *name; /* volume name or id */
+  const char *phase; /* "copy", "verify", "done" */
+  uint64_t size_bytes, done_bytes, sent_bytes, zero_bytes, bytes_per_second;
+};
+
+struct osm_ui;
+struct osm_ui *osm_ui_new (enum osm_ui_mode mode);
+void osm_ui_free (struct osm_ui *ui); /* clears bars, restores the log sink */
+/* "text", "json" (or NULL) from --output. */
+int osm_ui_mode_parse (const char *output, enum osm_ui_mode *ret, struct osm_error *err);
+enum osm_ui_mode osm_ui_get_mode (const struct osm_ui *ui);
+/* A sentence about what happens now, with the time since the start. Any thread. */
+void osm_ui_step (struct osm_ui *ui, const char *format, ...)
+    __attribute__ ((format (printf, 2, 3)));
+/* Current state of bar `index`. Rate, ETA and redraw frequency (plain: a line every 10 s and at the end) are the UI's business. */
+void osm_ui_bar (struct osm_ui *ui, unsigned index, const struct osm_ui_progress *progress);
+/* An arbitrary event; in JSON mode the object is printed (stolen), in text mode `text` if not NULL. */
+void osm_ui_event (struct osm_ui *ui, json_t *object, const char *text);
+
+/* A table: columns are NULL-terminated titles, rows arrays of strings or numbers. Widths by display width, right-aligned numbers. */
+void osm_ui_table (const char *const *columns, const json_t *rows);
+/* Pretty-printed JSON document on stdout. */
+void osm_ui_json (const json_t *value);
+
+#endif
