@@ -1,0 +1,51 @@
+/* osm: moves servers between OpenStack clouds.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* Digests of what is on a device: XXH3-128 of each chunk, SHA-256 over them (docs/PROTOCOL.md).
+ *
+ *   struct osm_digest_options options = { .chunk_bytes = 4 << 20, .drop_cache = true };
+ *   OSM_MANIFEST (m);
+ *   osm_digest_run ("/dev/vdb", size_bytes, &options, &m, err);
+ *   osm_manifest_hex (&m, first, count)  */
+
+#ifndef OSM_NBD_DIGEST_H
+#define OSM_NBD_DIGEST_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/error.h"
+
+#define OSM_DIGEST_LEN 16
+#define OSM_DIGEST_CHUNK_MIN 4096
+#define OSM_DIGEST_CHUNK_MAX (1u << 30)
+#define OSM_DIGEST_CHUNK_DEFAULT (4u << 20)
+#define OSM_DIGEST_CHUNKS_MAX (16u << 20) /* in one manifest */
+
+struct osm_manifest {
+  uint64_t size_bytes, chunk_bytes, nr_chunks;
+  unsigned char *digests; /* nr_chunks * OSM_DIGEST_LEN, canonical big-endian form */
+  char sha256[65];        /* lower-case hexadecimal */
+};
+#define OSM_MANIFEST(name) \
+  __attribute__ ((cleanup (osm_manifest_done))) struct osm_manifest name = { 0 }
+void osm_manifest_done (struct osm_manifest *m);
+/* Concatenated hexadecimal of `count` chunks (fewer at the end). Caller frees. */
+char *osm_manifest_hex (const struct osm_manifest *m, uint64_t first, uint64_t count);
+
+struct osm_digest_options {
+  uint64_t chunk_bytes; /* a power of two; 0: default */
+  bool drop_cache;      /* fsync, throw the page cache away, read past it: what is on the disk */
+  const atomic_bool *cancel;    /* may be NULL; true ends the run with class INTERRUPTED */
+  _Atomic uint64_t *done_bytes; /* may be NULL; readable at any time */
+  /* After each chunk, from the calling thread; may be NULL. */
+  void (*progress) (void *data, uint64_t done_bytes);
+  void *progress_data;
+};
+
+/* Opens path read-only; a size other than size_bytes is a USER error. */
+int osm_digest_run (const char *path, uint64_t size_bytes, const struct osm_digest_options *options,
+                    struct osm_manifest *ret, struct osm_error *err);
+
+#endif

@@ -1,0 +1,43 @@
+/* osm: moves servers between OpenStack clouds.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* Where NBD connections come from: what the copy engine and the link test need to know of a source.
+ *
+ *   struct osm_source source = osm_source_tunnel (&tunnel_source);     the agent
+ *   struct osm_source source = osm_source_unix ("/run/test.sock");     tests, a local export
+ *
+ * open may be called by several threads at once. */
+
+#ifndef OSM_NBD_SOURCE_H
+#define OSM_NBD_SOURCE_H
+
+#include <stddef.h>
+
+#include "common/error.h"
+#include "nbd/tunnel.h"
+
+/* One connection: a stream socket on which a NBD server speaks. */
+struct osm_source_connection {
+  int fd; /* owned by whoever called open (libnbd takes it) */
+  void *handle;
+  /* Why fd ended, if that is known: -1 with err set, else 0. May be NULL. */
+  int (*error) (void *handle, struct osm_error *err);
+  /* Name of the cipher or NULL; valid until close. May be NULL. */
+  const char *(*cipher) (void *handle);
+  void (*close) (void *handle); /* may be NULL */
+};
+
+struct osm_source {
+  int (*open) (void *data, struct osm_source_connection *ret, struct osm_error *err);
+  void *data;
+};
+
+/* Both keep the pointer they are given. */
+struct osm_source osm_source_unix (const char *path);
+struct osm_tunnel_source {
+  struct osm_ssh_target target;
+  const char *socket_path;
+};
+struct osm_source osm_source_tunnel (struct osm_tunnel_source *tunnel);
+
+#endif
