@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#undef alloca
 #pragma GCC poison strcpy strcat sprintf vsprintf strtok gets atoi atol atoll
 #pragma GCC poison alloca strncpy strncat system popen tmpnam mktemp
 

@@ -32,6 +32,10 @@ int osm_wait_ms (uint64_t ms, struct osm_error *err);
  * them: for undo steps that must run to their end. Per thread; osm_parallel hands it to its tasks. */
 void osm_interrupt_hold (void);
 void osm_interrupt_release (void);
+bool osm_interrupt_held (void);
+/* For a poll of one's own: readable while interrupted, -1 (which poll ignores) while the calling
+ * thread holds interrupts.  Never read from it. */
+int osm_interrupt_fd (void);
 
 /* Back-off for polling: first, first*1.5, ... up to max. */
 struct osm_backoff {

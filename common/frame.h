@@ -28,7 +28,9 @@ struct osm_frame_io {
 int osm_frame_read (const struct osm_frame_io *io, json_t **ret, struct osm_error *err);
 int osm_frame_write (const struct osm_frame_io *io, const json_t *object, struct osm_error *err);
 
-/* For a poll loop: feed what was read, take complete frames. */
+/* For a poll loop: feed what was read, take complete frames until there is none.  At most
+ * OSM_FRAME_PARSER_MAX bytes may wait. */
+#define OSM_FRAME_PARSER_MAX (2 * (OSM_FRAME_MAX + 4))
 struct osm_frame_parser {
   unsigned char *buf;
   size_t len, allocated;

@@ -15,7 +15,8 @@
  *   osm_json_read (object, volume_fields, "volume", &v, err);   strings are copied, ANY is incref'ed
  *   osm_json_done (volume_fields, &v);                          releases what read has put there
  *
- * A member that is null or absent leaves the field as it was (NULL, 0), unless mandatory. */
+ * A member that is null or absent leaves the field as it was (NULL, 0), unless mandatory.  If
+ * osm_json_read fails it has released everything, as osm_json_done does. */
 
 #ifndef OSM_COMMON_JSON_H
 #define OSM_COMMON_JSON_H

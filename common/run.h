@@ -25,7 +25,7 @@ struct osm_run_spec {
   int stderr_fd;     /* -1: inherit */
   const int *keep_fds; /* further descriptors, which become 3, 4, ... in the child */
   size_t nr_keep_fds;
-  bool die_with_parent; /* PR_SET_PDEATHSIG SIGTERM */
+  bool die_with_parent; /* SIGTERM when the calling thread ends (prctl(2), PR_SET_PDEATHSIG) */
   bool new_session;     /* setsid */
 };
 

@@ -27,10 +27,11 @@ int osm_yaml_parse (const char *text, size_t len, const char *name, struct osm_y
                     struct osm_error *err);
 void osm_yaml_free (struct osm_yaml *doc);
 json_t *osm_yaml_root (const struct osm_yaml *doc); /* borrowed */
-/* USER error with the position of that node (a value of the tree, by identity). Returns -1. */
+/* USER error with the position of that node (a value of the tree, by identity). Returns -1.
+ * true, false and null are single objects in jansson: their position is known by key only. */
 int osm_yaml_error (const struct osm_yaml *doc, const json_t *node, struct osm_error *err,
                     const char *format, ...) __attribute__ ((format (printf, 4, 5)));
-/* The same, for the key of a member. */
+/* The same, for the key of a member; for a key that is missing, where the object starts. */
 int osm_yaml_key_error (const struct osm_yaml *doc, const json_t *object, const char *key,
                         struct osm_error *err, const char *format, ...)
     __attribute__ ((format (printf, 5, 6)));

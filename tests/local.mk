@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+
+noinst_HEADERS += tests/unit/test.h
+EXTRA_DIST += \
+	tests/lint/lint \
+	tests/lint/layers \
+	tests/lint/valgrind.supp
