@@ -63,7 +63,7 @@ def up(fresh):
         shutil.rmtree(STATE, ignore_errors=True)
     os.makedirs(settings.LOGS, exist_ok=True)
     os.makedirs(settings.CACHE, exist_ok=True)
-    packages.install(settings.CACHE + '/packages.log')
+    packages.install(settings.CACHE + '/packages.log', packages.LIST)
     if namespace.init_pid() and all_up():
         say('already up')
         return
@@ -102,8 +102,8 @@ def up(fresh):
     if first:
         with open(template.INITIALISED, 'w') as f:
             f.write('1\n')
-        record_modules()
         template.save()
+    record_modules()
     say('up: export OS_CLIENT_CONFIG_FILE=%s; lab exec openstack --os-cloud src server list'
         % settings.CLOUDS_YAML)
 
@@ -124,6 +124,8 @@ def first_databases():
 def record_modules():
     """What the services have loaded is what later zygotes import at once."""
     from osmlab import namespace, service, services
+    if all(os.path.exists(service.modules_file(p)) for p in services.PROJECTS):
+        return
     for project in services.PROJECTS:
         try:
             os.unlink(service.modules_file(project))
@@ -132,7 +134,7 @@ def record_modules():
     for name, (pid, running, _) in services.states().items():
         if running and name.split('-', 1)[-1] in services.PYTHON_SERVICES and \
                 name.startswith(CLOUDS[0].name):
-            namespace.enter(['kill', '-USR2', str(pid)], check=False)
+            namespace.enter(['bash', '-c', 'kill -RTMIN %d' % pid], check=False)
 
 
 def all_up():
@@ -255,7 +257,7 @@ def dispatch(command, argv):
         from osmlab import image, packages
         os.makedirs(settings.CACHE, exist_ok=True)
         with Lock():
-            packages.install(settings.CACHE + '/packages.log')
+            packages.install(settings.CACHE + '/packages.log', image.PACKAGES)
             print(image.guest(settings.CACHE + '/image.log'))
     elif command == 'save-template' and not argv:
         from osmlab import template

@@ -29,16 +29,17 @@ placement-api placement/register-endpoint boolean false
 '''
 
 
-def wanted():
-    with open(LIST) as f:
+def wanted(list_file):
+    with open(list_file) as f:
         return [l.strip() for l in f if l.strip() and not l.startswith('#')]
 
 
-def missing():
-    out = subprocess.run(['dpkg-query', '-W', '-f', '${Package} ${db:Status-Status}\n', *wanted()],
+def missing(list_file):
+    names = wanted(list_file)
+    out = subprocess.run(['dpkg-query', '-W', '-f', '${Package} ${db:Status-Status}\n', *names],
                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
     have = {l.split()[0] for l in out.splitlines() if l.endswith(' installed')}
-    return [p for p in wanted() if p not in have]
+    return [p for p in names if p not in have]
 
 
 def _enabled():
@@ -84,11 +85,11 @@ def _apt(arguments, log):
                               env=env, stdin=subprocess.DEVNULL, stdout=f, stderr=f).returncode
 
 
-def install(log):
-    """Install what is missing."""
+def install(log, list_file):
+    """Install what is missing of the packages in a list."""
     if not shutil.which('dpkg-query'):
         raise LabError('the lab needs Debian 12 (its OpenStack packages)')
-    names = missing()
+    names = missing(list_file)
     if not names:
         return
     say('installing %d packages and what they need (log: %s)' % (len(names), log))

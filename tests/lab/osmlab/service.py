@@ -28,7 +28,8 @@ def modules_file(project):
 
 
 def record_modules(service):
-    """SIGUSR2: append the names of the loaded modules (for the pre-import)."""
+    """SIGRTMIN: append the names of the loaded modules (for the pre-import).
+    Not SIGUSR2: that is oslo's report."""
     import signal
 
     def dump(*_):
@@ -37,7 +38,7 @@ def record_modules(service):
                  and 'labcinder' not in m and not m.startswith('labnova')]
         with open(modules_file(service.split('-')[0]), 'a') as f:
             f.write('\n'.join(names) + '\n')
-    signal.signal(signal.SIGUSR2, dump)
+    signal.signal(signal.SIGRTMIN, dump)
 
 
 def nova_path():
