@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 #define osm_take(p)        \
-  (__extension__ ({        \
+  (__extension__({         \
     __typeof__ (p) t_ = p; \
     p = NULL;              \
     t_;                    \
@@ -86,7 +86,7 @@ osm_cleanup_strv (char ***v)
 #define OSM_CLEANUP_STRV __attribute__ ((cleanup (osm_cleanup_strv)))
 
 /* Hold a mutex until the end of the scope. */
-#define OSM_LOCKED(m)                                                                   \
+#define OSM_LOCKED(m)                                                                    \
   __attribute__ ((cleanup (osm_cleanup_unlock), unused)) pthread_mutex_t *locked_ = (m); \
   pthread_mutex_lock (locked_)
 

@@ -11,8 +11,8 @@
 
 #include "common/error.h"
 
-uint64_t osm_now_ms (void);  /* CLOCK_MONOTONIC */
-int64_t osm_wall_ms (void);  /* CLOCK_REALTIME, since 1970 */
+uint64_t osm_now_ms (void); /* CLOCK_MONOTONIC */
+int64_t osm_wall_ms (void); /* CLOCK_REALTIME, since 1970 */
 /* "2026-11-21T05:12:05Z" */
 #define OSM_TIME_LEN 24
 const char *osm_time_text (int64_t wall_ms, char buf[OSM_TIME_LEN]);
@@ -22,7 +22,7 @@ const char *osm_time_text (int64_t wall_ms, char buf[OSM_TIME_LEN]);
  * all long loops ask osm_interrupt_check. */
 void osm_interrupt_init (void);
 bool osm_interrupted (void);
-void osm_interrupt_set (void);   /* as the signal would (also for tests) */
+void osm_interrupt_set (void); /* as the signal would (also for tests) */
 void osm_interrupt_clear (void);
 /* -1 with class INTERRUPTED if so. */
 int osm_interrupt_check (struct osm_error *err);
@@ -41,7 +41,7 @@ int osm_interrupt_fd (void);
 struct osm_backoff {
   uint64_t next_ms, max_ms;
 };
-#define OSM_BACKOFF_POLL { .next_ms = 300, .max_ms = 5000 }
+#define OSM_BACKOFF_POLL ((struct osm_backoff){ .next_ms = 300, .max_ms = 5000 })
 int osm_backoff_wait (struct osm_backoff *b, struct osm_error *err);
 
 #endif

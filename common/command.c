@@ -490,9 +490,7 @@ dispatch (struct osm_args *args, int argc, char **argv, struct osm_error *err)
     return usage_error (args, err);
   verbose = osm_args_count (args, "verbose");
   if (verbose > 0)
-    osm_log_set_level (verbose == 1   ? OSM_LOG_INFO
-                       : verbose == 2 ? OSM_LOG_DEBUG
-                                      : OSM_LOG_TRACE);
+    osm_log_set_level (verbose == 1 ? OSM_LOG_INFO : verbose == 2 ? OSM_LOG_DEBUG : OSM_LOG_TRACE);
   if (osm_args_has (args, "version")) {
     printf ("%s %s\n", args->program->name, args->program->version);
     return OSM_EXIT_OK;
@@ -501,8 +499,8 @@ dispatch (struct osm_args *args, int argc, char **argv, struct osm_error *err)
     print_commands (args->program);
     return OSM_EXIT_OK;
   }
-  if (osm_args_has (args, "help")
-      || (args->command == NULL && osm_str_equal (args->first_word, "help")))
+  if (osm_args_has (args, "help") ||
+      (args->command == NULL && osm_str_equal (args->first_word, "help")))
     return help (args, err);
   if (args->first_word == NULL) {
     print_program_help (args->program, stderr);

@@ -52,15 +52,15 @@ const char *osm_args_nth (const struct osm_args *args, const char *option, size_
 size_t osm_args_operands (const struct osm_args *args, const char *const **ret);
 
 struct osm_command {
-  const char *name;     /* NULL ends the table */
-  const char *operands; /* for the usage line: "SERVER", "[ID]" */
+  const char *name;               /* NULL ends the table */
+  const char *operands;           /* for the usage line: "SERVER", "[ID]" */
   int min_operands, max_operands; /* max -1: any number */
   const struct osm_option *options;
   /* Returns an osm_exit; with err set, the message is printed by osm_command_main and the status
    * is OSM_EXIT_FAILED (or INTERRUPTED) if the function returned OSM_EXIT_OK. */
   int (*run) (const struct osm_args *args, struct osm_error *err);
-  const char *help;  /* one line */
-  bool hidden;       /* not in the short help: internal */
+  const char *help; /* one line */
+  bool hidden;      /* not in the short help: internal */
 };
 
 struct osm_program {

@@ -6,6 +6,7 @@
 #include "common/error.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -30,6 +31,24 @@ osm_oom (void)
 }
 
 void
+osm_abort (const char *format, ...)
+{
+  va_list args;
+  char text[512];
+  size_t len;
+
+  va_start (args, format);
+  vsnprintf (text, sizeof text - 1, format, args);
+  va_end (args);
+  len = strlen (text);
+  text[len++] = '\n';
+  if (write (STDERR_FILENO, text, len) == -1) {
+    /* Nobody is left to tell. */
+  }
+  abort ();
+}
+
+void
 osm_error_done (struct osm_error *err)
 {
   free (err->message);
@@ -44,22 +63,23 @@ osm_error_clear (struct osm_error *err)
 }
 
 static void
-set_message (struct osm_error *err, enum osm_error_class class, int code, char *message)
+set_message (struct osm_error *err, enum osm_error_class error_class, int code, char *message)
 {
-  err->class = class == OSM_ERROR_NONE ? OSM_ERROR_BUG : class;
+  err->class = error_class == OSM_ERROR_NONE ? OSM_ERROR_BUG : error_class;
   err->code = code;
   free (err->message);
   err->message = message;
 }
 
 int
-osm_error_set (struct osm_error *err, enum osm_error_class class, int code, const char *format, ...)
+osm_error_set (struct osm_error *err, enum osm_error_class error_class, int code,
+               const char *format, ...)
 {
   if (!osm_error_is_set (err)) {
     va_list args;
 
     va_start (args, format);
-    set_message (err, class, code, osm_vasprintf (format, args));
+    set_message (err, error_class, code, osm_vasprintf (format, args));
     va_end (args);
   }
   return -1;
@@ -167,11 +187,11 @@ osm_error_copy (struct osm_error *to, const struct osm_error *from)
 }
 
 const char *
-osm_error_class_name (enum osm_error_class class)
+osm_error_class_name (enum osm_error_class error_class)
 {
-  if ((size_t)class >= NR_CLASSES)
+  if ((size_t)error_class >= NR_CLASSES)
     return class_names[OSM_ERROR_BUG];
-  return class_names[class];
+  return class_names[error_class];
 }
 
 enum osm_error_class

@@ -39,14 +39,13 @@ struct osm_error {
 };
 
 void osm_error_done (struct osm_error *err);
-#define OSM_ERROR(name) \
-  __attribute__ ((cleanup (osm_error_done))) struct osm_error name = { 0 }
+#define OSM_ERROR(name) __attribute__ ((cleanup (osm_error_done))) struct osm_error name = { 0 }
 
 /* Each returns -1, so that `return osm_error_set (...)` reads well.  If err already holds an error,
  * osm_error_set leaves it as it is. A code that is an errno is NOT appended to the message:
  * use osm_error_set_errno for that. */
-int osm_error_set (struct osm_error *err, enum osm_error_class class, int code, const char *format,
-                   ...) __attribute__ ((format (printf, 4, 5)));
+int osm_error_set (struct osm_error *err, enum osm_error_class error_class, int code,
+                   const char *format, ...) __attribute__ ((format (printf, 4, 5)));
 
 /* Class from the errno (EINTR, EAGAIN, ECONNRESET, ... -> RETRY; else USER), ": strerror" appended. */
 int osm_error_set_errno (struct osm_error *err, int errnum, const char *format, ...)
@@ -71,9 +70,11 @@ osm_error_is_set (const struct osm_error *err)
 }
 
 /* "user", "retry", "remote", "bug", "interrupted", "none"; and back (BUG if unknown). */
-const char *osm_error_class_name (enum osm_error_class class);
+const char *osm_error_class_name (enum osm_error_class error_class);
 enum osm_error_class osm_error_class_from_name (const char *name);
 
+/* A mistake in the code that cannot be returned: message on stderr, abort. */
+void osm_abort (const char *format, ...) __attribute__ ((noreturn, format (printf, 1, 2)));
 /* Out of memory is not an error that any caller can handle: message on stderr, abort. */
 void osm_oom (void) __attribute__ ((noreturn));
 

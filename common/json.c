@@ -232,10 +232,8 @@ osm_json_pack (const char *format, ...)
   va_start (args, format);
   value = json_vpack_ex (&error, 0, format, args);
   va_end (args);
-  if (value == NULL) {
-    fprintf (stderr, "osm_json_pack (\"%s\"): %s\n", format, error.text);
-    abort ();
-  }
+  if (value == NULL)
+    osm_abort ("osm_json_pack (\"%s\"): %s", format, error.text);
   return value;
 }
 
@@ -267,8 +265,8 @@ osm_json_set_str (json_t *object, const char *key, const char *value)
 json_t *
 osm_error_to_json (const struct osm_error *err)
 {
-  json_t *object
-      = osm_json_pack ("{s:s, s:i}", "class", osm_error_class_name (err->class), "code", err->code);
+  json_t *object =
+      osm_json_pack ("{s:s, s:i}", "class", osm_error_class_name (err->class), "code", err->code);
 
   osm_json_set_str (object, "message", err->message);
   osm_json_set_str (object, "hint", err->hint);
@@ -281,11 +279,11 @@ osm_error_from_json (const json_t *object, struct osm_error *err)
   const char *message = osm_json_str (object, "message");
   const char *hint = osm_json_str (object, "hint");
   json_int_t code = json_integer_value (json_object_get (object, "code"));
-  enum osm_error_class class = osm_error_class_from_name (osm_json_str (object, "class"));
+  enum osm_error_class error_class = osm_error_class_from_name (osm_json_str (object, "class"));
 
   if (osm_error_is_set (err))
     return -1;
-  osm_error_set (err, class, code == (int)code ? (int)code : 0, "%s",
+  osm_error_set (err, error_class, code == (int)code ? (int)code : 0, "%s",
                  message ? message : "the other side gave no reason");
   if (hint)
     osm_error_hint (err, "%s", hint);

@@ -41,7 +41,8 @@ enum osm_json_type {
 #define OSM_JSON_MANDATORY 1
 
 struct osm_json_field {
-  const char *name; /* "a.b" reaches into member objects; "os-x:y" is one name. NULL ends the table */
+  /* "a.b" reaches into member objects; "os-x:y" is one name.  NULL ends the table. */
+  const char *name;
   enum osm_json_type type;
   size_t offset;
   unsigned flags;

@@ -88,7 +88,7 @@ osm_parse_duration (const char *s, const char *what, uint64_t *ret_ms, struct os
   static const struct {
     const char *suffix;
     uint64_t ms;
-  } units[] = { { "", 1000 },    { "ms", 1 },       { "s", 1000 },
+  } units[] = { { "", 1000 },   { "ms", 1 },      { "s", 1000 },
                 { "m", 60000 }, { "h", 3600000 }, { "d", 86400000 } };
   const char *p = s;
   uint64_t n;

@@ -327,9 +327,8 @@ capture (pid_t pid, const char *name, struct output outputs[2], struct osm_error
 int
 osm_run_capture (char *const *argv, size_t max_bytes, char **ret_stdout, struct osm_error *err)
 {
-  struct output outputs[2]
-      = { { .fd = -1, .max_bytes = max_bytes, .discard = ret_stdout == NULL },
-          { .fd = -1, .max_bytes = STDERR_TAIL, .keep_tail = true } };
+  struct output outputs[2] = { { .fd = -1, .max_bytes = max_bytes, .discard = ret_stdout == NULL },
+                               { .fd = -1, .max_bytes = STDERR_TAIL, .keep_tail = true } };
   struct osm_run_spec spec = { .argv = argv, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1 };
   int pipes[2][2] = { { -1, -1 }, { -1, -1 } };
   pid_t pid;

@@ -18,11 +18,11 @@
 #include "common/error.h"
 
 struct osm_run_spec {
-  char *const *argv; /* argv[0] is searched in PATH */
-  char *const *env;  /* NULL: inherit */
-  int stdin_fd;      /* -1: /dev/null */
-  int stdout_fd;     /* -1: inherit */
-  int stderr_fd;     /* -1: inherit */
+  char *const *argv;   /* argv[0] is searched in PATH */
+  char *const *env;    /* NULL: inherit */
+  int stdin_fd;        /* -1: /dev/null */
+  int stdout_fd;       /* -1: inherit */
+  int stderr_fd;       /* -1: inherit */
   const int *keep_fds; /* further descriptors, which become 3, 4, ... in the child */
   size_t nr_keep_fds;
   bool die_with_parent; /* SIGTERM when the calling thread ends (prctl(2), PR_SET_PDEATHSIG) */

@@ -15,8 +15,7 @@ struct osm_strbuf {
   size_t len, allocated;
 };
 
-#define OSM_STRBUF(name) \
-  __attribute__ ((cleanup (osm_strbuf_done))) struct osm_strbuf name = { 0 }
+#define OSM_STRBUF(name) __attribute__ ((cleanup (osm_strbuf_done))) struct osm_strbuf name = { 0 }
 void osm_strbuf_done (struct osm_strbuf *b);
 void osm_strbuf_clear (struct osm_strbuf *b);
 void osm_strbuf_add (struct osm_strbuf *b, const char *s);

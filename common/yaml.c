@@ -73,8 +73,8 @@ remember (struct osm_yaml *doc, const json_t *node, const char *key, const yaml_
     doc->allocated_places = doc->allocated_places ? doc->allocated_places * 2 : 64;
     doc->places = osm_realloc (doc->places, doc->allocated_places, sizeof *doc->places);
   }
-  doc->places[doc->nr_places++]
-      = (struct place){ .node = node, .key = key, .line = mark->line, .column = mark->column };
+  doc->places[doc->nr_places++] =
+      (struct place){ .node = node, .key = key, .line = mark->line, .column = mark->column };
 }
 
 static int
@@ -198,9 +198,9 @@ static void
 add_anchor (struct loader *l, const yaml_char_t *name, json_t *node, size_t nr_nodes)
 {
   l->anchors = osm_realloc (l->anchors, l->nr_anchors + 1, sizeof *l->anchors);
-  l->anchors[l->nr_anchors++] = (struct anchor){
-    .name = osm_strdup ((const char *)name), .node = json_incref (node), .nr_nodes = nr_nodes
-  };
+  l->anchors[l->nr_anchors++] = (struct anchor){ .name = osm_strdup ((const char *)name),
+                                                 .node = json_incref (node),
+                                                 .nr_nodes = nr_nodes };
 }
 
 static int
@@ -378,8 +378,8 @@ load_document (struct loader *l, struct osm_error *err)
       r = event_error (l, &event, err, "a second document; only one is expected");
     else if (type == YAML_DOCUMENT_START_EVENT)
       seen = true;
-    else if (type != YAML_STREAM_START_EVENT && type != YAML_STREAM_END_EVENT
-             && type != YAML_DOCUMENT_END_EVENT)
+    else if (type != YAML_STREAM_START_EVENT && type != YAML_STREAM_END_EVENT &&
+             type != YAML_DOCUMENT_END_EVENT)
       r = load_node (l, &event, &l->doc->root, err);
     yaml_event_delete (&event);
     if (r == -1)

@@ -2,6 +2,7 @@
 
 noinst_HEADERS += tests/unit/test.h
 EXTRA_DIST += \
+	tests/lint/cppcheck.txt \
 	tests/lint/lint \
 	tests/lint/layers \
 	tests/lint/valgrind.supp
