@@ -20,4 +20,16 @@ common_libosmcommon_la_SOURCES = \
 common_libosmcommon_la_LIBADD = $(JANSSON_LIBS) $(YAML_LIBS)
 
 unit_tests += \
-	tests/unit/test-common-error
+	tests/unit/test-common-clock \
+	tests/unit/test-common-command \
+	tests/unit/test-common-error \
+	tests/unit/test-common-file \
+	tests/unit/test-common-frame \
+	tests/unit/test-common-json \
+	tests/unit/test-common-log \
+	tests/unit/test-common-parallel \
+	tests/unit/test-common-parse \
+	tests/unit/test-common-quote \
+	tests/unit/test-common-run \
+	tests/unit/test-common-strbuf \
+	tests/unit/test-common-yaml
