@@ -3,6 +3,7 @@
 noinst_LTLIBRARIES += common/libosmcommon.la
 common_libosmcommon_la_SOURCES = \
 	common/banned.h \
+	common/base64.c common/base64.h \
 	common/cleanup.h \
 	common/clock.c common/clock.h \
 	common/command.c common/command.h \

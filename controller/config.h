@@ -36,20 +36,22 @@ osm_side_name (enum osm_side side)
 
 /* One conversion host, defaults and the side's own values merged. */
 struct osm_host_config {
-  char *name;              /* "osm-conversion": the server's name and the prefix of its network objects */
+  char *name; /* "osm-conversion": the server's name and the prefix of its network objects */
   char *image, *flavor;    /* name or id */
   char *availability_zone; /* or NULL */
-  char *network, *subnet, *router, *security_group, *key_pair; /* existing ones to use; NULL: osm makes its own */
-  char *external_network;  /* for router and floating IP; NULL: the only external one */
-  char *subnet_cidr;       /* of the network that osm makes */
+  char *network, *subnet, *router, *security_group,
+      *key_pair;          /* existing ones to use; NULL: osm makes its own */
+  char *external_network; /* for router and floating IP; NULL: the only external one */
+  char *subnet_cidr;      /* of the network that osm makes */
   char **dns_servers;
-  char *floating_ip;       /* "new" (default), "none", or an existing address */
-  char **allow_ssh_from;   /* further CIDRs that may reach SSH; "auto" (default) = the migrator's own address */
+  char *floating_ip; /* "new" (default), "none", or an existing address */
+  char **
+      allow_ssh_from; /* further CIDRs that may reach SSH; "auto" (default) = the migrator's own address */
   bool boot_from_volume;
   uint64_t boot_volume_gb;
-  char *volume_type;       /* of that boot volume */
-  char *agent_install;     /* "image" (default) or "upload" */
-  char *agent_login;       /* upload: the image's login user ("debian") */
+  char *volume_type;        /* of that boot volume */
+  char *agent_install;      /* "image" (default) or "upload" */
+  char *agent_login;        /* upload: the image's login user ("debian") */
   uint64_t max_attachments; /* volumes that a server can hold beside its boot disk (default 25) */
 };
 
@@ -58,7 +60,7 @@ struct osm_config {
   char *state_dir; /* absolute */
   char *cloud[2];  /* by enum osm_side */
   struct osm_host_config host[2];
-  json_t *map;     /* {"flavors": {...}, ...}: always an object of objects */
+  json_t *map; /* {"flavors": {...}, ...}: always an object of objects */
 };
 
 int osm_config_load (const char *path /* or NULL */, struct osm_config **ret,

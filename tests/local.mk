@@ -4,5 +4,6 @@ noinst_HEADERS += tests/unit/test.h
 EXTRA_DIST += \
 	tests/lint/cppcheck.txt \
 	tests/lint/lint \
+	tests/lint/jansson.cfg \
 	tests/lint/layers \
 	tests/lint/valgrind.supp

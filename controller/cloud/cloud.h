@@ -61,7 +61,8 @@ int osm_cloud_delete (struct osm_cloud *cloud, enum osm_service service, const c
 struct osm_collection {
   enum osm_service service;
   const char *what, *list_path, *member_path, *list_key, *member_key;
-  bool name_filter; /* the API filters by ?name= exactly or as a pattern (the answer is filtered again anyway) */
+  bool
+      name_filter; /* the API filters by ?name= exactly or as a pattern (the answer is filtered again anyway) */
 };
 int osm_cloud_find (struct osm_cloud *cloud, const struct osm_collection *collection,
                     const char *name_or_id, json_t **ret, struct osm_error *err);

@@ -27,11 +27,10 @@ int osm_network_tag (struct osm_cloud *cloud, const struct osm_collection *colle
                      const char *id, const json_t *tags, struct osm_error *err);
 int osm_router_add_subnet (struct osm_cloud *cloud, const char *router_id, const char *subnet_id,
                            struct osm_error *err);
-int osm_router_remove_subnet (struct osm_cloud *cloud, const char *router_id,
-                              const char *subnet_id, struct osm_error *err);
+int osm_router_remove_subnet (struct osm_cloud *cloud, const char *router_id, const char *subnet_id,
+                              struct osm_error *err);
 int osm_security_group_rule_create (struct osm_cloud *cloud, const json_t *spec,
                                     struct osm_error *err);
-int osm_security_group_rule_delete (struct osm_cloud *cloud, const char *id,
-                                    struct osm_error *err);
+int osm_security_group_rule_delete (struct osm_cloud *cloud, const char *id, struct osm_error *err);
 
 #endif

@@ -33,8 +33,8 @@ int osm_volume_delete_metadata (struct osm_cloud *cloud, const char *id, const c
                                 struct osm_error *err);
 int osm_volume_set_bootable (struct osm_cloud *cloud, const char *id, bool bootable,
                              struct osm_error *err);
-int osm_volume_set_image_metadata (struct osm_cloud *cloud, const char *id,
-                                   const json_t *metadata, struct osm_error *err);
+int osm_volume_set_image_metadata (struct osm_cloud *cloud, const char *id, const json_t *metadata,
+                                   struct osm_error *err);
 int osm_snapshot_create (struct osm_cloud *cloud, const json_t *spec, char **ret_id,
                          struct osm_error *err);
 int osm_snapshot_get (struct osm_cloud *cloud, const char *id, json_t **ret, struct osm_error *err);

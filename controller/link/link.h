@@ -19,7 +19,7 @@
 #include "common/error.h"
 
 struct osm_link_target {
-  const char *name;             /* for messages: "source conversion host osm-src" */
+  const char *name; /* for messages: "source conversion host osm-src" */
   const char *address;
   uint16_t port;
   const char *user;             /* "osm" */

@@ -53,11 +53,11 @@ int osm_store_migration_list (struct osm_store *store, const char *state, size_t
 /* Compare-and-set: fails (RETRY) if the state in the file is not `from`. Writes an event "FROM -> TO". */
 int osm_store_migration_set_state (struct osm_store *store, const char *id, const char *from,
                                    const char *to, const json_t *error, struct osm_error *err);
-int osm_store_migration_set_result (struct osm_store *store, const char *id,
-                                    const char *result_id, struct osm_error *err);
-int osm_store_migration_set_progress (struct osm_store *store, const char *id,
-                                      uint64_t bytes_total, uint64_t bytes_done,
-                                      uint64_t bytes_sent, struct osm_error *err);
+int osm_store_migration_set_result (struct osm_store *store, const char *id, const char *result_id,
+                                    struct osm_error *err);
+int osm_store_migration_set_progress (struct osm_store *store, const char *id, uint64_t bytes_total,
+                                      uint64_t bytes_done, uint64_t bytes_sent,
+                                      struct osm_error *err);
 /* Facts found or made while running, merged into one JSON object per migration (volume manifests, devices ...). */
 int osm_store_fact_set (struct osm_store *store, const char *id, const char *key,
                         const json_t *value, struct osm_error *err);

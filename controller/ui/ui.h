@@ -22,7 +22,7 @@
 enum osm_ui_mode { OSM_UI_AUTO, OSM_UI_PLAIN, OSM_UI_BARS, OSM_UI_JSON };
 
 struct osm_ui_progress {
-  const char *name; /* volume name or id */
+  const char *name;  /* volume name or id */
   const char *phase; /* "copy", "verify", "done" */
   uint64_t size_bytes, done_bytes, sent_bytes, zero_bytes, bytes_per_second;
 };

@@ -1,0 +1,302 @@
+/* osm: moves servers between OpenStack clouds.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "controller/cloud/http.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include "common/cleanup.h"
+#include "common/clock.h"
+#include "common/strbuf.h"
+
+#define CONNECT_TIMEOUT_S 10
+/* No byte for so long: the service is not going to answer any more. Nova's slowest synchronous calls stay below a minute. */
+#define SILENCE_TIMEOUT_S 120
+#define IDLE_HANDLES 16
+
+struct osm_http_pool {
+  pthread_mutex_t lock;
+  CURL *idle[IDLE_HANDLES];
+  size_t nr_idle;
+  struct osm_http_tls tls;
+  char *ca_file, *certificate, *key;
+};
+
+static void
+cleanup_slist (struct curl_slist **l)
+{
+  curl_slist_free_all (*l);
+}
+#define CLEANUP_SLIST __attribute__ ((cleanup (cleanup_slist)))
+
+static void
+init_curl (void)
+{
+  if (curl_global_init (CURL_GLOBAL_DEFAULT) != 0)
+    osm_oom ();
+}
+
+struct osm_http_pool *
+osm_http_pool_new (const struct osm_http_tls *tls)
+{
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  struct osm_http_pool *pool = osm_calloc (1, sizeof *pool);
+
+  pthread_once (&once, init_curl);
+  pthread_mutex_init (&pool->lock, NULL);
+  pool->tls.verify = tls->verify;
+  pool->ca_file = osm_strdup (tls->ca_file);
+  pool->certificate = osm_strdup (tls->certificate);
+  pool->key = osm_strdup (tls->key);
+  return pool;
+}
+
+void
+osm_http_pool_free (struct osm_http_pool *pool)
+{
+  if (!pool)
+    return;
+  for (size_t i = 0; i < pool->nr_idle; i++)
+    curl_easy_cleanup (pool->idle[i]);
+  pthread_mutex_destroy (&pool->lock);
+  free (pool->ca_file);
+  free (pool->certificate);
+  free (pool->key);
+  free (pool);
+}
+
+void
+osm_http_answer_done (struct osm_http_answer *a)
+{
+  osm_secret_free (a->body);
+  free (a->request_id);
+  osm_secret_free (a->subject_token);
+  *a = (struct osm_http_answer){ 0 };
+}
+
+static CURL *
+take_handle (struct osm_http_pool *pool)
+{
+  CURL *c = NULL;
+
+  pthread_mutex_lock (&pool->lock);
+  if (pool->nr_idle > 0)
+    c = pool->idle[--pool->nr_idle];
+  pthread_mutex_unlock (&pool->lock);
+  if (!c)
+    c = curl_easy_init ();
+  if (!c)
+    osm_oom ();
+  curl_easy_reset (c);
+  return c;
+}
+
+static void
+give_handle (struct osm_http_pool *pool, CURL *c)
+{
+  pthread_mutex_lock (&pool->lock);
+  if (pool->nr_idle < IDLE_HANDLES) {
+    pool->idle[pool->nr_idle++] = c;
+    c = NULL;
+  }
+  pthread_mutex_unlock (&pool->lock);
+  if (c)
+    curl_easy_cleanup (c);
+}
+
+struct reception {
+  struct osm_http_answer *answer;
+  struct osm_strbuf body;
+  bool too_large;
+};
+
+static size_t
+on_body (char *data, size_t size, size_t n, void *arg)
+{
+  struct reception *r = arg;
+
+  if (r->body.len + size * n > OSM_HTTP_MAX_BODY) {
+    r->too_large = true;
+    return 0;
+  }
+  osm_strbuf_add_mem (&r->body, data, size * n);
+  return size * n;
+}
+
+/* Value of header `name` in the line, trimmed, or NULL. Caller frees. */
+static char *
+header_value (const char *line, size_t len, const char *name)
+{
+  size_t n = strlen (name);
+
+  if (len <= n || strncasecmp (line, name, n) != 0 || line[n] != ':')
+    return NULL;
+  line += n + 1;
+  len -= n + 1;
+  while (len && (*line == ' ' || *line == '\t'))
+    line++, len--;
+  while (len && (line[len - 1] == '\r' || line[len - 1] == '\n' || line[len - 1] == ' '))
+    len--;
+  return osm_strndup (line, len);
+}
+
+static void
+take_header (char **slot, char *value)
+{
+  if (value) {
+    free (*slot);
+    *slot = value;
+  }
+}
+
+static size_t
+on_header (char *data, size_t size, size_t n, void *arg)
+{
+  struct reception *r = arg;
+  size_t len = size * n;
+  OSM_CLEANUP_FREE char *retry_after = header_value (data, len, "Retry-After");
+
+  take_header (&r->answer->request_id, header_value (data, len, "x-openstack-request-id"));
+  if (!r->answer->request_id)
+    take_header (&r->answer->request_id, header_value (data, len, "x-compute-request-id"));
+  take_header (&r->answer->subject_token, header_value (data, len, "X-Subject-Token"));
+  if (retry_after) {
+    char *end;
+    double seconds = strtod (retry_after, &end);
+
+    if (end != retry_after && *end == '\0' && seconds >= 0 && seconds < 86400)
+      r->answer->retry_after_s = seconds;
+    else {
+      time_t when = curl_getdate (retry_after, NULL); /* RFC 9110: a date is allowed too */
+
+      if (when != -1)
+        r->answer->retry_after_s = when > time (NULL) ? (double)(when - time (NULL)) : 0;
+    }
+  }
+  return len;
+}
+
+/* Ctrl-C must not wait for a silent service. */
+static int
+on_progress (void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+  OSM_ERROR (ignored);
+
+  (void)arg;
+  (void)a;
+  (void)b;
+  (void)c;
+  (void)d;
+  return osm_interrupt_check (&ignored) == -1;
+}
+
+static enum osm_http_loss
+loss_of (CURLcode code)
+{
+  switch (code) {
+  case CURLE_COULDNT_RESOLVE_HOST:
+  case CURLE_COULDNT_RESOLVE_PROXY:
+  case CURLE_COULDNT_CONNECT:
+    return OSM_HTTP_NOT_SENT;
+  case CURLE_URL_MALFORMAT:
+  case CURLE_UNSUPPORTED_PROTOCOL:
+  case CURLE_PEER_FAILED_VERIFICATION:
+  case CURLE_SSL_CERTPROBLEM:
+  case CURLE_SSL_CACERT_BADFILE:
+  case CURLE_WRITE_ERROR:
+    return OSM_HTTP_HOPELESS;
+  default:
+    return OSM_HTTP_UNKNOWN;
+  }
+}
+
+int
+osm_http_perform (struct osm_http_pool *pool, const struct osm_http_request *request,
+                  struct osm_http_answer *ret, enum osm_http_loss *ret_loss, struct osm_error *err)
+{
+  CLEANUP_SLIST struct curl_slist *headers = NULL;
+  struct reception reception = { .answer = ret };
+  char message[CURL_ERROR_SIZE] = "";
+  CURL *c = take_handle (pool);
+  CURLcode code;
+  long status = 0;
+
+  ret->retry_after_s = -1;
+  headers = curl_slist_append (headers, "Accept: application/json");
+  headers = curl_slist_append (headers, "Expect:");
+  if (request->token) {
+    char *line = osm_asprintf ("X-Auth-Token: %s", request->token);
+
+    headers = curl_slist_append (headers, line);
+    osm_secret_free (line);
+  }
+  for (size_t i = 0; request->headers && request->headers[i]; i++)
+    headers = curl_slist_append (headers, request->headers[i]);
+  if (request->body)
+    headers = curl_slist_append (headers, "Content-Type: application/json");
+
+  curl_easy_setopt (c, CURLOPT_URL, request->url);
+  curl_easy_setopt (c, CURLOPT_CUSTOMREQUEST, request->method);
+  curl_easy_setopt (c, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt (c, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt (c, CURLOPT_TCP_NODELAY, 1L);
+  curl_easy_setopt (c, CURLOPT_USERAGENT, PACKAGE_NAME "/" PACKAGE_VERSION);
+  curl_easy_setopt (c, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S);
+  curl_easy_setopt (c, CURLOPT_LOW_SPEED_LIMIT, 1L);
+  curl_easy_setopt (c, CURLOPT_LOW_SPEED_TIME, (long)SILENCE_TIMEOUT_S);
+  curl_easy_setopt (c, CURLOPT_ERRORBUFFER, message);
+  curl_easy_setopt (c, CURLOPT_WRITEFUNCTION, on_body);
+  curl_easy_setopt (c, CURLOPT_WRITEDATA, &reception);
+  curl_easy_setopt (c, CURLOPT_HEADERFUNCTION, on_header);
+  curl_easy_setopt (c, CURLOPT_HEADERDATA, &reception);
+  curl_easy_setopt (c, CURLOPT_XFERINFOFUNCTION, on_progress);
+  curl_easy_setopt (c, CURLOPT_NOPROGRESS, 0L);
+  curl_easy_setopt (c, CURLOPT_HTTPHEADER, headers);
+  if (request->body) {
+    curl_easy_setopt (c, CURLOPT_POSTFIELDS, request->body);
+    curl_easy_setopt (c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen (request->body));
+  }
+  else if (strcmp (request->method, "POST") == 0 || strcmp (request->method, "PUT") == 0) {
+    curl_easy_setopt (c, CURLOPT_POSTFIELDS, "");
+    curl_easy_setopt (c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)0);
+  }
+  if (!pool->tls.verify) {
+    curl_easy_setopt (c, CURLOPT_SSL_VERIFYPEER, 0L);
+    curl_easy_setopt (c, CURLOPT_SSL_VERIFYHOST, 0L);
+  }
+  if (pool->ca_file)
+    curl_easy_setopt (c, CURLOPT_CAINFO, pool->ca_file);
+  if (pool->certificate)
+    curl_easy_setopt (c, CURLOPT_SSLCERT, pool->certificate);
+  if (pool->key)
+    curl_easy_setopt (c, CURLOPT_SSLKEY, pool->key);
+
+  code = curl_easy_perform (c);
+  curl_easy_getinfo (c, CURLINFO_RESPONSE_CODE, &status);
+  ret->status = (int)status;
+  ret->len = reception.body.len;
+  ret->body = osm_strbuf_take (&reception.body);
+  /* The handle may hold the token in its header list no longer than this call. */
+  curl_easy_reset (c);
+  give_handle (pool, c);
+  if (code == CURLE_OK)
+    return 0;
+
+  *ret_loss = loss_of (code);
+  if (code == CURLE_ABORTED_BY_CALLBACK)
+    return osm_interrupt_check (err) == -1
+               ? -1
+               : osm_error_set (err, OSM_ERROR_INTERRUPTED, 0, "interrupted");
+  if (reception.too_large)
+    return osm_error_set (err, OSM_ERROR_REMOTE, 0, "the answer is larger than %d MiB",
+                          OSM_HTTP_MAX_BODY >> 20);
+  return osm_error_set (err, *ret_loss == OSM_HTTP_HOPELESS ? OSM_ERROR_USER : OSM_ERROR_RETRY, 0,
+                        "%s", message[0] ? message : curl_easy_strerror (code));
+}
