@@ -1,0 +1,21 @@
+/* osm: moves servers between OpenStack clouds.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "controller/cmd/commands.h"
+#include "controller/cmd/migrate.h"
+
+const struct osm_option osm_options_migrate_server[] = {
+  { "dry-run", 'n', NULL, "print the plan and its findings, touch nothing" },
+  { "boot-volume", 0, "ID", "the volume it boots from, if osm cannot tell" },
+  { "user-data", 0, "FILE", "user data of the new server" },
+  { "availability-zone", 0, "ZONE", "availability zone of the new server" },
+  { NULL, 0, NULL, NULL },
+};
+
+int
+osm_cmd_migrate_server (const struct osm_args *args, struct osm_error *err)
+{
+  return osm_cmd_migrate (args, "server", osm_plan_server, err);
+}

@@ -1,0 +1,18 @@
+/* osm: moves servers between OpenStack clouds.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "controller/cmd/commands.h"
+#include "controller/cmd/migrate.h"
+
+const struct osm_option osm_options_migrate_volume[] = {
+  { "dry-run", 'n', NULL, "print the plan and its findings, touch nothing" },
+  { NULL, 0, NULL, NULL },
+};
+
+int
+osm_cmd_migrate_volume (const struct osm_args *args, struct osm_error *err)
+{
+  return osm_cmd_migrate (args, "volume", osm_plan_volume, err);
+}

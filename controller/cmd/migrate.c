@@ -1,0 +1,194 @@
+/* osm: moves servers between OpenStack clouds.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "controller/cmd/migrate.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/cleanup.h"
+#include "common/json.h"
+#include "common/parse.h"
+#include "common/quote.h"
+#include "common/strbuf.h"
+#include "controller/cloud/compute.h"
+#include "controller/cloud/volume.h"
+
+static struct osm_migration_context
+context_of (struct osm_session *session)
+{
+  return (struct osm_migration_context){ .config = session->config,
+                                         .cloud = { session->cloud[0], session->cloud[1] },
+                                         .store = session->store,
+                                         .ui = session->ui };
+}
+
+void
+osm_cmd_report (struct osm_session *session, struct osm_migration *m)
+{
+  const struct osm_migration_row *row = osm_migration_row (m);
+  json_t *result = osm_migration_result (m);
+  OSM_CLEANUP_FREE char *name = osm_quote_terminal (row->object_name), *advice = NULL;
+  char total[OSM_HUMAN_LEN], sent[OSM_HUMAN_LEN];
+  enum osm_migration_state state;
+  OSM_STRBUF (text);
+  OSM_ERROR (ignored);
+
+  if (osm_migration_state_parse (row->state, &state, &ignored) == 0)
+    advice = osm_migration_state_advice (state, row->id);
+  if (state == OSM_STATE_COMPLETED)
+    osm_strbuf_addf (
+        &text, "%s '%s' is now %s in cloud '%s': %s compared equal, %s sent, %.1f s.\n", row->kind,
+        name, row->result_id, row->destination_cloud, osm_human_size (row->bytes_total, total),
+        osm_human_size (row->bytes_sent, sent),
+        json_real_value (json_object_get (result, "seconds")));
+  else
+    osm_strbuf_addf (&text, "migration %s of %s '%s' is %s.\n", row->id, row->kind, name,
+                     row->state);
+  if (advice)
+    osm_strbuf_addf (&text, "Migration %s: %s.", row->id, advice);
+  osm_ui_event (session->ui, result, osm_strbuf_str (&text));
+}
+
+/* Was this very object migrated before, and is the result still there? */
+static int
+already_there (struct osm_session *session, const char *kind, const json_t *plan, bool *ret,
+               struct osm_error *err)
+{
+  const char *id = osm_json_str (json_object_get (plan, "source"), "id");
+  OSM_CLEANUP_FREE char *there = NULL;
+  OSM_CLEANUP_JSON json_t *object = NULL;
+  int r;
+
+  *ret = false;
+  if (osm_store_mapping_get (session->store, osm_cloud_name (session->cloud[OSM_SOURCE]),
+                             osm_cloud_name (session->cloud[OSM_DESTINATION]), kind, id, &there,
+                             err) == -1)
+    return -1;
+  if (!there)
+    return 0;
+  r = strcmp (kind, "server") == 0
+          ? osm_server_get (session->cloud[OSM_DESTINATION], there, &object, err)
+          : osm_volume_get (session->cloud[OSM_DESTINATION], there, &object, err);
+  if (r == -1 && osm_error_not_found (err)) {
+    osm_error_clear (err);
+    return 0;
+  }
+  if (r == -1)
+    return -1;
+  osm_ui_event (session->ui,
+                osm_json_pack ("{s:s, s:s, s:s, s:s}", "event", "exists", "kind", kind, "source_id",
+                               id, "destination_id", there),
+                "nothing to do: it was migrated before, see 'osm-controller list'");
+  *ret = true;
+  return 0;
+}
+
+static void
+show_findings (struct osm_session *session, const json_t *plan)
+{
+  size_t i;
+  json_t *finding;
+
+  json_array_foreach (json_object_get (plan, "findings"), i, finding)
+  {
+    json_t *event = json_copy (finding);
+    OSM_CLEANUP_FREE char *text = osm_quote_terminal (osm_json_str (finding, "text"));
+    OSM_CLEANUP_FREE char *remedy = osm_quote_terminal (osm_json_str (finding, "remedy"));
+    OSM_CLEANUP_FREE char *line =
+        osm_asprintf ("%s: %s%s%s [%s]", osm_json_str (finding, "severity"), text,
+                      remedy ? "; " : "", remedy ? remedy : "", osm_json_str (finding, "id"));
+
+    json_object_set_new (event, "event", json_string ("finding"));
+    osm_ui_event (session->ui, event, line);
+  }
+}
+
+static int
+dry_run (struct osm_session *session, const json_t *plan)
+{
+  OSM_CLEANUP_FREE char *text =
+      osm_plan_text (plan, osm_cloud_name (session->cloud[OSM_DESTINATION]));
+
+  if (osm_ui_get_mode (session->ui) == OSM_UI_JSON)
+    osm_ui_json (plan);
+  else
+    fputs (text, stdout);
+  return osm_plan_count_findings (plan, "blocker") > 0 ? OSM_EXIT_BLOCKED : OSM_EXIT_OK;
+}
+
+int
+osm_cmd_migrate (const struct osm_args *args, const char *kind,
+                 int (*make_plan) (const struct osm_plan_input *input, json_t **ret,
+                                   struct osm_error *err),
+                 struct osm_error *err)
+{
+  OSM_CLEANUP_SESSION struct osm_session *session = NULL;
+  OSM_CLEANUP_MIGRATION struct osm_migration *m = NULL;
+  OSM_CLEANUP_JSON json_t *plan = NULL;
+  const char *const *operands;
+  struct osm_plan_input input = { .boot_volume = osm_args_get (args, "boot-volume"),
+                                  .user_data_path = osm_args_get (args, "user-data"),
+                                  .availability_zone = osm_args_get (args, "availability-zone") };
+  struct osm_migration_context context;
+  bool there;
+
+  if (osm_session_open (args, OSM_WANT_CLOUDS | OSM_WANT_STORE, &session, err) == -1)
+    return OSM_EXIT_FAILED;
+  osm_args_operands (args, &operands);
+  input.object = operands[0];
+  input.config = session->config;
+  input.cloud[OSM_SOURCE] = session->cloud[OSM_SOURCE];
+  input.cloud[OSM_DESTINATION] = session->cloud[OSM_DESTINATION];
+  if (make_plan (&input, &plan, err) == -1)
+    return OSM_EXIT_FAILED;
+  if (osm_args_has (args, "dry-run"))
+    return dry_run (session, plan);
+  if (already_there (session, kind, plan, &there, err) == -1)
+    return OSM_EXIT_FAILED;
+  if (there)
+    return OSM_EXIT_NOTHING;
+  show_findings (session, plan);
+  if (osm_plan_count_findings (plan, "blocker") > 0) {
+    osm_error_set (err, OSM_ERROR_USER, 0, "%s '%s' cannot be migrated: %zu blockers, see above",
+                   kind, input.object, osm_plan_count_findings (plan, "blocker"));
+    osm_error_hint (err, "both clouds are as they were");
+    return OSM_EXIT_BLOCKED;
+  }
+
+  context = context_of (session);
+  if (osm_migration_create (&context, plan, &m, err) == -1)
+    return OSM_EXIT_FAILED;
+  osm_ui_step (session->ui, "migration %s: %s '%s' to cloud '%s'", osm_migration_row (m)->id, kind,
+               osm_migration_row (m)->object_name,
+               osm_cloud_name (session->cloud[OSM_DESTINATION]));
+  if (osm_migration_run (m, err) == -1)
+    return OSM_EXIT_FAILED;
+  osm_cmd_report (session, m);
+  return OSM_EXIT_OK;
+}
+
+int
+osm_cmd_open_migration (const struct osm_args *args, struct osm_session **ret_session,
+                        struct osm_migration **ret, enum osm_migration_state *ret_state,
+                        struct osm_error *err)
+{
+  OSM_CLEANUP_SESSION struct osm_session *session = NULL;
+  OSM_CLEANUP_MIGRATION struct osm_migration *m = NULL;
+  struct osm_migration_context context;
+  const char *const *operands;
+
+  osm_args_operands (args, &operands);
+  if (osm_session_open (args, OSM_WANT_CLOUDS | OSM_WANT_STORE, &session, err) == -1)
+    return -1;
+  context = context_of (session);
+  if (osm_migration_open (&context, operands[0], &m, err) == -1 ||
+      osm_migration_state_parse (osm_migration_row (m)->state, ret_state, err) == -1)
+    return -1;
+  *ret_session = osm_take (session);
+  *ret = osm_take (m);
+  return 0;
+}

@@ -1,0 +1,27 @@
+/* osm: moves servers between OpenStack clouds.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* What the commands that run a migration have in common. */
+
+#ifndef OSM_CONTROLLER_CMD_MIGRATE_H
+#define OSM_CONTROLLER_CMD_MIGRATE_H
+
+#include "common/command.h"
+#include "controller/cmd/common.h"
+#include "controller/migration/migration.h"
+#include "controller/migration/plan.h"
+#include "controller/migration/state.h"
+
+/* Plan, findings, dry run or run, result. Returns an osm_exit. */
+int osm_cmd_migrate (const struct osm_args *args, const char *kind,
+                     int (*make_plan) (const struct osm_plan_input *input, json_t **ret,
+                                       struct osm_error *err),
+                     struct osm_error *err);
+/* The end of a migration for the operator: a sentence, or the JSON result. */
+void osm_cmd_report (struct osm_session *session, struct osm_migration *m);
+/* Session and migration for a command whose operand is a migration ID. */
+int osm_cmd_open_migration (const struct osm_args *args, struct osm_session **ret_session,
+                            struct osm_migration **ret, enum osm_migration_state *ret_state,
+                            struct osm_error *err);
+
+#endif

@@ -1,0 +1,30 @@
+/* osm: moves servers between OpenStack clouds.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "controller/cmd/commands.h"
+#include "controller/cmd/migrate.h"
+
+const struct osm_option osm_options_rollback[] = {
+  { NULL, 0, NULL, NULL },
+};
+
+int
+osm_cmd_rollback (const struct osm_args *args, struct osm_error *err)
+{
+  OSM_CLEANUP_SESSION struct osm_session *session = NULL;
+  OSM_CLEANUP_MIGRATION struct osm_migration *m = NULL;
+  enum osm_migration_state state;
+
+  if (osm_cmd_open_migration (args, &session, &m, &state, err) == -1)
+    return OSM_EXIT_FAILED;
+  if (state == OSM_STATE_ROLLED_BACK) {
+    osm_cmd_report (session, m);
+    return OSM_EXIT_NOTHING;
+  }
+  if (osm_migration_rollback (m, err) == -1)
+    return OSM_EXIT_FAILED;
+  osm_cmd_report (session, m);
+  return OSM_EXIT_OK;
+}

@@ -1,0 +1,436 @@
+/* osm: moves servers between OpenStack clouds.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "controller/migration/internal.h"
+
+#include <string.h>
+
+#include "common/cleanup.h"
+#include "common/clock.h"
+#include "common/json.h"
+#include "common/parallel.h"
+#include "common/log.h"
+#include "common/strbuf.h"
+#include "controller/cloud/compute.h"
+#include "controller/cloud/network.h"
+#include "controller/cloud/volume.h"
+
+static struct osm_cloud *
+cloud_of (const struct osm_migration *m)
+{
+  return m->context.cloud[OSM_DESTINATION];
+}
+
+/* ---- volumes ---- */
+
+static int
+create_volume (struct osm_migration *m, const struct osm_making *making, const json_t *marks,
+               char **ret_id, struct osm_error *err)
+{
+  const json_t *plan = making->plan;
+  OSM_CLEANUP_JSON json_t *spec = osm_json_pack (
+      "{s:O, s:s, s:o}", "size", json_object_get (plan, "size_gb"), "name",
+      osm_json_str (plan, "name"), "metadata", json_copy (json_object_get (plan, "metadata")));
+
+  json_object_update (json_object_get (spec, "metadata"), (json_t *)marks);
+  osm_json_set_str (spec, "description", osm_json_str (plan, "description"));
+  osm_json_set_str (spec, "volume_type", osm_json_str (plan, "type"));
+  return osm_volume_create (cloud_of (m), spec, ret_id, err);
+}
+
+static int
+destination_volume_id (struct osm_migration *m, const json_t *volume, char **ret_id,
+                       struct osm_error *err)
+{
+  OSM_CLEANUP_FREE char *role = osm_role_of (OSM_ROLE_VOLUME, osm_json_str (volume, "id"));
+
+  if (osm_made_id (m, OSM_DESTINATION, OSM_MADE_VOLUME, role, ret_id, err) == -1)
+    return -1;
+  return 0;
+}
+
+int
+osm_destination_prepare_volume (struct osm_migration *m, const json_t *volume,
+                                struct osm_error *err)
+{
+  OSM_CLEANUP_FREE char *role = osm_role_of (OSM_ROLE_VOLUME, osm_json_str (volume, "id")),
+                        *id = NULL;
+  OSM_CLEANUP_JSON json_t *now = NULL;
+  const struct osm_making making = { .side = OSM_DESTINATION,
+                                     .kind = OSM_MADE_VOLUME,
+                                     .role = role,
+                                     .create = create_volume,
+                                     .plan = volume };
+  const json_t *image_metadata = json_object_get (volume, "image_metadata");
+  const char *host = m->host[OSM_DESTINATION]->server_id;
+
+  if (osm_make (m, &making, &id, err) == -1 || osm_volume_get (cloud_of (m), id, &now, err) == -1)
+    return -1;
+  if (!osm_str_equal (osm_json_str (now, "status"), "in-use") &&
+      osm_volume_wait (cloud_of (m), id, "available", OSM_STEP_TIMEOUT_MS, NULL, err) == -1)
+    return -1;
+  if (json_is_true (json_object_get (volume, "bootable")) &&
+      osm_volume_set_bootable (cloud_of (m), id, true, err) == -1)
+    return -1;
+  if (json_object_size (image_metadata) > 0 &&
+      osm_volume_set_image_metadata (cloud_of (m), id, image_metadata, err) == -1)
+    return -1;
+  return osm_server_attach (cloud_of (m), host, id, NULL, -1, OSM_STEP_TIMEOUT_MS, err);
+}
+
+int
+osm_destination_release_volume (struct osm_migration *m, const json_t *volume,
+                                struct osm_error *err)
+{
+  OSM_CLEANUP_FREE char *id = NULL, *server = NULL;
+  OSM_CLEANUP_JSON json_t *now = NULL;
+  size_t i;
+  json_t *attachment;
+
+  if (destination_volume_id (m, volume, &id, err) == -1 ||
+      osm_made_id (m, OSM_DESTINATION, OSM_MADE_SERVER, OSM_ROLE_SERVER, &server, err) == -1)
+    return -1;
+  if (!id)
+    return 0;
+  if (osm_volume_get (cloud_of (m), id, &now, err) == -1) {
+    if (!osm_error_not_found (err))
+      return -1;
+    osm_error_clear (err);
+    return 0;
+  }
+  json_array_foreach (json_object_get (now, "attachments"), i, attachment)
+  {
+    const char *holder = osm_json_str (attachment, "server_id");
+
+    if (holder && !osm_str_equal (holder, server) &&
+        osm_server_detach (cloud_of (m), holder, id, OSM_STEP_TIMEOUT_MS, err) == -1)
+      return -1;
+  }
+  return 0;
+}
+
+int
+osm_destination_discard_volume (struct osm_migration *m, const json_t *volume,
+                                struct osm_error *err)
+{
+  OSM_CLEANUP_FREE char *role = osm_role_of (OSM_ROLE_VOLUME, osm_json_str (volume, "id"));
+
+  if (osm_destination_release_volume (m, volume, err) == -1)
+    return -1;
+  return osm_unmake (m, OSM_DESTINATION, OSM_MADE_VOLUME, role, err);
+}
+
+/* ---- ports ---- */
+
+static int
+create_port (struct osm_migration *m, const struct osm_making *making, const json_t *marks,
+             char **ret_id, struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *spec = json_copy (json_object_get (making->plan, "create")),
+                          *port = NULL;
+  OSM_CLEANUP_FREE char *description =
+      osm_asprintf ("%s=%s %s=%s", OSM_MARK_MIGRATION, osm_json_str (marks, OSM_MARK_MIGRATION),
+                    OSM_MARK_ROLE, osm_json_str (marks, OSM_MARK_ROLE));
+
+  osm_json_set_str (spec, "description", description);
+  if (osm_network_create (cloud_of (m), &osm_ports, spec, &port, err) == -1)
+    return -1;
+  *ret_id = osm_strdup (osm_json_str (port, "id"));
+  return 0;
+}
+
+static int
+make_port (struct osm_migration *m, const json_t *plan, char **ret_id, struct osm_error *err)
+{
+  OSM_CLEANUP_FREE char *role = osm_role_of (OSM_ROLE_PORT, osm_json_str (plan, "id")), *id = NULL,
+                        *migration_tag = osm_asprintf ("%s=%s", OSM_MARK_MIGRATION, m->row->id),
+                        *role_tag = osm_asprintf ("%s=%s", OSM_MARK_ROLE, role);
+  const struct osm_making making = { .side = OSM_DESTINATION,
+                                     .kind = OSM_MADE_PORT,
+                                     .role = role,
+                                     .create = create_port,
+                                     .plan = plan };
+  const char *description = osm_json_str (plan, "description");
+  OSM_CLEANUP_JSON json_t *tags = osm_json_pack ("[s, s]", migration_tag, role_tag),
+                          *fields = osm_json_pack ("{s:s}", "description",
+                                                   description ? description : "");
+
+  /* Tags need a second request; until then the description carries the mark. */
+  if (osm_make (m, &making, &id, err) == -1 ||
+      osm_network_tag (cloud_of (m), &osm_ports, id, tags, err) == -1 ||
+      osm_network_update (cloud_of (m), &osm_ports, id, fields, err) == -1)
+    return osm_error_wrap (err, "port on network '%s' with %s", osm_json_str (plan, "network_name"),
+                           osm_json_str (plan, "addresses"));
+  *ret_id = osm_take (id);
+  return 0;
+}
+
+struct port_task {
+  struct osm_migration *m;
+  const json_t *plan;
+  char *id;
+};
+
+static int
+run_port_task (void *data, struct osm_error *err)
+{
+  struct port_task *task = data;
+
+  return make_port (task->m, task->plan, &task->id, err);
+}
+
+static int
+discard_port_task (void *data, struct osm_error *err)
+{
+  struct port_task *task = data;
+  OSM_CLEANUP_FREE char *role = osm_role_of (OSM_ROLE_PORT, osm_json_str (task->plan, "id"));
+
+  return osm_unmake (task->m, OSM_DESTINATION, OSM_MADE_PORT, role, err);
+}
+
+static int
+each_port (struct osm_migration *m, int (*run) (void *data, struct osm_error *err),
+           struct osm_error *err)
+{
+  const json_t *ports = json_object_get (m->row->plan, "ports");
+  size_t n = json_array_size (ports);
+  OSM_CLEANUP_FREE struct port_task *data = osm_calloc (n ? n : 1, sizeof *data);
+  OSM_CLEANUP_FREE struct osm_task *tasks = osm_calloc (n ? n : 1, sizeof *tasks);
+  int r;
+
+  for (size_t i = 0; i < n; i++) {
+    data[i] = (struct port_task){ m, json_array_get (ports, i), NULL };
+    tasks[i] = (struct osm_task){ run, &data[i] };
+  }
+  r = osm_parallel (tasks, n, err);
+  for (size_t i = 0; i < n; i++)
+    free (data[i].id);
+  return r;
+}
+
+int
+osm_destination_make_ports (struct osm_migration *m, struct osm_error *err)
+{
+  return each_port (m, run_port_task, err);
+}
+
+int
+osm_destination_discard_ports (struct osm_migration *m, struct osm_error *err)
+{
+  return each_port (m, discard_port_task, err);
+}
+
+/* ---- server ---- */
+
+/* delete_on_termination is set after the server runs: Nova deletes such volumes together with a server whose build failed, and the copy
+ * would have to be made again. Before microversion 2.85 it can only be given here. */
+static bool
+late_termination_flag (const struct osm_migration *m)
+{
+  return osm_cloud_has_microversion (cloud_of (m), OSM_COMPUTE, "2.85");
+}
+
+static int
+block_devices (struct osm_migration *m, json_t *devices, struct osm_error *err)
+{
+  size_t i;
+  json_t *volume;
+
+  json_array_foreach (osm_migration_volumes (m), i, volume)
+  {
+    OSM_CLEANUP_FREE char *id = NULL;
+    bool boot = json_is_true (json_object_get (volume, "boot"));
+    json_t *device;
+
+    if (destination_volume_id (m, volume, &id, err) == -1)
+      return -1;
+    if (!id)
+      return osm_error_set (err, OSM_ERROR_BUG, 0, "volume '%s' has no copy at the destination",
+                            osm_volume_label (volume));
+    device = osm_json_pack ("{s:s, s:s, s:s, s:i, s:b}", "uuid", id, "source_type", "volume",
+                            "destination_type", "volume", "boot_index", boot ? 0 : -1,
+                            "delete_on_termination",
+                            !late_termination_flag (m) &&
+                                json_is_true (json_object_get (volume, "delete_on_termination")));
+    osm_json_set_str (device, "tag", osm_json_str (volume, "tag"));
+    /* The boot disk leads; the others follow in the order of their devices. */
+    if (boot)
+      json_array_insert_new (devices, 0, device);
+    else
+      json_array_append_new (devices, device);
+  }
+  return 0;
+}
+
+static int
+create_server (struct osm_migration *m, const struct osm_making *making, const json_t *marks,
+               char **ret_id, struct osm_error *err)
+{
+  static const char *const optional[] = { "key_name", "user_data", "description",
+                                          "availability_zone" };
+  const json_t *plan = making->plan;
+  json_t *server = osm_json_pack (
+      "{s:s, s:s, s:o, s:b, s:[], s:[]}", "name", osm_json_str (plan, "name"), "flavorRef",
+      osm_json_str (plan, "flavor_id"), "metadata", json_copy (json_object_get (plan, "metadata")),
+      "config_drive", json_is_true (json_object_get (plan, "config_drive")), "networks",
+      "block_device_mapping_v2");
+  OSM_CLEANUP_JSON json_t *body = osm_json_pack ("{s:o}", "server", server);
+  size_t i;
+  json_t *port;
+
+  json_object_update (json_object_get (server, "metadata"), (json_t *)marks);
+  for (i = 0; i < sizeof optional / sizeof optional[0]; i++)
+    osm_json_set_str (server, optional[i], osm_json_str (plan, optional[i]));
+  json_array_foreach (json_object_get (m->row->plan, "ports"), i, port)
+  {
+    OSM_CLEANUP_FREE char *role = osm_role_of (OSM_ROLE_PORT, osm_json_str (port, "id")),
+                          *id = NULL;
+
+    if (osm_made_id (m, OSM_DESTINATION, OSM_MADE_PORT, role, &id, err) == -1)
+      return -1;
+    if (!id)
+      return osm_error_set (err, OSM_ERROR_BUG, 0, "port with %s was not made at the destination",
+                            osm_json_str (port, "addresses"));
+    json_array_append_new (json_object_get (server, "networks"),
+                           osm_json_pack ("{s:s}", "port", id));
+  }
+  if (json_array_size (json_object_get (server, "networks")) == 0)
+    json_object_set_new (server, "networks", json_string ("none"));
+  if (block_devices (m, json_object_get (server, "block_device_mapping_v2"), err) == -1)
+    return -1;
+  return osm_server_create (cloud_of (m), body, ret_id, err);
+}
+
+static int
+set_termination_flags (struct osm_migration *m, const char *server, struct osm_error *err)
+{
+  size_t i;
+  json_t *volume;
+
+  json_array_foreach (osm_migration_volumes (m), i, volume)
+  {
+    OSM_CLEANUP_FREE char *id = NULL, *path = NULL;
+    OSM_CLEANUP_JSON json_t *body = NULL;
+
+    if (!json_is_true (json_object_get (volume, "delete_on_termination")))
+      continue;
+    if (destination_volume_id (m, volume, &id, err) == -1)
+      return -1;
+    path = osm_asprintf ("/servers/%s/os-volume_attachments/%s", server, id);
+    body = osm_json_pack ("{s:{s:s, s:b}}", "volumeAttachment", "volumeId", id,
+                          "delete_on_termination", 1);
+    if (osm_cloud_put (cloud_of (m), OSM_COMPUTE, path, body, NULL, NULL, err) == -1)
+      return osm_error_wrap (err, "delete_on_termination of volume '%s'",
+                             osm_volume_label (volume));
+  }
+  return 0;
+}
+
+int
+osm_destination_make_server (struct osm_migration *m, struct osm_error *err)
+{
+  const struct osm_making making = { .side = OSM_DESTINATION,
+                                     .kind = OSM_MADE_SERVER,
+                                     .role = OSM_ROLE_SERVER,
+                                     .create = create_server,
+                                     .plan = json_object_get (m->row->plan, "server") };
+  OSM_CLEANUP_FREE char *id = NULL;
+  OSM_CLEANUP_JSON json_t *server = NULL;
+
+  if (osm_make (m, &making, &id, err) == -1 ||
+      osm_server_get (cloud_of (m), id, &server, err) == -1)
+    return -1;
+  if (osm_str_equal (osm_json_str (server, "status"), "ERROR") && late_termination_flag (m)) {
+    /* An earlier attempt whose build failed: its volumes survive it, so build it anew. */
+    free (osm_take (id));
+    if (osm_unmake (m, OSM_DESTINATION, OSM_MADE_SERVER, OSM_ROLE_SERVER, err) == -1 ||
+        osm_destination_make_ports (m, err) == -1 || osm_make (m, &making, &id, err) == -1)
+      return -1;
+  }
+  if (!osm_str_equal (osm_json_str (server, "status"), "SHUTOFF") &&
+      osm_server_wait (cloud_of (m), id, "ACTIVE", OSM_STEP_TIMEOUT_MS, NULL, err) == -1)
+    return -1;
+  if (late_termination_flag (m) && set_termination_flags (m, id, err) == -1)
+    return -1;
+  if (osm_store_migration_set_result (m->context.store, m->row->id, id, err) == -1)
+    return -1;
+  osm_str_set (&m->row->result_id, id);
+  return 0;
+}
+
+int
+osm_destination_discard_server (struct osm_migration *m, struct osm_error *err)
+{
+  return osm_unmake (m, OSM_DESTINATION, OSM_MADE_SERVER, OSM_ROLE_SERVER, err);
+}
+
+/* A server that was off stays off. */
+int
+osm_destination_power (struct osm_migration *m, struct osm_error *err)
+{
+  OSM_CLEANUP_FREE char *id = NULL;
+  OSM_CLEANUP_JSON json_t *server = NULL;
+
+  if (!osm_str_equal (osm_json_str (osm_migration_source (m), "status"), "SHUTOFF"))
+    return 0;
+  if (osm_made_id (m, OSM_DESTINATION, OSM_MADE_SERVER, OSM_ROLE_SERVER, &id, err) == -1 ||
+      osm_server_get (cloud_of (m), id, &server, err) == -1)
+    return -1;
+  if (osm_str_equal (osm_json_str (server, "status"), "SHUTOFF"))
+    return 0;
+  if (osm_server_stop (cloud_of (m), id, err) == -1)
+    return -1;
+  return osm_server_wait (cloud_of (m), id, "SHUTOFF", OSM_STEP_TIMEOUT_MS, NULL, err);
+}
+
+/* ---- marks ---- */
+
+static int
+ignore_missing (int r, struct osm_error *err)
+{
+  if (r == -1 && osm_error_not_found (err)) {
+    osm_error_clear (err);
+    return 0;
+  }
+  return r;
+}
+
+int
+osm_destination_unmark (struct osm_migration *m, struct osm_error *err)
+{
+  OSM_CLEANUP_FREE char *server = NULL;
+  OSM_CLEANUP_JSON json_t *no_tags = json_array ();
+  static const char *const marks[] = { OSM_MARK_MIGRATION, OSM_MARK_ROLE };
+  size_t i;
+  json_t *item;
+
+  if (osm_made_id (m, OSM_DESTINATION, OSM_MADE_SERVER, OSM_ROLE_SERVER, &server, err) == -1)
+    return -1;
+  for (size_t k = 0; k < 2; k++) {
+    if (server && ignore_missing (osm_server_delete_metadata (cloud_of (m), server, marks[k], err),
+                                  err) == -1)
+      return -1;
+    json_array_foreach (osm_migration_volumes (m), i, item)
+    {
+      OSM_CLEANUP_FREE char *id = NULL;
+
+      if (destination_volume_id (m, item, &id, err) == -1 ||
+          (id && ignore_missing (osm_volume_delete_metadata (cloud_of (m), id, marks[k], err),
+                                 err) == -1))
+        return -1;
+    }
+  }
+  json_array_foreach (json_object_get (m->row->plan, "ports"), i, item)
+  {
+    OSM_CLEANUP_FREE char *role = osm_role_of (OSM_ROLE_PORT, osm_json_str (item, "id")),
+                          *id = NULL;
+
+    if (osm_made_id (m, OSM_DESTINATION, OSM_MADE_PORT, role, &id, err) == -1 ||
+        (id &&
+         ignore_missing (osm_network_tag (cloud_of (m), &osm_ports, id, no_tags, err), err) == -1))
+      return -1;
+  }
+  return 0;
+}

@@ -1,0 +1,137 @@
+/* osm: moves servers between OpenStack clouds.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* Shared by the steps of a migration. Only for controller/migration/. */
+
+#ifndef OSM_CONTROLLER_MIGRATION_INTERNAL_H
+#define OSM_CONTROLLER_MIGRATION_INTERNAL_H
+
+#include "controller/hosts/hosts.h"
+#include "controller/migration/migration.h"
+
+struct osm_migration {
+  struct osm_migration_context context;
+  struct osm_migration_row *row;
+  struct osm_host *host[2]; /* opened by osm_migration_open_hosts */
+  struct osm_lease_keeper *lease;
+  uint64_t started_ms; /* osm_now_ms of this run */
+};
+
+/* One step. `run` makes it so: it looks before it acts, because it may be called again after a crash at any line; `undo` makes it as
+ * it was, likewise, also when `run` got nowhere. NULL undo: nothing to take back. */
+struct osm_step {
+  const char *name; /* in the journal */
+  const char *text; /* for people, while it runs */
+  int (*run) (struct osm_migration *m, struct osm_error *err);
+  int (*undo) (struct osm_migration *m, struct osm_error *err);
+};
+extern const struct osm_step osm_server_steps[], osm_volume_steps[]; /* end: name NULL */
+
+/* How long one object may stay without progress before a step gives up. */
+#define OSM_STEP_TIMEOUT_MS (10 * 60 * 1000)
+/* A clone or a volume from a snapshot copies all bytes on some backends. */
+#define OSM_CLONE_TIMEOUT_MS (6 * 60 * 60 * 1000)
+#define OSM_DEVICE_TIMEOUT_MS 60000
+
+/* Marks on everything that osm makes in a cloud. */
+#define OSM_MARK_MIGRATION "osm.migration"
+#define OSM_MARK_ROLE "osm.role"
+/* On a source data volume while it is away from its server: "SERVER_ID:/dev/vdb". */
+#define OSM_MARK_HOME "osm.home"
+
+/* Plan, shortly. */
+const json_t *osm_migration_source (const struct osm_migration *m); /* plan["source"] */
+const json_t *osm_migration_volumes (const struct osm_migration *m);
+bool osm_volume_is (const json_t *volume, const char *access);
+const char *osm_volume_label (const json_t *volume); /* name or id */
+uint64_t osm_volume_bytes (const json_t *volume);
+/* Opens both conversion hosts with their links, once. */
+int osm_migration_open_hosts (struct osm_migration *m, struct osm_error *err);
+/* The same for undo and cleanup: a side that cannot be reached is noted and left NULL. */
+void osm_migration_try_open_hosts (struct osm_migration *m);
+/* A call to the agent of a side; error if the host is not open. */
+int osm_migration_agent (struct osm_migration *m, enum osm_side side, const char *method,
+                         json_t *params, uint64_t timeout_ms, json_t **ret, struct osm_error *err);
+
+/* ---- journal.c: objects that are made exactly once ---- */
+
+/* Kinds of object that migrations make, and how each is found again by its mark. */
+enum osm_made { OSM_MADE_VOLUME, OSM_MADE_SNAPSHOT, OSM_MADE_PORT, OSM_MADE_SERVER };
+
+/* Writes the intent, calls create, writes the id. If the journal has the id already it is returned; if only the intent is there (a
+ * crash, or an answer that was lost), the object is looked for by its mark first. `create` gets the marks {"osm.migration","osm.role"}
+ * to put on the object. ret_id: caller frees. */
+struct osm_making {
+  enum osm_side side;
+  enum osm_made kind;
+  const char *role; /* unique in the migration */
+  int (*create) (struct osm_migration *m, const struct osm_making *making, const json_t *marks,
+                 char **ret_id, struct osm_error *err);
+  const json_t *plan; /* the volume or port of the plan */
+  const char *from;   /* id of what it is made from, or NULL */
+};
+int osm_make (struct osm_migration *m, const struct osm_making *making, char **ret_id,
+              struct osm_error *err);
+/* The id in the journal (or found by mark when only intended); *ret_id NULL if there is no such object (any more). */
+int osm_made_id (struct osm_migration *m, enum osm_side side, enum osm_made kind, const char *role,
+                 char **ret_id, struct osm_error *err);
+/* Delete it if it exists, wait, write it down. */
+int osm_unmake (struct osm_migration *m, enum osm_side side, enum osm_made kind, const char *role,
+                struct osm_error *err);
+/* "temporary-volume:ID" and the like. Caller frees. */
+char *osm_role_of (const char *role, const char *id);
+#define OSM_ROLE_SNAPSHOT "snapshot"
+#define OSM_ROLE_CLONE "temporary-volume"
+#define OSM_ROLE_VOLUME "volume"
+#define OSM_ROLE_PORT "port"
+#define OSM_ROLE_SERVER "server"
+
+/* ---- for each volume of the plan at the same time ---- */
+int osm_each_volume (struct osm_migration *m,
+                     int (*run) (struct osm_migration *m, const json_t *volume, size_t index,
+                                 struct osm_error *err),
+                     struct osm_error *err);
+
+/* ---- source.c ---- */
+int osm_source_claim (struct osm_migration *m, struct osm_error *err);
+int osm_source_unclaim (struct osm_migration *m, struct osm_error *err);
+int osm_source_stop (struct osm_migration *m, struct osm_error *err);
+int osm_source_start (struct osm_migration *m, struct osm_error *err);
+int osm_source_lock (struct osm_migration *m, struct osm_error *err);
+int osm_source_unlock (struct osm_migration *m, struct osm_error *err);
+/* The volume that is attached to the source conversion host: the clone, or the source volume itself. Caller frees; NULL if it does not
+ * exist yet. */
+int osm_source_exported_id (struct osm_migration *m, const json_t *volume, char **ret_id,
+                            struct osm_error *err);
+int osm_source_prepare_volume (struct osm_migration *m, const json_t *volume,
+                               struct osm_error *err);
+/* Off the conversion host; temporaries deleted. */
+int osm_source_release_volume (struct osm_migration *m, const json_t *volume,
+                               struct osm_error *err);
+/* Data volumes back on their server, in the order of their devices. */
+int osm_source_return_volumes (struct osm_migration *m, struct osm_error *err);
+
+/* ---- destination.c ---- */
+int osm_destination_prepare_volume (struct osm_migration *m, const json_t *volume,
+                                    struct osm_error *err);
+int osm_destination_release_volume (struct osm_migration *m, const json_t *volume,
+                                    struct osm_error *err);
+int osm_destination_discard_volume (struct osm_migration *m, const json_t *volume,
+                                    struct osm_error *err);
+int osm_destination_make_ports (struct osm_migration *m, struct osm_error *err);
+int osm_destination_discard_ports (struct osm_migration *m, struct osm_error *err);
+int osm_destination_make_server (struct osm_migration *m, struct osm_error *err);
+int osm_destination_discard_server (struct osm_migration *m, struct osm_error *err);
+int osm_destination_power (struct osm_migration *m, struct osm_error *err);
+/* Marks off everything that stays. */
+int osm_destination_unmark (struct osm_migration *m, struct osm_error *err);
+
+/* ---- data.c ---- */
+int osm_data_export (struct osm_migration *m, struct osm_error *err);
+int osm_data_unexport (struct osm_migration *m, struct osm_error *err);
+int osm_data_copy (struct osm_migration *m, struct osm_error *err);
+int osm_data_verify (struct osm_migration *m, struct osm_error *err);
+/* Cancel and forget the agents' jobs of this migration, on hosts that can be reached. */
+int osm_data_forget (struct osm_migration *m, struct osm_error *err);
+
+#endif

@@ -1,0 +1,208 @@
+/* osm: moves servers between OpenStack clouds.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "controller/migration/plan-internal.h"
+
+#include <string.h>
+
+#include "common/cleanup.h"
+#include "common/json.h"
+#include "common/quote.h"
+#include "common/strbuf.h"
+#include "controller/cloud/compute.h"
+#include "controller/cloud/network.h"
+
+/* The destination subnet for an address: the mapped one, else the one of the same name, else the one whose range holds it. */
+static int
+find_subnet (const struct osm_plan_input *input, json_t *plan, const char *network_id,
+             const char *network_name, const char *source_subnet_name, const char *address,
+             const char **ret_id, json_t **ret_subnets, struct osm_error *err)
+{
+  OSM_CLEANUP_FREE char *query = osm_asprintf ("network_id=%s", network_id);
+  const char *wanted = NULL;
+  size_t i;
+  json_t *subnet;
+
+  if (source_subnet_name && *source_subnet_name)
+    wanted = osm_config_map (input->config, "subnets", source_subnet_name);
+  if (osm_network_list (input->cloud[OSM_DESTINATION], &osm_subnets, query, ret_subnets, err) == -1)
+    return -1;
+  *ret_id = NULL;
+  json_array_foreach (*ret_subnets, i, subnet)
+  {
+    const char *cidr = osm_json_str (subnet, "cidr");
+    bool named = osm_str_equal (osm_json_str (subnet, "name"), wanted) ||
+                 osm_str_equal (osm_json_str (subnet, "id"), wanted);
+
+    if (!cidr || !osm_cidr_contains (cidr, address))
+      continue;
+    if (!*ret_id || named)
+      *ret_id = osm_json_str (subnet, "id");
+  }
+  if (!*ret_id)
+    osm_plan_finding (plan, "destination-subnet-missing", "blocker", address,
+                      "create a subnet with that range at the destination, or map the network to "
+                      "another one",
+                      "address %s: network '%s' of cloud '%s' has no subnet that contains it",
+                      address, network_name, osm_cloud_name (input->cloud[OSM_DESTINATION]));
+  return 0;
+}
+
+static int
+check_free (const struct osm_plan_input *input, json_t *plan, const char *network_id,
+            const char *network_name, const char *what, const char *filter, const char *value,
+            struct osm_error *err)
+{
+  OSM_CLEANUP_FREE char *quoted = osm_quote_url (value);
+  OSM_CLEANUP_FREE char *query = osm_asprintf ("network_id=%s&%s%s", network_id, filter, quoted);
+  OSM_CLEANUP_JSON json_t *ports = NULL;
+
+  if (osm_network_list (input->cloud[OSM_DESTINATION], &osm_ports, query, &ports, err) == -1)
+    return -1;
+  if (json_array_size (ports) > 0)
+    osm_plan_finding (plan, "destination-address-in-use", "blocker", value,
+                      "free it: delete or change that port",
+                      "%s %s is already used on network '%s' of cloud '%s' by port %s", what, value,
+                      network_name, osm_cloud_name (input->cloud[OSM_DESTINATION]),
+                      osm_json_str (json_array_get (ports, 0), "id"));
+  return 0;
+}
+
+static int
+plan_security_groups (const struct osm_plan_input *input, json_t *plan, const json_t *port,
+                      json_t *create, struct osm_error *err)
+{
+  json_t *ids = json_array (), *id;
+  size_t i;
+
+  json_object_set_new (create, "security_groups", ids);
+  json_array_foreach (json_object_get (port, "security_groups"), i, id)
+  {
+    OSM_CLEANUP_JSON json_t *group = NULL, *target = NULL;
+
+    if (osm_cloud_find (input->cloud[OSM_SOURCE], &osm_security_groups, json_string_value (id),
+                        &group, err) == -1 ||
+        osm_plan_look_up (input, plan, "security_groups", &osm_security_groups,
+                          osm_json_str (group, "name"), &target, err) == -1)
+      return -1;
+    if (target)
+      json_array_append (ids, json_object_get (target, "id"));
+  }
+  return 0;
+}
+
+/* One source port into the body of its successor. */
+static int
+plan_port (const struct osm_plan_input *input, json_t *plan, const json_t *port,
+           struct osm_error *err)
+{
+  static const char *const kept[] = { "name", "mac_address", "admin_state_up",
+                                      "port_security_enabled", "dns_name" };
+  OSM_CLEANUP_JSON json_t *network = NULL, *target = NULL;
+  OSM_STRBUF (addresses);
+  json_t *create = json_object (), *fixed_ips = json_array (), *fixed_ip, *planned, *pairs;
+  const char *network_id, *network_name, *description = osm_json_str (port, "description"),
+                                         *vnic = osm_json_str (port, "binding:vnic_type");
+  size_t i;
+
+  planned = osm_json_pack ("{s:s?, s:o}", "id", osm_json_str (port, "id"), "create", create);
+  json_array_append_new (json_object_get (plan, "ports"), planned);
+  json_object_set_new (create, "fixed_ips", fixed_ips);
+  for (i = 0; i < sizeof kept / sizeof kept[0]; i++) {
+    json_t *value = json_object_get (port, kept[i]);
+
+    if (value && !json_is_null (value) && !(json_is_string (value) && !*json_string_value (value)))
+      json_object_set (create, kept[i], value);
+  }
+  if (description && *description)
+    osm_json_set_str (planned, "description", description);
+  if (vnic && strcmp (vnic, "normal") != 0)
+    osm_json_set_str (create, "binding:vnic_type", vnic);
+  pairs = json_object_get (port, "allowed_address_pairs");
+  if (json_array_size (pairs) > 0)
+    json_object_set (create, "allowed_address_pairs", pairs);
+
+  if (osm_cloud_find (input->cloud[OSM_SOURCE], &osm_networks, osm_json_str (port, "network_id"),
+                      &network, err) == -1)
+    return -1;
+  network_name = osm_json_str (network, "name");
+  osm_json_set_str (planned, "network_name", network_name);
+  if (osm_plan_look_up (input, plan, "networks", &osm_networks, network_name, &target, err) == -1)
+    return -1;
+  json_array_foreach (json_object_get (port, "fixed_ips"), i, fixed_ip)
+      osm_strbuf_addf (&addresses, "%s%s", i ? ", " : "", osm_json_str (fixed_ip, "ip_address"));
+  osm_json_set_str (planned, "addresses", osm_strbuf_str (&addresses));
+  if (!target)
+    return 0; /* a blocker was noted */
+  network_id = osm_json_str (target, "id");
+  network_name = osm_json_str (target, "name");
+  osm_json_set_str (planned, "network_name", network_name);
+  osm_json_set_str (create, "network_id", network_id);
+
+  json_array_foreach (json_object_get (port, "fixed_ips"), i, fixed_ip)
+  {
+    OSM_CLEANUP_JSON json_t *old_subnet = NULL, *subnets = NULL;
+    const char *address = osm_json_str (fixed_ip, "ip_address"), *subnet_id;
+
+    if (osm_cloud_find (input->cloud[OSM_SOURCE], &osm_subnets,
+                        osm_json_str (fixed_ip, "subnet_id"), &old_subnet, err) == -1 ||
+        find_subnet (input, plan, network_id, network_name, osm_json_str (old_subnet, "name"),
+                     address, &subnet_id, &subnets, err) == -1)
+      return -1;
+    if (!subnet_id)
+      continue;
+    json_array_append_new (
+        fixed_ips, osm_json_pack ("{s:s, s:s?}", "subnet_id", subnet_id, "ip_address", address));
+    if (check_free (input, plan, network_id, network_name, "address", "fixed_ips=ip_address%3D",
+                    address, err) == -1)
+      return -1;
+  }
+  if (check_free (input, plan, network_id, network_name, "MAC address",
+                  "mac_address=", osm_json_str (port, "mac_address"), err) == -1)
+    return -1;
+  return plan_security_groups (input, plan, port, create, err);
+}
+
+static int
+note_floating_ips (const struct osm_plan_input *input, json_t *plan, const char *port_id,
+                   struct osm_error *err)
+{
+  OSM_CLEANUP_FREE char *query = osm_asprintf ("port_id=%s", port_id);
+  OSM_CLEANUP_JSON json_t *floating = NULL;
+  size_t i;
+  json_t *ip;
+
+  if (osm_network_list (input->cloud[OSM_SOURCE], &osm_floating_ips, query, &floating, err) == -1)
+    return -1;
+  json_array_foreach (floating, i, ip) osm_plan_finding (
+      plan, "floating-ip-stays", "warning", osm_json_str (ip, "floating_ip_address"),
+      "give the new server one of the destination afterwards: openstack server add "
+      "floating ip",
+      "floating IP %s stays with the source server", osm_json_str (ip, "floating_ip_address"));
+  return 0;
+}
+
+int
+osm_plan_ports (const struct osm_plan_input *input, json_t *plan, const char *server_id,
+                struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *interfaces = NULL;
+  size_t i;
+  json_t *interface;
+
+  if (osm_server_interfaces (input->cloud[OSM_SOURCE], server_id, &interfaces, err) == -1)
+    return -1;
+  json_array_foreach (interfaces, i, interface)
+  {
+    OSM_CLEANUP_JSON json_t *port = NULL;
+    const char *port_id = osm_json_str (interface, "port_id");
+
+    if (osm_cloud_find (input->cloud[OSM_SOURCE], &osm_ports, port_id, &port, err) == -1 ||
+        plan_port (input, plan, port, err) == -1 ||
+        note_floating_ips (input, plan, port_id, err) == -1)
+      return osm_error_wrap (err, "port %s", port_id);
+  }
+  return 0;
+}

@@ -1,0 +1,534 @@
+/* osm: moves servers between OpenStack clouds.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "controller/migration/plan.h"
+
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "common/cleanup.h"
+#include "common/json.h"
+#include "common/parse.h"
+#include "common/quote.h"
+#include "common/strbuf.h"
+#include "common/base64.h"
+#include "common/file.h"
+#include "controller/cloud/compute.h"
+#include "controller/cloud/volume.h"
+#include "controller/migration/plan-internal.h"
+
+void
+osm_plan_finding (json_t *plan, const char *id, const char *severity, const char *object,
+                  const char *remedy, const char *format, ...)
+{
+  OSM_CLEANUP_FREE char *text = NULL;
+  json_t *finding;
+  va_list args;
+
+  va_start (args, format);
+  text = osm_vasprintf (format, args);
+  va_end (args);
+  finding = osm_json_pack ("{s:s, s:s, s:s, s:s}", "id", id, "severity", severity, "object",
+                           object ? object : "", "text", text);
+  osm_json_set_str (finding, "remedy", remedy);
+  json_array_append_new (json_object_get (plan, "findings"), finding);
+}
+
+size_t
+osm_plan_count_findings (const json_t *plan, const char *severity)
+{
+  size_t i, n = 0;
+  json_t *finding;
+
+  json_array_foreach (json_object_get (plan, "findings"), i,
+                      finding) if (osm_str_equal (osm_json_str (finding, "severity"), severity))
+      n++;
+  return n;
+}
+
+uint64_t
+osm_plan_bytes (const json_t *plan)
+{
+  uint64_t total = 0;
+  size_t i;
+  json_t *volume;
+
+  json_array_foreach (json_object_get (plan, "volumes"), i, volume) total +=
+      (uint64_t)json_integer_value (json_object_get (volume, "size_gb")) << 30;
+  return total;
+}
+
+int
+osm_device_name_compare (const char *a, const char *b)
+{
+  size_t m = strlen (a), n = strlen (b);
+
+  if (m != n)
+    return m < n ? -1 : 1;
+  return strcmp (a, b);
+}
+
+bool
+osm_cidr_contains (const char *cidr, const char *address)
+{
+  OSM_CLEANUP_FREE char *network = osm_strdup (cidr);
+  char *slash = network ? strchr (network, '/') : NULL;
+  int family = strchr (address, ':') ? AF_INET6 : AF_INET;
+  unsigned char n[16], a[16];
+  uint64_t bits;
+  OSM_ERROR (ignored);
+
+  if (!slash)
+    return false;
+  *slash = '\0';
+  if (inet_pton (family, network, n) != 1 || inet_pton (family, address, a) != 1 ||
+      osm_parse_uint (slash + 1, "prefix length", 0, family == AF_INET ? 32 : 128, &bits,
+                      &ignored) == -1)
+    return false;
+  for (unsigned i = 0; i < bits; i++) {
+    unsigned mask = 0x80u >> (i % 8);
+
+    if ((n[i / 8] & mask) != (a[i / 8] & mask))
+      return false;
+  }
+  return true;
+}
+
+json_t *
+osm_plan_own_metadata (const json_t *metadata)
+{
+  json_t *own = json_object ();
+  const char *key;
+  json_t *value;
+
+  json_object_foreach ((json_t *)metadata, key,
+                       value) if (!osm_str_starts_with (key, "osm.") && json_is_string (value))
+      json_object_set (own, key, value);
+  return own;
+}
+
+int
+osm_plan_look_up (const struct osm_plan_input *input, json_t *plan, const char *map_kind,
+                  const struct osm_collection *collection, const char *name, json_t **ret,
+                  struct osm_error *err)
+{
+  const char *wanted = osm_config_map (input->config, map_kind, name);
+  OSM_ERROR (why);
+
+  if (osm_cloud_find (input->cloud[OSM_DESTINATION], collection, wanted, ret, &why) == 0)
+    return 0;
+  if (why.class == OSM_ERROR_USER) {
+    OSM_CLEANUP_FREE char *id = osm_asprintf ("destination-%s-missing", collection->what);
+    OSM_CLEANUP_FREE char *remedy = NULL;
+
+    for (char *p = id; *p; p++)
+      if (*p == ' ')
+        *p = '-';
+    remedy = osm_asprintf ("create it in cloud '%s', or name another one in the configuration: "
+                           "map: { %s: { \"%s\": OTHER } }",
+                           osm_cloud_name (input->cloud[OSM_DESTINATION]), map_kind, name);
+    osm_plan_finding (plan, id, "blocker", wanted, remedy, "%s", why.message);
+    return 0;
+  }
+  osm_error_move (err, &why);
+  return -1;
+}
+
+int
+osm_plan_find_boot (const json_t *attachments, const json_t *volumes, const char *root_device)
+{
+  int best = -1, nr_bootable = 0, only_bootable = -1;
+  size_t i;
+  json_t *attachment;
+
+  json_array_foreach (attachments, i, attachment)
+  {
+    const char *device = osm_json_str (attachment, "device");
+    const json_t *volume = json_array_get (volumes, i);
+
+    if (device && root_device && strcmp (device, root_device) == 0)
+      return (int)i;
+    if (!osm_str_equal (osm_json_str (volume, "bootable"), "true"))
+      continue;
+    nr_bootable++;
+    only_bootable = (int)i;
+    if (!device)
+      continue;
+    if (best == -1 ||
+        osm_device_name_compare (
+            device, osm_json_str (json_array_get (attachments, (size_t)best), "device")) < 0)
+      best = (int)i;
+  }
+  if (root_device)
+    return -1;
+  if (nr_bootable == 1)
+    return only_bootable;
+  /* Several: the boot disk is the first of its bus. */
+  if (best != -1) {
+    const char *device = osm_json_str (json_array_get (attachments, (size_t)best), "device");
+
+    if (device[0] && device[strlen (device) - 1] == 'a')
+      return best;
+  }
+  return -1;
+}
+
+static int
+check_compute_quota (const struct osm_plan_input *input, json_t *plan, const json_t *flavor,
+                     struct osm_error *err)
+{
+  static const struct {
+    const char *what, *max, *used, *flavor_key;
+  } quotas[] = {
+    { "instances", "maxTotalInstances", "totalInstancesUsed", NULL },
+    { "cores", "maxTotalCores", "totalCoresUsed", "vcpus" },
+    { "ram (MiB)", "maxTotalRAMSize", "totalRAMUsed", "ram" },
+  };
+  OSM_CLEANUP_JSON json_t *limits = NULL;
+  const char *cloud = osm_cloud_name (input->cloud[OSM_DESTINATION]);
+
+  if (osm_compute_limits (input->cloud[OSM_DESTINATION], &limits, err) == -1)
+    return -1;
+  for (size_t i = 0; i < sizeof quotas / sizeof quotas[0]; i++) {
+    json_int_t max = json_integer_value (json_object_get (limits, quotas[i].max));
+    json_int_t used = json_integer_value (json_object_get (limits, quotas[i].used));
+    json_int_t need = quotas[i].flavor_key
+                          ? json_integer_value (json_object_get (flavor, quotas[i].flavor_key))
+                          : 1;
+
+    if (max >= 0 && used + need > max)
+      osm_plan_finding (plan, "destination-quota", "blocker", quotas[i].what,
+                        "free some at the destination or ask for a larger quota",
+                        "cloud '%s': quota of %s is %" JSON_INTEGER_FORMAT ", %" JSON_INTEGER_FORMAT
+                        " used, %" JSON_INTEGER_FORMAT " more needed",
+                        cloud, quotas[i].what, max, used, need);
+  }
+  return 0;
+}
+
+static json_t *
+new_plan (const struct osm_plan_input *input, const char *kind, const json_t *object)
+{
+  const char *name = osm_json_str (object, "name");
+
+  return osm_json_pack ("{s:i, s:s, s:{s:s, s:s?, s:s, s:s?}, s:[], s:[], s:[]}", "version", 1,
+                        "kind", kind, "source", "cloud", osm_cloud_name (input->cloud[OSM_SOURCE]),
+                        "id", osm_json_str (object, "id"), "name", name ? name : "", "status",
+                        osm_json_str (object, "status"), "volumes", "ports", "findings");
+}
+
+/* States that a cold migration can start from, and the way there from the others. */
+static void
+check_server_state (json_t *plan, const json_t *server)
+{
+  const char *status = osm_json_str (server, "status");
+  const char *task = osm_json_str (server, "OS-EXT-STS:task_state");
+  const char *name = osm_json_str (server, "name");
+
+  if (task)
+    osm_plan_finding (plan, "source-server-busy", "blocker", name,
+                      "wait until the task is over and try again",
+                      "server '%s' is in the middle of a task: %s", name, task);
+  if (!osm_str_equal (status, "ACTIVE") && !osm_str_equal (status, "SHUTOFF"))
+    osm_plan_finding (plan, "source-server-state", "blocker", name,
+                      "bring it to ACTIVE or SHUTOFF first (unpause, resume, unshelve, unrescue, "
+                      "confirm or revert the resize, reset its state)",
+                      "server '%s' is %s: only ACTIVE and SHUTOFF servers can be moved", name,
+                      status);
+  if (json_is_true (json_object_get (server, "locked")))
+    osm_plan_finding (
+        plan, "source-server-locked", "blocker", name, "unlock it: openstack server unlock",
+        "server '%s' is locked, so that osm cannot stop it or detach its volumes", name);
+}
+
+/* User data is shown to those whose rights reach OS-EXT-SRV-ATTR (by default administrators). */
+static int
+plan_user_data (const struct osm_plan_input *input, json_t *plan, const json_t *server,
+                json_t *planned, struct osm_error *err)
+{
+  const json_t *value = json_object_get (server, "OS-EXT-SRV-ATTR:user_data");
+
+  if (input->user_data_path) {
+    OSM_CLEANUP_FREE char *data = NULL, *encoded = NULL;
+    size_t len;
+
+    /* Nova's limit is 65535 bytes of base64. */
+    if (osm_file_read (input->user_data_path, 49151, &data, &len, err) == -1)
+      return osm_error_wrap (err, "user data");
+    encoded = osm_base64_encode (data, len);
+    osm_json_set_str (planned, "user_data", encoded);
+  }
+  else if (json_is_string (value))
+    json_object_set (planned, "user_data", (json_t *)value);
+  else if (!value)
+    osm_plan_finding (plan, "source-user-data-hidden", "warning", osm_json_str (server, "name"),
+                      "give it with --user-data FILE if the server needs it again (cloud-init has "
+                      "already applied it to the disk)",
+                      "cloud '%s' does not show user data to these credentials: the new server has "
+                      "none",
+                      osm_cloud_name (input->cloud[OSM_SOURCE]));
+  return 0;
+}
+
+static int
+plan_server_fields (const struct osm_plan_input *input, json_t *plan, const json_t *server,
+                    struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *flavor = NULL, *key = NULL;
+  json_t *planned = json_object ();
+  const json_t *old_flavor = json_object_get (server, "flavor");
+  const char *flavor_name = osm_json_str (old_flavor, "original_name");
+  const char *key_name = osm_json_str (server, "key_name");
+  const char *config_drive = osm_json_str (server, "config_drive");
+
+  json_object_set_new (plan, "server", planned);
+  osm_json_set_str (planned, "name", osm_json_str (server, "name"));
+  osm_json_set_str (planned, "description", osm_json_str (server, "description"));
+  json_object_set_new (planned, "metadata",
+                       osm_plan_own_metadata (json_object_get (server, "metadata")));
+  json_object_set_new (
+      planned, "config_drive",
+      json_boolean (config_drive && *config_drive && strcmp (config_drive, "False") != 0));
+  osm_json_set_str (planned, "availability_zone", input->availability_zone);
+
+  if (!flavor_name)
+    flavor_name = osm_json_str (old_flavor, "id");
+  if (!flavor_name)
+    return osm_error_set (err, OSM_ERROR_REMOTE, 0, "server '%s': the answer names no flavor",
+                          osm_json_str (server, "name"));
+  osm_json_set_str (planned, "flavor_name", flavor_name);
+  if (osm_plan_look_up (input, plan, "flavors", &osm_flavors, flavor_name, &flavor, err) == -1)
+    return -1;
+  if (flavor) {
+    osm_json_set_str (planned, "flavor_id", osm_json_str (flavor, "id"));
+    for (size_t i = 0; i < 3; i++) {
+      static const char *const keys[] = { "vcpus", "ram", "disk" };
+      json_int_t was = json_integer_value (json_object_get (old_flavor, keys[i]));
+      json_int_t is = json_integer_value (json_object_get (flavor, keys[i]));
+
+      if (was != is && json_object_get (old_flavor, keys[i]))
+        osm_plan_finding (plan, "flavor-differs", "warning", flavor_name, NULL,
+                          "flavor '%s' at the destination has %s %" JSON_INTEGER_FORMAT
+                          ", the server was made with %" JSON_INTEGER_FORMAT,
+                          osm_json_str (flavor, "name"), keys[i], is, was);
+    }
+    if (check_compute_quota (input, plan, flavor, err) == -1)
+      return -1;
+  }
+  if (key_name) {
+    if (osm_plan_look_up (input, plan, "key_pairs", &osm_keypairs, key_name, &key, err) == -1)
+      return -1;
+    if (key)
+      osm_json_set_str (planned, "key_name", osm_json_str (key, "name"));
+  }
+  return plan_user_data (input, plan, server, planned, err);
+}
+
+static int
+compare_attachments (const void *a, const void *b)
+{
+  const char *x = osm_json_str (*(json_t *const *)a, "device");
+  const char *y = osm_json_str (*(json_t *const *)b, "device");
+
+  return osm_device_name_compare (x ? x : "", y ? y : "");
+}
+
+/* Nova lists attachments in no promised order; the order of the devices is what counts. */
+static json_t *
+sorted_by_device (const json_t *attachments)
+{
+  size_t n = json_array_size (attachments);
+  OSM_CLEANUP_FREE json_t **v = osm_calloc (n ? n : 1, sizeof *v);
+  json_t *sorted = json_array ();
+
+  for (size_t i = 0; i < n; i++)
+    v[i] = json_array_get (attachments, i);
+  qsort (v, n, sizeof *v, compare_attachments);
+  for (size_t i = 0; i < n; i++)
+    json_array_append (sorted, v[i]);
+  return sorted;
+}
+
+static int
+plan_server_volumes (const struct osm_plan_input *input, json_t *plan, const json_t *server,
+                     struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *found = NULL, *attachments = NULL, *volumes = json_array ();
+  const char *name = osm_json_str (server, "name"), *image = osm_json_str (server, "image");
+  const json_t *image_object = json_object_get (server, "image");
+  size_t i;
+  json_t *attachment;
+  int boot = -1;
+
+  if (osm_server_attachments (input->cloud[OSM_SOURCE], osm_json_str (server, "id"), &found, err) ==
+      -1)
+    return -1;
+  attachments = sorted_by_device (found);
+  json_array_foreach (attachments, i, attachment)
+  {
+    json_t *volume;
+
+    if (osm_volume_get (input->cloud[OSM_SOURCE], osm_json_str (attachment, "volume_id"), &volume,
+                        err) == -1)
+      return -1;
+    json_array_append_new (volumes, volume);
+  }
+
+  if (json_is_object (image_object) || (image && *image)) {
+    osm_plan_finding (plan, "source-image-booted", "blocker", name,
+                      "this version moves servers that boot from a volume; make one from the "
+                      "server's disk first (openstack server image create, volume create --image)",
+                      "server '%s' boots from an image: its root disk is local to the hypervisor",
+                      name);
+  }
+  else if (input->boot_volume) {
+    json_array_foreach (attachments, i,
+                        attachment) if (osm_str_equal (osm_json_str (attachment, "volume_id"),
+                                                       input->boot_volume)) boot = (int)i;
+    if (boot == -1)
+      return osm_error_set (err, OSM_ERROR_USER, 0, "volume %s is not attached to server '%s'",
+                            input->boot_volume, name);
+  }
+  else {
+    boot = osm_plan_find_boot (attachments, volumes,
+                               osm_json_str (server, "OS-EXT-SRV-ATTR:root_device_name"));
+    if (boot == -1)
+      osm_plan_finding (plan, "source-boot-volume-unknown", "blocker", name,
+                        "name it with --boot-volume ID",
+                        "server '%s': cannot tell which of its %zu volumes it boots from", name,
+                        json_array_size (attachments));
+  }
+
+  json_array_foreach (attachments, i,
+                      attachment) if (osm_plan_add_volume (input, plan, json_array_get (volumes, i),
+                                                           attachment, (int)i == boot,
+                                                           (int)i == boot ? "snapshot" : "detach",
+                                                           err) == -1) return -1;
+  return osm_plan_check_volume_quota (input, plan, err);
+}
+
+/* OpenStack allows several servers of one name; an operator who sees two should know beforehand. */
+static int
+check_same_name (const struct osm_plan_input *input, json_t *plan, const char *name,
+                 struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *other = NULL;
+  OSM_ERROR (why);
+
+  if (!*name)
+    return 0;
+  if (osm_cloud_find (input->cloud[OSM_DESTINATION], &osm_servers, name, &other, &why) == 0 ||
+      (why.class == OSM_ERROR_USER && !osm_error_not_found (&why)))
+    osm_plan_finding (plan, "destination-same-name", "warning", name, NULL,
+                      "cloud '%s' already has a server named '%s': there will be two",
+                      osm_cloud_name (input->cloud[OSM_DESTINATION]), name);
+  else if (!osm_error_not_found (&why)) {
+    osm_error_move (err, &why);
+    return -1;
+  }
+  return 0;
+}
+
+int
+osm_plan_server (const struct osm_plan_input *input, json_t **ret, struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *found = NULL, *server = NULL, *plan = NULL;
+  const char *id;
+
+  if (osm_cloud_find (input->cloud[OSM_SOURCE], &osm_servers, input->object, &found, err) == -1)
+    return -1;
+  id = osm_json_str (found, "id");
+  if (osm_server_get (input->cloud[OSM_SOURCE], id, &server, err) == -1)
+    return -1;
+  plan = new_plan (input, "server", server);
+  check_server_state (plan, server);
+  if (plan_server_fields (input, plan, server, err) == -1 ||
+      plan_server_volumes (input, plan, server, err) == -1 ||
+      osm_plan_ports (input, plan, id, err) == -1 ||
+      check_same_name (input, plan, osm_json_str (json_object_get (plan, "source"), "name"), err) ==
+          -1)
+    return osm_error_wrap (err, "plan of server '%s'", osm_json_str (server, "name"));
+  *ret = osm_take (plan);
+  return 0;
+}
+
+int
+osm_plan_volume (const struct osm_plan_input *input, json_t **ret, struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *found = NULL, *volume = NULL, *plan = NULL;
+  const char *status;
+
+  if (osm_cloud_find (input->cloud[OSM_SOURCE], &osm_volumes, input->object, &found, err) == -1 ||
+      osm_volume_get (input->cloud[OSM_SOURCE], osm_json_str (found, "id"), &volume, err) == -1)
+    return -1;
+  plan = new_plan (input, "volume", volume);
+  status = osm_json_str (volume, "status");
+  if (osm_str_equal (status, "in-use"))
+    osm_plan_finding (plan, "source-volume-in-use", "blocker", input->object,
+                      "move its server with migrate-server, or detach it first",
+                      "volume '%s' is attached to a server", input->object);
+  else if (!osm_str_equal (status, "available"))
+    osm_plan_finding (plan, "source-volume-state", "blocker", input->object,
+                      "bring it to 'available' first", "volume '%s' is in state '%s'",
+                      input->object, status);
+  if (osm_plan_add_volume (input, plan, volume, NULL, false, "direct", err) == -1 ||
+      osm_plan_check_volume_quota (input, plan, err) == -1)
+    return osm_error_wrap (err, "plan of volume '%s'", input->object);
+  *ret = osm_take (plan);
+  return 0;
+}
+
+char *
+osm_plan_text (const json_t *plan, const char *destination_cloud)
+{
+  OSM_STRBUF (b);
+  char size[OSM_HUMAN_LEN];
+  const json_t *source = json_object_get (plan, "source"),
+               *server = json_object_get (plan, "server");
+  OSM_CLEANUP_FREE char *name = osm_quote_terminal (osm_json_str (source, "name"));
+  size_t i;
+  json_t *item;
+
+  osm_strbuf_addf (&b, "Plan: %s '%s' (%s) from cloud '%s' to cloud '%s'\n",
+                   osm_json_str (plan, "kind"), name, osm_json_str (source, "id"),
+                   osm_json_str (source, "cloud"), destination_cloud);
+  if (server)
+    osm_strbuf_addf (&b, "  server      flavor %s, key pair %s, now %s\n",
+                     osm_json_str (server, "flavor_name"),
+                     osm_json_str (server, "key_name") ? osm_json_str (server, "key_name") : "none",
+                     osm_json_str (source, "status"));
+  json_array_foreach (json_object_get (plan, "volumes"), i, item)
+  {
+    OSM_CLEANUP_FREE char *volume_name = osm_quote_terminal (osm_json_str (item, "name"));
+    const char *device = osm_json_str (item, "device"), *type = osm_json_str (item, "type");
+
+    osm_strbuf_addf (
+        &b, "  volume      %-9s '%s' %" JSON_INTEGER_FORMAT " GiB, type %s%s, %s\n",
+        device ? device : "-", volume_name, json_integer_value (json_object_get (item, "size_gb")),
+        type ? type : "default", json_is_true (json_object_get (item, "boot")) ? ", boot" : "",
+        osm_str_equal (osm_json_str (item, "access"), "snapshot") ? "read from a temporary clone"
+                                                                  : "detached while it is copied");
+  }
+  json_array_foreach (json_object_get (plan, "ports"), i, item)
+      osm_strbuf_addf (&b, "  port        network '%s', %s, %s\n",
+                       osm_json_str (item, "network_name"), osm_json_str (item, "addresses"),
+                       osm_json_str (json_object_get (item, "create"), "mac_address"));
+  osm_strbuf_addf (&b, "  to compare  %s\n", osm_human_size (osm_plan_bytes (plan), size));
+  json_array_foreach (json_object_get (plan, "findings"), i, item)
+  {
+    OSM_CLEANUP_FREE char *text = osm_quote_terminal (osm_json_str (item, "text"));
+
+    osm_strbuf_addf (&b, "  %-11s [%s] %s\n", osm_json_str (item, "severity"),
+                     osm_json_str (item, "id"), text);
+    if (osm_json_str (item, "remedy")) {
+      OSM_CLEANUP_FREE char *remedy = osm_quote_terminal (osm_json_str (item, "remedy"));
+
+      osm_strbuf_addf (&b, "              -> %s\n", remedy);
+    }
+  }
+  return osm_strbuf_take (&b);
+}

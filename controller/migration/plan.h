@@ -1,0 +1,53 @@
+/* osm: moves servers between OpenStack clouds.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* What a migration will do, decided before anything is touched: the plan (JSON, kept in the journal, never changed afterwards) and
+ * the findings of the preflight.
+ *
+ *   { "version": 1, "kind": "server",
+ *     "source": {"cloud", "id", "name", "status"},
+ *     "server": {"name", "description", "flavor_id", "flavor_name", "key_name", "metadata", "user_data",
+ *                "config_drive", "availability_zone"},
+ *     "volumes": [{"id", "name", "description", "size_gb", "type", "boot", "bootable", "device", "delete_on_termination",
+ *                  "metadata", "image_metadata", "access": "snapshot" | "detach" | "direct"}],
+ *     "ports": [{"id", "create": {body of the port to create}, "network_name", "addresses"}],
+ *     "findings": [{"id", "severity", "object", "text", "remedy"}] }
+ */
+
+#ifndef OSM_CONTROLLER_MIGRATION_PLAN_H
+#define OSM_CONTROLLER_MIGRATION_PLAN_H
+
+#include "controller/cloud/cloud.h"
+#include "controller/config.h"
+
+struct osm_plan_input {
+  const struct osm_config *config;
+  struct osm_cloud *cloud[2];
+  const char *object;            /* server or volume: name or id */
+  const char *boot_volume;       /* id, or NULL: found */
+  const char *user_data_path;    /* file to use as user data, or NULL */
+  const char *availability_zone; /* at the destination, or NULL */
+};
+
+int osm_plan_server (const struct osm_plan_input *input, json_t **ret, struct osm_error *err);
+int osm_plan_volume (const struct osm_plan_input *input, json_t **ret, struct osm_error *err);
+
+/* severity: "blocker", "warning" or "info" */
+void osm_plan_finding (json_t *plan, const char *id, const char *severity, const char *object,
+                       const char *remedy, const char *format, ...)
+    __attribute__ ((format (printf, 6, 7)));
+size_t osm_plan_count_findings (const json_t *plan, const char *severity);
+/* Bytes of all volumes. */
+uint64_t osm_plan_bytes (const json_t *plan);
+/* Printed for --dry-run: what would be created, with names and bytes. Caller frees. */
+char *osm_plan_text (const json_t *plan, const char *destination_cloud);
+
+/* Pure parts, for tests. */
+/* Shorter names first, then by letters: vdb before vdaa. */
+int osm_device_name_compare (const char *a, const char *b);
+/* Is the IPv4 or IPv6 address inside the CIDR? False for nonsense. */
+bool osm_cidr_contains (const char *cidr, const char *address);
+/* The boot volume among attachments [{"volume_id","device"}] with volumes [{"id","bootable"}] in the same order; index or -1. */
+int osm_plan_find_boot (const json_t *attachments, const json_t *volumes, const char *root_device);
+
+#endif
