@@ -1,7 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 
+dist_folders += \
+	tests/bench \
+	tests/e2e \
+	tests/faults \
+	tests/functional \
+	tests/fuzz \
+	tests/lab \
+	tests/systemd
+
 noinst_HEADERS += tests/unit/test.h
 EXTRA_DIST += \
+	tests/lint/dist \
 	tests/lint/cppcheck.txt \
 	tests/lint/lint \
 	tests/lint/jansson.cfg \
