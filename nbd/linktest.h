@@ -5,7 +5,6 @@
  *
  *   struct osm_link_test_result r;
  *   osm_link_test (&source, 256 << 20, 10000, NULL, &r, err);     reads a synthetic export */
- * bytes */
 
 #ifndef OSM_NBD_LINKTEST_H
 #define OSM_NBD_LINKTEST_H

@@ -1,1 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
+
+noinst_LTLIBRARIES += nbd/libosmnbd.la
+nbd_libosmnbd_la_SOURCES = \
+	nbd/bitmap.c nbd/bitmap.h \
+	nbd/copy.c nbd/copy.h \
+	nbd/destination.c nbd/destination.h \
+	nbd/digest.c nbd/digest.h \
+	nbd/extents.c nbd/extents.h \
+	nbd/linktest.c nbd/linktest.h \
+	nbd/range.c nbd/range.h \
+	nbd/source.c nbd/source.h \
+	nbd/sshconn.c nbd/sshconn.h \
+	nbd/sshkey.c nbd/sshkey.h \
+	nbd/tunnel.c nbd/tunnel.h \
+	nbd/worker.c nbd/worker.h
+nbd_libosmnbd_la_LIBADD = common/libosmcommon.la \
+	$(LIBNBD_LIBS) $(LIBSSH_LIBS) $(XXHASH_LIBS) $(CRYPTO_LIBS)
+
+# The plugin is loaded by nbdkit: it holds only what it needs.
+nbdkitplugin_LTLIBRARIES += nbd/nbdkit-osm-plugin.la
+nbd_nbdkit_osm_plugin_la_SOURCES = \
+	nbd/plugin.c \
+	nbd/extents.c nbd/extents.h \
+	common/error.c common/parse.c common/strbuf.c
+nbd_nbdkit_osm_plugin_la_LDFLAGS = -module -avoid-version -shared \
+	-export-symbols-regex '^plugin_init$$' -pthread $(HARDEN_LDFLAGS) $(SANITIZER_FLAGS)

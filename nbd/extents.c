@@ -1,0 +1,181 @@
+/* osm: moves servers between OpenStack clouds.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "nbd/extents.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/strbuf.h"
+
+#define READ_BYTES ((size_t)256 << 10) /* one read of the zero detection */
+
+void
+osm_extents_done (struct osm_extents *e)
+{
+  free (e->v);
+  memset (e, 0, sizeof *e);
+}
+
+void
+osm_extents_clear (struct osm_extents *e)
+{
+  e->nr = 0;
+}
+
+uint64_t
+osm_extents_end (const struct osm_extents *e)
+{
+  return e->nr ? e->v[e->nr - 1].offset + e->v[e->nr - 1].length : 0;
+}
+
+int
+osm_extents_add (struct osm_extents *e, uint64_t offset, uint64_t length, bool zero,
+                 struct osm_error *err)
+{
+  uint64_t end;
+
+  if (length == 0)
+    return 0;
+  if (__builtin_add_overflow (offset, length, &end))
+    return osm_error_set (err, OSM_ERROR_BUG, 0, "extent at %" PRIu64 " is too long", offset);
+  if (e->nr > 0 && offset != osm_extents_end (e))
+    return osm_error_set (err, OSM_ERROR_BUG, 0,
+                          "extent at %" PRIu64 " does not follow the one that ends at %" PRIu64,
+                          offset, osm_extents_end (e));
+  if (e->nr > 0 && e->v[e->nr - 1].zero == zero) {
+    e->v[e->nr - 1].length += length;
+    return 0;
+  }
+  if (e->nr == e->allocated) {
+    if (e->nr >= OSM_EXTENTS_MAX)
+      return osm_error_set (err, OSM_ERROR_USER, 0, "more than %d extents", OSM_EXTENTS_MAX);
+    e->allocated = e->allocated ? e->allocated * 2 : 16;
+    e->v = osm_realloc (e->v, e->allocated, sizeof *e->v);
+  }
+  e->v[e->nr++] = (struct osm_extent){ .offset = offset, .length = length, .zero = zero };
+  return 0;
+}
+
+bool
+osm_is_zero (const void *buf, size_t len)
+{
+  const unsigned char *p = buf;
+  size_t head = len < 16 ? len : 16;
+
+  for (size_t i = 0; i < head; i++)
+    if (p[i])
+      return false;
+  /* The first 16 bytes are zero, so comparing the rest with its shifted self walks on. */
+  return len <= 16 || memcmp (p, p + 16, len - 16) == 0;
+}
+
+int
+osm_extents_scan (struct osm_extents *e, const void *buf, size_t len, uint64_t offset,
+                  size_t block_bytes, struct osm_error *err)
+{
+  const char *p = buf;
+
+  while (len > 0) {
+    size_t n = block_bytes - (size_t)(offset & (block_bytes - 1));
+    bool whole = n == block_bytes;
+
+    if (n > len)
+      n = len;
+    /* What precedes the first block boundary is not worth a zero extent of its own. */
+    if (osm_extents_add (e, offset, n, whole && osm_is_zero (p, n), err) == -1)
+      return -1;
+    p += n;
+    offset += n;
+    len -= n;
+  }
+  return 0;
+}
+
+/* *ret_end: where the hole or the data at offset ends (at most `end`). */
+static bool
+hole_at (int fd, uint64_t offset, uint64_t end, uint64_t *ret_end)
+{
+  off_t data = lseek (fd, (off_t)offset, SEEK_DATA);
+  off_t hole;
+
+  if (data == -1) {
+    *ret_end = end;
+    return errno == ENXIO; /* no data up to the end; other errors: not supported, so it is data */
+  }
+  if ((uint64_t)data > offset) {
+    *ret_end = (uint64_t)data < end ? (uint64_t)data : end;
+    return true;
+  }
+  hole = lseek (fd, (off_t)offset, SEEK_HOLE);
+  *ret_end = hole > data && (uint64_t)hole < end ? (uint64_t)hole : end;
+  return false;
+}
+
+static int
+read_some (int fd, void *buf, size_t len, uint64_t offset, struct osm_error *err)
+{
+  char *p = buf;
+
+  while (len > 0) {
+    ssize_t r = pread (fd, p, len, (off_t)offset);
+
+    if (r == -1 && errno == EINTR)
+      continue;
+    if (r == -1)
+      return osm_error_set_errno (err, errno, "cannot read %zu bytes at offset %" PRIu64, len,
+                                  offset);
+    if (r == 0)
+      return osm_error_set (err, OSM_ERROR_USER, 0, "ends unexpectedly at offset %" PRIu64, offset);
+    p += r;
+    len -= (size_t)r;
+    offset += (uint64_t)r;
+  }
+  return 0;
+}
+
+int
+osm_extents_detect (int fd, uint64_t offset, uint64_t length,
+                    const struct osm_extents_options *options, struct osm_extents *e,
+                    struct osm_error *err)
+{
+  OSM_CLEANUP_FREE char *buf = NULL;
+  uint64_t end, piece_end, left = options->max_read_bytes;
+
+  if (__builtin_add_overflow (offset, length, &end) || end > INT64_MAX)
+    return osm_error_set (err, OSM_ERROR_BUG, 0, "range of extents is too long");
+
+  for (; offset < end; offset = piece_end) {
+    if (hole_at (fd, offset, end, &piece_end)) {
+      if (osm_extents_add (e, offset, piece_end - offset, true, err) == -1)
+        return -1;
+      continue;
+    }
+    if (options->max_read_bytes == 0) {
+      if (osm_extents_add (e, offset, piece_end - offset, false, err) == -1)
+        return -1;
+      continue;
+    }
+    if (!buf)
+      buf = osm_calloc (1, READ_BYTES);
+    while (offset < piece_end) {
+      size_t n = READ_BYTES - (size_t)(offset & (READ_BYTES - 1));
+
+      if (n > piece_end - offset)
+        n = (size_t)(piece_end - offset);
+      if (n > left)
+        return 0; /* at least READ_BYTES or all of a shorter piece was reported before */
+      if (read_some (fd, buf, n, offset, err) == -1 ||
+          osm_extents_scan (e, buf, n, offset, options->block_bytes, err) == -1)
+        return -1;
+      left -= n;
+      offset += n;
+    }
+  }
+  return 0;
+}

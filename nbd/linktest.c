@@ -1,0 +1,171 @@
+/* osm: moves servers between OpenStack clouds.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "nbd/linktest.h"
+
+#include <errno.h>
+#include <libnbd.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/cleanup.h"
+#include "common/clock.h"
+#include "nbd/bitmap.h"
+
+#define ROUND_TRIPS 15
+#define PAUSE_MS 10
+
+static uint64_t
+now_us (void)
+{
+  struct timespec ts;
+
+  clock_gettime (CLOCK_MONOTONIC, &ts);
+  return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+static int
+compare (const void *a, const void *b)
+{
+  uint64_t x = *(const uint64_t *)a;
+  uint64_t y = *(const uint64_t *)b;
+
+  return x < y ? -1 : x > y;
+}
+
+static int
+measure_rtt (const struct osm_source *source, struct osm_link_test_result *ret, uint64_t *ret_size,
+             struct osm_error *err)
+{
+  struct osm_source_connection connection = { .fd = -1 };
+  struct nbd_handle *nbd;
+  uint64_t times[ROUND_TRIPS];
+  const char *cipher;
+  int64_t size = -1;
+  char byte;
+
+  if (source->open (source->data, &connection, err) == -1)
+    return -1;
+  nbd = nbd_create ();
+  if (!nbd)
+    osm_oom ();
+  if (nbd_connect_socket (nbd, connection.fd) == -1 || (size = nbd_get_size (nbd)) == -1)
+    goto out;
+  for (int i = 0; i < ROUND_TRIPS && size > 0; i++) {
+    uint64_t start = now_us ();
+
+    if (nbd_pread (nbd, &byte, 1, 0, 0) == -1) {
+      size = -1;
+      goto out;
+    }
+    times[i] = now_us () - start;
+  }
+  if (size > 0) {
+    qsort (times, ROUND_TRIPS, sizeof times[0], compare);
+    ret->rtt_us = times[ROUND_TRIPS / 2];
+  }
+  cipher = connection.cipher ? connection.cipher (connection.handle) : NULL;
+  if (cipher)
+    snprintf (ret->cipher, sizeof ret->cipher, "%s", cipher);
+  *ret_size = (uint64_t)size;
+
+out:
+  if (size == -1 && (!connection.error || connection.error (connection.handle, err) == 0))
+    osm_error_set (err, OSM_ERROR_RETRY, nbd_get_errno (), "link test: %s", nbd_get_error ());
+  nbd_close (nbd);
+  if (connection.close)
+    connection.close (connection.handle);
+  return size == -1 ? -1 : 0;
+}
+
+struct run {
+  const struct osm_source *source;
+  struct osm_copy_options options;
+  struct osm_copy_progress progress;
+  atomic_bool cancel, ended;
+  int result;
+  struct osm_error error;
+};
+
+static void *
+run_thread (void *data)
+{
+  struct run *run = data;
+
+  run->result = osm_copy_run (run->source, -1, &run->options, &run->error);
+  atomic_store (&run->ended, true);
+  return NULL;
+}
+
+static int
+measure_throughput (struct run *run, uint64_t limit_ms, const atomic_bool *cancel,
+                    struct osm_link_test_result *ret, struct osm_error *err)
+{
+  uint64_t begin = now_us (), start = 0, end;
+  bool cancelled = false, in_time = true;
+  pthread_t thread;
+  int e = pthread_create (&thread, NULL, run_thread, run);
+
+  if (e != 0)
+    return osm_error_set_errno (err, e, "cannot start a thread");
+  while (!atomic_load (&run->ended)) {
+    struct timespec ts = { .tv_nsec = PAUSE_MS * 1000000L };
+
+    /* Connecting is not counted: it would make a long link look slow. */
+    if (start == 0 && atomic_load (&run->progress.sent_bytes) == 0)
+      begin = now_us ();
+    else if (start == 0)
+      start = begin;
+    cancelled = cancelled || (cancel && atomic_load (cancel));
+    in_time = start == 0 || now_us () - start < limit_ms * 1000;
+    if (cancelled || !in_time)
+      atomic_store (&run->cancel, true);
+    nanosleep (&ts, NULL);
+  }
+  end = now_us ();
+  pthread_join (thread, NULL);
+  if (cancelled)
+    return osm_error_set (err, OSM_ERROR_INTERRUPTED, 0, "link test cancelled");
+  if (run->result == -1 && run->error.class != OSM_ERROR_INTERRUPTED) {
+    osm_error_copy (err, &run->error);
+    return -1;
+  }
+  ret->bytes = atomic_load (&run->progress.sent_bytes);
+  end = end > begin ? end - begin : 1;
+  ret->bytes_per_second = (uint64_t)((double)ret->bytes * 1e6 / (double)end);
+  return 0;
+}
+
+int
+osm_link_test (const struct osm_source *source, uint64_t bytes, uint64_t limit_ms,
+               const atomic_bool *cancel, struct osm_link_test_result *ret, struct osm_error *err)
+{
+  OSM_CLEANUP_BITMAP struct osm_bitmap *bitmap = NULL;
+  struct osm_link_test_result result = { 0 };
+  struct run run = { .source = source };
+  uint64_t size = 0;
+  int r;
+
+  if (measure_rtt (source, &result, &size, err) == -1)
+    return osm_error_wrap (err, "link test");
+  if (osm_bitmap_new (size, 0, &bitmap, err) == -1)
+    return -1;
+  if (bytes < size)
+    osm_bitmap_set (bitmap, bytes, size - bytes); /* as if it had been copied before */
+  run.options = (struct osm_copy_options){ .size_bytes = size,
+                                           .discard = true,
+                                           .reconnect_ms = 5000,
+                                           .bitmap = bitmap,
+                                           .cancel = &run.cancel,
+                                           .progress = &run.progress };
+  r = measure_throughput (&run, limit_ms, cancel, &result, err);
+  osm_error_done (&run.error);
+  if (r == -1)
+    return -1;
+  *ret = result;
+  return 0;
+}

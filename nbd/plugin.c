@@ -1,0 +1,278 @@
+/* osm: moves servers between OpenStack clouds.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+/* nbdkit plugin "osm": one block device or file, read-only, with its holes and zeros.
+ *
+ *   nbdkit --readonly osm device=/dev/vdb [size=BYTES]     size: refuse another size
+ *   nbdkit --readonly osm test=BYTES                       synthetic data that does not compress */
+
+#define NBDKIT_API_VERSION 2
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <nbdkit-plugin.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/parse.h"
+#include "common/strbuf.h"
+#include "nbd/extents.h"
+
+#define THREAD_MODEL NBDKIT_THREAD_MODEL_PARALLEL
+
+/* One extents call reads at most so much (a client waits for its answer); what follows is not
+ * reported, so the client asks again. */
+#define EXTENTS_READ_BYTES (UINT64_C (64) << 20)
+#define EXTENTS_BLOCK_BYTES 65536
+
+static char *device;       /* device= */
+static int device_fd = -1; /* shared by all connections: pread only */
+static bool test, size_given;
+static uint64_t size_bytes;
+
+static void
+osm_unload (void)
+{
+  if (device_fd >= 0)
+    close (device_fd);
+  free (device);
+}
+
+static int
+fail (const struct osm_error *err)
+{
+  nbdkit_error ("%s", err->message);
+  nbdkit_set_error (err->code > 0 ? err->code : EIO);
+  return -1;
+}
+
+static int
+osm_config (const char *key, const char *value)
+{
+  OSM_ERROR (err);
+
+  if (strcmp (key, "device") == 0) {
+    if (device) {
+      nbdkit_error ("device= given twice");
+      return -1;
+    }
+    device = nbdkit_absolute_path (value);
+    return device ? 0 : -1;
+  }
+  if (strcmp (key, "test") == 0 || strcmp (key, "size") == 0) {
+    if (size_given) {
+      nbdkit_error ("%s=: the size was given before", key);
+      return -1;
+    }
+    if (osm_parse_uint (value, key, 0, INT64_MAX, &size_bytes, &err) == -1)
+      return fail (&err);
+    size_given = true;
+    test = strcmp (key, "test") == 0;
+    return 0;
+  }
+  nbdkit_error ("unknown parameter '%s'", key);
+  return -1;
+}
+
+static int
+osm_config_complete (void)
+{
+  if (test == (device != NULL)) {
+    nbdkit_error ("give either device=PATH or test=BYTES");
+    return -1;
+  }
+  return 0;
+}
+
+static int
+osm_get_ready (void)
+{
+  struct stat st;
+  off_t end;
+
+  if (test)
+    return 0;
+  device_fd = open (device, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+  if (device_fd == -1) {
+    nbdkit_error ("cannot open %s: %m", device);
+    return -1;
+  }
+  if (fstat (device_fd, &st) == -1) {
+    nbdkit_error ("cannot stat %s: %m", device);
+    return -1;
+  }
+  if (!S_ISBLK (st.st_mode) && !S_ISREG (st.st_mode)) {
+    nbdkit_error ("%s is neither a block device nor a file", device);
+    return -1;
+  }
+  end = lseek (device_fd, 0, SEEK_END);
+  if (end == -1) {
+    nbdkit_error ("cannot find the size of %s: %m", device);
+    return -1;
+  }
+  if (size_given && (uint64_t)end != size_bytes) {
+    nbdkit_error ("%s has %" PRIu64 " bytes, expected %" PRIu64, device, (uint64_t)end, size_bytes);
+    return -1;
+  }
+  size_bytes = (uint64_t)end;
+  return 0;
+}
+
+static void *
+osm_open (int readonly)
+{
+  (void)readonly; /* nothing here can write */
+  return NBDKIT_HANDLE_NOT_NEEDED;
+}
+
+static int64_t
+osm_get_size (void *handle)
+{
+  (void)handle;
+  return (int64_t)size_bytes;
+}
+
+static int
+osm_no (void *handle)
+{
+  (void)handle;
+  return 0;
+}
+
+static int
+osm_yes (void *handle)
+{
+  (void)handle;
+  return 1;
+}
+
+static int
+osm_can_cache (void *handle)
+{
+  (void)handle;
+  return NBDKIT_CACHE_NONE;
+}
+
+static int
+osm_can_extents (void *handle)
+{
+  (void)handle;
+  return !test;
+}
+
+/* splitmix64 of the word's number: any byte can be had without those before it. */
+static uint64_t
+test_word (uint64_t n)
+{
+  uint64_t z = (n + 1) * UINT64_C (0x9e3779b97f4a7c15);
+
+  z = (z ^ (z >> 30)) * UINT64_C (0xbf58476d1ce4e5b9);
+  z = (z ^ (z >> 27)) * UINT64_C (0x94d049bb133111eb);
+  return z ^ (z >> 31);
+}
+
+static void
+test_fill (char *p, uint32_t count, uint64_t offset)
+{
+  while (count > 0) {
+    uint64_t word = test_word (offset / 8);
+    size_t skip = (size_t)(offset % 8);
+    size_t n = sizeof word - skip;
+
+    if (n > count)
+      n = count;
+    memcpy (p, (char *)&word + skip, n);
+    p += n;
+    offset += n;
+    count -= (uint32_t)n;
+  }
+}
+
+static int
+osm_pread (void *handle, void *buf, uint32_t count, uint64_t offset, uint32_t flags)
+{
+  char *p = buf;
+
+  (void)handle;
+  (void)flags;
+  if (test) {
+    test_fill (p, count, offset);
+    return 0;
+  }
+  while (count > 0) {
+    ssize_t r = pread (device_fd, p, count, (off_t)offset);
+
+    if (r == -1 && errno == EINTR)
+      continue;
+    if (r <= 0) {
+      int e = r == -1 ? errno : EIO;
+
+      nbdkit_error ("cannot read %s at offset %" PRIu64 ": %s", device, offset,
+                    r == -1 ? strerror (e) : "it ends there");
+      nbdkit_set_error (e);
+      return -1;
+    }
+    p += r;
+    offset += (uint64_t)r;
+    count -= (uint32_t)r;
+  }
+  return 0;
+}
+
+static int
+osm_extents (void *handle, uint32_t count, uint64_t offset, uint32_t flags,
+             struct nbdkit_extents *extents)
+{
+  static const struct osm_extents_options options = { .max_read_bytes = EXTENTS_READ_BYTES,
+                                                      .block_bytes = EXTENTS_BLOCK_BYTES };
+  OSM_EXTENTS (e);
+  OSM_ERROR (err);
+
+  (void)handle;
+  if (osm_extents_detect (device_fd, offset, count, &options, &e, &err) == -1) {
+    /* A place that cannot be read is for pread to report; here it is just not known to be zero. */
+    nbdkit_debug ("extents at %" PRIu64 ": %s", offset, err.message);
+    if (e.nr == 0)
+      return nbdkit_add_extent (extents, offset, count, 0);
+  }
+  for (size_t i = 0; i < e.nr; i++) {
+    uint32_t type = e.v[i].zero ? NBDKIT_EXTENT_HOLE | NBDKIT_EXTENT_ZERO : 0;
+
+    if (nbdkit_add_extent (extents, e.v[i].offset, e.v[i].length, type) == -1)
+      return -1;
+    if (flags & NBDKIT_FLAG_REQ_ONE)
+      break;
+  }
+  return 0;
+}
+
+static struct nbdkit_plugin plugin = {
+  .name = "osm",
+  .longname = "osm source volume",
+  .version = PACKAGE_VERSION,
+  .description = "A volume that is being migrated, read-only",
+  .magic_config_key = "device",
+  .config_help = "device=PATH      block device or file to serve, read-only\n"
+                 "size=BYTES       refuse a device of another size\n"
+                 "test=BYTES       serve synthetic data instead",
+  .unload = osm_unload,
+  .config = osm_config,
+  .config_complete = osm_config_complete,
+  .get_ready = osm_get_ready,
+  .open = osm_open,
+  .get_size = osm_get_size,
+  .can_write = osm_no,
+  .can_flush = osm_no,
+  .is_rotational = osm_no,
+  .can_multi_conn = osm_yes,
+  .can_cache = osm_can_cache,
+  .can_extents = osm_can_extents,
+  .pread = osm_pread,
+  .extents = osm_extents,
+};
+
+NBDKIT_REGISTER_PLUGIN (plugin)

@@ -1,0 +1,82 @@
+/* osm: moves servers between OpenStack clouds.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "nbd/source.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+
+static int
+unix_open (void *data, struct osm_source_connection *ret, struct osm_error *err)
+{
+  const char *path = data;
+  struct sockaddr_un sa = { .sun_family = AF_UNIX };
+  OSM_CLEANUP_FD int fd = -1;
+  size_t len = strlen (path);
+
+  if (len >= sizeof sa.sun_path)
+    return osm_error_set (err, OSM_ERROR_USER, 0, "socket path %s is too long", path);
+  memcpy (sa.sun_path, path, len + 1);
+  fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd == -1)
+    return osm_error_set_errno (err, errno, "socket");
+  while (connect (fd, (struct sockaddr *)&sa, sizeof sa) == -1)
+    if (errno != EINTR) /* a server that is away may come back */
+      return osm_error_set (err, OSM_ERROR_RETRY, errno, "cannot connect to %s: %s", path,
+                            strerror (errno));
+  *ret = (struct osm_source_connection){ .fd = osm_take_fd (&fd) };
+  return 0;
+}
+
+struct osm_source
+osm_source_unix (const char *path)
+{
+  return (struct osm_source){ .open = unix_open, .data = (void *)path };
+}
+
+static int
+tunnel_error (void *handle, struct osm_error *err)
+{
+  return osm_tunnel_error (handle, err);
+}
+
+static const char *
+tunnel_cipher (void *handle)
+{
+  return osm_tunnel_cipher (handle);
+}
+
+static void
+tunnel_close (void *handle)
+{
+  osm_tunnel_free (handle);
+}
+
+static int
+tunnel_open (void *data, struct osm_source_connection *ret, struct osm_error *err)
+{
+  struct osm_tunnel_source *source = data;
+  struct osm_tunnel *tunnel;
+
+  if (osm_tunnel_open (&source->target, source->socket_path, &tunnel, err) == -1)
+    return -1;
+  *ret = (struct osm_source_connection){ .fd = osm_tunnel_take_fd (tunnel),
+                                         .handle = tunnel,
+                                         .error = tunnel_error,
+                                         .cipher = tunnel_cipher,
+                                         .close = tunnel_close };
+  return 0;
+}
+
+struct osm_source
+osm_source_tunnel (struct osm_tunnel_source *tunnel)
+{
+  return (struct osm_source){ .open = tunnel_open, .data = tunnel };
+}

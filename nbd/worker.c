@@ -1,0 +1,653 @@
+/* osm: moves servers between OpenStack clouds.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "nbd/worker.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <libnbd.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/cleanup.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/strbuf.h"
+#include "nbd/extents.h"
+#include "nbd/range.h"
+
+#define HANDSHAKE_MS 30000
+#define POLL_MS 100 /* how soon a cancel is seen */
+#define RANGE_BYTES_FIRST (UINT64_C (4) << 20)
+#define RANGE_BYTES_MAX (UINT64_C (32) << 20)
+#define RANGES_AHEAD 2 /* ranges not wholly asked for: block status of the next is under way */
+#define HOLE_MIN_BYTES 65536 /* smaller ones are read with the data around them */
+#define BACKOFF_FIRST_MS 200
+#define BACKOFF_MAX_MS 5000
+#define BUFFER_ALIGN 4096
+
+/* A range on its way: [.., position) was asked for, [.., known) has extents. */
+struct transfer {
+  struct osm_worker *worker;
+  struct osm_range range;
+  struct osm_extents extents;
+  size_t extent;
+  uint64_t position, known;
+  uint64_t asked; /* known at the last question for block status */
+  bool status_pending;
+  unsigned in_flight; /* commands of any kind */
+  struct transfer *next;
+};
+
+/* One read; becomes the write from the same buffer. */
+struct command {
+  struct osm_worker *worker;
+  struct transfer *transfer;
+  char *buf;
+  uint64_t offset;
+  size_t length;
+  int error; /* errno of the server or the library */
+  struct command *next;
+};
+
+struct osm_worker {
+  struct osm_copy *copy;
+  struct nbd_handle *nbd;
+  struct osm_source_connection connection;
+  bool extents; /* the server has block status */
+  size_t request_bytes;
+  uint64_t range_bytes;
+  struct transfer *first, **last; /* in order of their start */
+  struct command *free_commands;
+  struct command *completed, **completed_last;
+  unsigned in_flight; /* reads and block status */
+  struct command *commands;
+  char *memory;
+};
+
+struct osm_worker *
+osm_worker_new (struct osm_copy *c)
+{
+  struct osm_worker *w = osm_calloc (1, sizeof *w);
+  void *memory;
+
+  w->copy = c;
+  w->connection.fd = -1;
+  w->range_bytes = RANGE_BYTES_FIRST;
+  w->last = &w->first;
+  w->completed_last = &w->completed;
+  if (posix_memalign (&memory, BUFFER_ALIGN, c->request_bytes * c->requests) != 0)
+    osm_oom ();
+  w->memory = memory;
+  w->commands = osm_calloc (c->requests, sizeof *w->commands);
+  for (unsigned i = 0; i < c->requests; i++) {
+    w->commands[i].worker = w;
+    w->commands[i].buf = w->memory + i * c->request_bytes;
+    w->commands[i].next = w->free_commands;
+    w->free_commands = &w->commands[i];
+  }
+  return w;
+}
+
+static void
+transfer_free (struct transfer *t)
+{
+  osm_range_done (&t->range);
+  osm_extents_done (&t->extents);
+  free (t);
+}
+
+/* Closes the connection; what was under way is given back. */
+static void
+disconnect (struct osm_worker *w)
+{
+  struct osm_copy *c = w->copy;
+
+  if (w->nbd) {
+    if (nbd_aio_is_ready (w->nbd) == 1)
+      nbd_aio_disconnect (w->nbd, 0);
+    nbd_close (w->nbd); /* also ends the callbacks */
+    w->nbd = NULL;
+    atomic_fetch_sub (&c->progress->connections, 1);
+  }
+  if (w->connection.close)
+    w->connection.close (w->connection.handle);
+  memset (&w->connection, 0, sizeof w->connection);
+  w->connection.fd = -1;
+
+  while (w->first) {
+    struct transfer *t = w->first;
+
+    w->first = t->next;
+    osm_copy_range_return (
+        c, (struct osm_copy_piece){ .offset = t->range.offset, .length = t->range.length });
+    transfer_free (t);
+  }
+  w->last = &w->first;
+  w->completed = NULL;
+  w->completed_last = &w->completed;
+  w->in_flight = 0;
+  w->free_commands = NULL;
+  for (unsigned i = 0; i < c->requests; i++) {
+    w->commands[i].next = w->free_commands;
+    w->free_commands = &w->commands[i];
+  }
+  w->range_bytes = RANGE_BYTES_FIRST;
+}
+
+void
+osm_worker_free (struct osm_worker *w)
+{
+  if (!w)
+    return;
+  disconnect (w);
+  free (w->commands);
+  free (w->memory);
+  free (w);
+}
+
+/* Why the connection ended: the tunnel knows better than the library. */
+static int
+lost (struct osm_worker *w, struct osm_error *err)
+{
+  const char *text = nbd_get_error ();
+
+  if (w->connection.error && w->connection.error (w->connection.handle, err) == -1)
+    return -1;
+  return osm_error_set (err, OSM_ERROR_RETRY, nbd_get_errno (), "NBD connection lost: %s",
+                        text ? text : "end of stream");
+}
+
+static bool
+alive (const struct osm_worker *w)
+{
+  return nbd_aio_is_dead (w->nbd) == 0 && nbd_aio_is_closed (w->nbd) == 0;
+}
+
+/* One step of the library's protocol machine. */
+static int
+step (struct osm_worker *w, int timeout_ms, struct osm_error *err)
+{
+  unsigned direction = nbd_aio_get_direction (w->nbd);
+  struct pollfd pfd = { .fd = nbd_aio_get_fd (w->nbd) };
+  int r = 0;
+
+  if (direction & LIBNBD_AIO_DIRECTION_READ)
+    pfd.events |= POLLIN;
+  if (direction & LIBNBD_AIO_DIRECTION_WRITE)
+    pfd.events |= POLLOUT;
+  if (poll (&pfd, 1, timeout_ms) == -1 && errno != EINTR)
+    return osm_error_set_errno (err, errno, "poll");
+  if ((pfd.revents & (POLLIN | POLLHUP | POLLERR)) && (direction & LIBNBD_AIO_DIRECTION_READ))
+    r = nbd_aio_notify_read (w->nbd);
+  else if (pfd.revents & (POLLOUT | POLLHUP | POLLERR))
+    r = nbd_aio_notify_write (w->nbd);
+  return r == -1 || !alive (w) ? lost (w, err) : 0;
+}
+
+static int
+handshake (struct osm_worker *w, struct osm_error *err)
+{
+  uint64_t deadline = osm_now_ms () + HANDSHAKE_MS;
+
+  if (nbd_add_meta_context (w->nbd, LIBNBD_CONTEXT_BASE_ALLOCATION) == -1 ||
+      nbd_set_pread_initialize (w->nbd, false) == -1)
+    return osm_error_set (err, OSM_ERROR_BUG, nbd_get_errno (), "%s", nbd_get_error ());
+  if (nbd_aio_connect_socket (w->nbd, osm_take_fd (&w->connection.fd)) == -1)
+    return lost (w, err);
+  while (nbd_aio_is_connecting (w->nbd) == 1) {
+    if (osm_copy_stopped (w->copy))
+      return osm_error_set (err, OSM_ERROR_INTERRUPTED, 0, "stopped");
+    if (osm_now_ms () >= deadline)
+      return osm_error_set (err, OSM_ERROR_RETRY, ETIMEDOUT, "NBD server does not answer");
+    if (step (w, POLL_MS, err) == -1)
+      return -1;
+  }
+  if (nbd_aio_is_ready (w->nbd) != 1)
+    return lost (w, err);
+  return 0;
+}
+
+static int
+check_export (struct osm_worker *w, struct osm_error *err)
+{
+  struct osm_copy *c = w->copy;
+  int64_t size = nbd_get_size (w->nbd);
+  int64_t max = nbd_get_block_size (w->nbd, LIBNBD_SIZE_MAXIMUM);
+
+  if (size == -1)
+    return osm_error_set (err, OSM_ERROR_REMOTE, nbd_get_errno (), "size of the source: %s",
+                          nbd_get_error ());
+  if ((uint64_t)size != c->size_bytes)
+    return osm_error_set (err, OSM_ERROR_USER, 0,
+                          "the source has %" PRIi64 " bytes, expected %" PRIu64, size,
+                          c->size_bytes);
+  w->extents = nbd_can_meta_context (w->nbd, LIBNBD_CONTEXT_BASE_ALLOCATION) == 1;
+  w->request_bytes = c->request_bytes;
+  if (max > 0 && (uint64_t)max < w->request_bytes)
+    w->request_bytes = (size_t)max;
+  return 0;
+}
+
+static void
+note_cipher (struct osm_worker *w)
+{
+  struct osm_copy *c = w->copy;
+  const char *name = w->connection.cipher ? w->connection.cipher (w->connection.handle) : NULL;
+
+  OSM_LOCKED (&c->lock);
+  if (!name || atomic_load (&c->progress->cipher_known))
+    return;
+  snprintf (c->progress->cipher, sizeof c->progress->cipher, "%s", name);
+  atomic_store (&c->progress->cipher_known, true);
+}
+
+int
+osm_worker_connect (struct osm_worker *w, struct osm_error *err)
+{
+  assert (!w->nbd);
+  if (w->copy->source->open (w->copy->source->data, &w->connection, err) == -1) {
+    memset (&w->connection, 0, sizeof w->connection);
+    w->connection.fd = -1;
+    return -1;
+  }
+  w->nbd = nbd_create ();
+  if (!w->nbd)
+    osm_oom ();
+  atomic_fetch_add (&w->copy->progress->connections, 1);
+  if (handshake (w, err) == -1 || check_export (w, err) == -1) {
+    disconnect (w);
+    return -1;
+  }
+  note_cipher (w);
+  return 0;
+}
+
+/* The part of the range from known to end is data. */
+static int
+add_data (struct transfer *t, uint64_t end, struct osm_error *err)
+{
+  if (end > t->known && osm_extents_add (&t->extents, t->known, end - t->known, false, err) == -1)
+    return -1;
+  t->known = end;
+  return 0;
+}
+
+static int
+status_extents (void *data, const char *context, uint64_t offset, uint32_t *entries,
+                size_t nr_entries, int *error)
+{
+  struct transfer *t = data;
+  uint64_t end = t->range.offset + t->range.length;
+
+  if (*error || strcmp (context, LIBNBD_CONTEXT_BASE_ALLOCATION) != 0 || offset != t->known)
+    return 0;
+  for (size_t i = 0; i + 1 < nr_entries && t->known < end; i += 2) {
+    OSM_ERROR (err);
+    uint64_t length = entries[i];
+    /* LIBNBD_STATE_ZERO is the promise; a hole need not read as zero. */
+    bool zero = entries[i + 1] & LIBNBD_STATE_ZERO;
+
+    if (length > end - t->known)
+      length = end - t->known;
+    if (length < HOLE_MIN_BYTES && t->known + length < end)
+      zero = false;
+    if (osm_extents_add (&t->extents, t->known, length, zero, &err) == -1)
+      return 0; /* what has no extent is asked for again, or read */
+    t->known += length;
+  }
+  return 0;
+}
+
+static int
+status_completed (void *data, int *error)
+{
+  struct transfer *t = data;
+
+  (void)error; /* without an answer the range is read: see ask_status */
+  t->status_pending = false;
+  t->in_flight--;
+  t->worker->in_flight--;
+  atomic_store (&t->worker->copy->last_progress_ms, osm_now_ms ());
+  return 1;
+}
+
+static int
+read_completed (void *data, int *error)
+{
+  struct command *cmd = data;
+  struct osm_worker *w = cmd->worker;
+
+  cmd->error = *error;
+  cmd->next = NULL;
+  *w->completed_last = cmd;
+  w->completed_last = &cmd->next;
+  return 1; /* retired, whatever happened: the error is looked at in write_completed */
+}
+
+static int
+ask_status (struct osm_worker *w, struct transfer *t, struct osm_error *err)
+{
+  uint64_t end = t->range.offset + t->range.length;
+  uint64_t count = end - t->known;
+
+  /* An answer that did not say anything of this place will not do so the next time. */
+  if (!w->extents || t->asked == t->known)
+    return add_data (t, end, err);
+  t->asked = t->known;
+  t->status_pending = true;
+  t->in_flight++;
+  w->in_flight++;
+  if (nbd_aio_block_status (
+          w->nbd, count, t->known,
+          (nbd_extent_callback){ .callback = status_extents, .user_data = t },
+          (nbd_completion_callback){ .callback = status_completed, .user_data = t }, 0) == -1) {
+    t->status_pending = false;
+    t->in_flight--;
+    w->in_flight--;
+    if (!alive (w))
+      return lost (w, err);
+    return add_data (t, end, err);
+  }
+  return 0;
+}
+
+/* Bytes of a transfer that are at the destination. */
+static void
+finished (struct osm_worker *w, struct transfer *t, uint64_t offset, uint64_t length, bool zero)
+{
+  struct osm_copy *c = w->copy;
+  uint64_t zero_bytes = 0;
+  uint64_t done = osm_range_finish (&t->range, offset, length, zero, c->bitmap, &zero_bytes);
+
+  if (done)
+    atomic_fetch_add (&c->progress->done_bytes, done);
+  if (zero_bytes)
+    atomic_fetch_add (&c->progress->zero_bytes, zero_bytes);
+}
+
+/* Asks for the next piece of a transfer or zeroes it. */
+static int
+start_piece (struct osm_worker *w, struct transfer *t, struct osm_error *err)
+{
+  struct osm_extent *x = &t->extents.v[t->extent];
+  uint64_t length = x->offset + x->length - t->position;
+  struct command *cmd;
+
+  if (x->zero) {
+    if (osm_destination_zero (&w->copy->destination, t->position, length, err) == -1)
+      return -1;
+    finished (w, t, t->position, length, true);
+  }
+  else {
+    if (length > w->request_bytes)
+      length = w->request_bytes;
+    cmd = w->free_commands;
+    cmd->transfer = t;
+    cmd->offset = t->position;
+    cmd->length = (size_t)length;
+    cmd->error = 0;
+    if (nbd_aio_pread (w->nbd, cmd->buf, cmd->length, cmd->offset,
+                       (nbd_completion_callback){ .callback = read_completed, .user_data = cmd },
+                       0) == -1)
+      return alive (w)
+                 ? osm_error_set (err, OSM_ERROR_BUG, nbd_get_errno (), "%s", nbd_get_error ())
+                 : lost (w, err);
+    w->free_commands = cmd->next;
+    cmd->next = NULL;
+    t->in_flight++;
+    w->in_flight++;
+  }
+  t->position += length;
+  if (t->position == x->offset + x->length)
+    t->extent++;
+  return 0;
+}
+
+static bool
+all_asked (const struct transfer *t)
+{
+  return t->position == t->range.offset + t->range.length;
+}
+
+static int
+start_transfer (struct osm_worker *w, struct osm_copy_piece piece, struct osm_error *err)
+{
+  struct transfer *t = osm_calloc (1, sizeof *t);
+
+  t->worker = w;
+  osm_range_init (&t->range, piece.offset, piece.length, osm_bitmap_block (w->copy->bitmap));
+  t->position = t->known = piece.offset;
+  t->asked = UINT64_MAX;
+  *w->last = t;
+  w->last = &t->next;
+  if (w->range_bytes < RANGE_BYTES_MAX)
+    w->range_bytes *= 2;
+  return ask_status (w, t, err);
+}
+
+/* Keeps the connection busy. *ret_finished: all of the volume is at the destination. */
+static int
+start_work (struct osm_worker *w, bool *ret_finished, struct osm_error *err)
+{
+  *ret_finished = false;
+  for (;;) {
+    struct transfer *ready = NULL;
+    unsigned ahead = 0;
+
+    if (osm_copy_stopped (w->copy))
+      return 0;
+    for (struct transfer *t = w->first; t; t = t->next) {
+      if (all_asked (t))
+        continue;
+      ahead++;
+      if (!ready && t->position < t->known)
+        ready = t;
+    }
+    if (ahead < RANGES_AHEAD) {
+      struct osm_copy_piece piece;
+      int r = osm_copy_range_get (w->copy, w->range_bytes, &piece);
+
+      if (r == 1) {
+        if (start_transfer (w, piece, err) == -1)
+          return -1;
+        continue;
+      }
+      *ret_finished = r == -1;
+    }
+    if (!ready || (!ready->extents.v[ready->extent].zero && !w->free_commands))
+      return 0;
+    if (start_piece (w, ready, err) == -1)
+      return -1;
+  }
+}
+
+/* The first place in a failed piece that cannot be read, for the message. */
+static uint64_t
+find_bad (struct osm_worker *w, uint64_t offset, size_t length, size_t *ret_length)
+{
+  size_t part = length / 128 < BUFFER_ALIGN ? BUFFER_ALIGN : length / 128;
+  OSM_CLEANUP_FREE char *buf = osm_calloc (1, part);
+
+  for (size_t done = 0; done < length && length > part; done += part) {
+    size_t n = length - done < part ? length - done : part;
+
+    if (osm_copy_stopped (w->copy) || !alive (w))
+      break;
+    if (nbd_pread (w->nbd, buf, n, offset + done, 0) == -1 && alive (w)) {
+      *ret_length = n;
+      return offset + done;
+    }
+  }
+  *ret_length = length;
+  return offset;
+}
+
+static int
+read_failed (struct osm_worker *w, const struct command *cmd, struct osm_error *err)
+{
+  uint64_t offset;
+  size_t length;
+
+  if (!alive (w) || cmd->error == ENOTCONN || cmd->error == ESHUTDOWN)
+    return lost (w, err);
+  offset = find_bad (w, cmd->offset, cmd->length, &length);
+  return osm_error_set (err, OSM_ERROR_REMOTE, cmd->error,
+                        "the source cannot read %zu bytes at offset %" PRIu64 ": %s", length,
+                        offset, strerror (cmd->error));
+}
+
+/* Writes what was received. */
+static int
+write_completed (struct osm_worker *w, struct osm_error *err)
+{
+  struct osm_copy *c = w->copy;
+
+  while (w->completed) {
+    struct command *cmd = w->completed;
+    struct transfer *t = cmd->transfer;
+
+    w->completed = cmd->next;
+    if (!w->completed)
+      w->completed_last = &w->completed;
+    w->in_flight--;
+    t->in_flight--;
+    if (cmd->error)
+      return read_failed (w, cmd, err);
+    atomic_store (&c->last_progress_ms, osm_now_ms ());
+    atomic_fetch_add (&c->progress->sent_bytes, cmd->length);
+    if (osm_destination_write (&c->destination, cmd->buf, cmd->length, cmd->offset, err) == -1)
+      return -1;
+    atomic_fetch_add (&c->unflushed_bytes, cmd->length);
+    finished (w, t, cmd->offset, cmd->length, false);
+    cmd->next = w->free_commands;
+    w->free_commands = cmd;
+  }
+  return 0;
+}
+
+/* Drops finished transfers; asks again where block status told less than asked. */
+static int
+tend_transfers (struct osm_worker *w, struct osm_error *err)
+{
+  struct transfer **p = &w->first;
+
+  while (*p) {
+    struct transfer *t = *p;
+
+    if (t->range.missing == 0 && t->in_flight == 0) {
+      *p = t->next;
+      transfer_free (t);
+      osm_copy_range_finished (w->copy);
+      continue;
+    }
+    if (!t->status_pending && t->known < t->range.offset + t->range.length &&
+        ask_status (w, t, err) == -1)
+      return -1;
+    p = &t->next;
+  }
+  w->last = p;
+  return 0;
+}
+
+/* 0: all finished or stopped. -1: failed; RETRY means that the connection is lost. */
+static int
+transfer_all (struct osm_worker *w, struct osm_error *err)
+{
+  bool all_finished;
+
+  while (!osm_copy_stopped (w->copy)) {
+    if (write_completed (w, err) == -1 || tend_transfers (w, err) == -1 ||
+        start_work (w, &all_finished, err) == -1)
+      return -1;
+    if (w->completed || (w->first && w->in_flight == 0))
+      continue; /* zeroed or failed at once */
+    if (w->in_flight > 0) {
+      if (step (w, POLL_MS, err) == -1)
+        return -1;
+    }
+    else if (all_finished) {
+      return 0;
+    }
+    else {
+      osm_copy_pause (w->copy, POLL_MS);
+    }
+  }
+  return 0;
+}
+
+/* Whether a failed attempt may be repeated. The first connection of the copy had been accepted by
+ * the source, so a refusal now (its export is being restarted) may pass; a wrong key will not. */
+static bool
+may_retry (const struct osm_error *err)
+{
+  return err->class == OSM_ERROR_RETRY || err->class == OSM_ERROR_REMOTE;
+}
+
+static void
+run (struct osm_worker *w)
+{
+  struct osm_copy *c = w->copy;
+  uint64_t backoff_ms = BACKOFF_FIRST_MS;
+
+  while (!osm_copy_stopped (c) && !osm_copy_all_finished (c)) {
+    OSM_ERROR (err);
+    uint64_t progress = atomic_load (&c->last_progress_ms);
+    bool retry;
+
+    if (!w->nbd) {
+      retry = osm_worker_connect (w, &err) == -1;
+      if (retry && (err.class == OSM_ERROR_INTERRUPTED || osm_copy_stopped (c)))
+        break;
+      if (retry && !may_retry (&err)) {
+        osm_copy_fail (c, &err);
+        break;
+      }
+      if (!retry)
+        continue;
+    }
+    else if (transfer_all (w, &err) == 0) {
+      break;
+    }
+    else {
+      retry = err.class == OSM_ERROR_RETRY;
+      if (!retry) {
+        osm_copy_fail (c, &err);
+        break;
+      }
+      disconnect (w);
+      atomic_fetch_add (&c->progress->reconnects, 1);
+      if (atomic_load (&c->last_progress_ms) != progress)
+        backoff_ms = BACKOFF_FIRST_MS;
+    }
+    osm_debug ("copy: %s", err.message);
+    if (osm_now_ms () - atomic_load (&c->last_progress_ms) > c->reconnect_ms) {
+      osm_error_wrap (&err, "no answer for %" PRIu64 " s", c->reconnect_ms / 1000);
+      osm_copy_fail (c, &err);
+      break;
+    }
+    {
+      uint64_t until = osm_now_ms () + backoff_ms;
+      uint64_t now;
+
+      while (!osm_copy_stopped (c) && !osm_copy_all_finished (c) && (now = osm_now_ms ()) < until)
+        osm_copy_pause (c, until - now < POLL_MS ? until - now : POLL_MS);
+    }
+    backoff_ms = backoff_ms * 2 < BACKOFF_MAX_MS ? backoff_ms * 2 : BACKOFF_MAX_MS;
+  }
+  disconnect (w);
+}
+
+void *
+osm_worker_thread (void *data)
+{
+  struct osm_worker *w = data;
+
+  run (w);
+  osm_copy_worker_ended (w->copy);
+  return NULL;
+}
