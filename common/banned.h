@@ -10,7 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Some of them are macros somewhere. */
 #undef alloca
+#undef strncat
+#undef sprintf
+#undef strncpy
+#undef vsprintf
 #pragma GCC poison strcpy strcat sprintf vsprintf strtok gets atoi atol atoll
 #pragma GCC poison alloca strncpy strncat system popen tmpnam mktemp
 

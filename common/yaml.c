@@ -287,10 +287,55 @@ load_member (struct loader *l, yaml_event_t *key_event, json_t *object, struct o
   return 0;
 }
 
+/* `<<: *alias` or `<<: [*a, *b]`: members of other mappings, where the object has none of its own.
+ * YAML 1.2 lost it; people's clouds.yaml files have it. */
+static bool
+is_merge (const yaml_event_t *event)
+{
+  return event->type == YAML_SCALAR_EVENT && event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
+         event->data.scalar.tag == NULL &&
+         osm_str_equal ((const char *)event->data.scalar.value, "<<");
+}
+
+static int
+load_merge (struct loader *l, const yaml_event_t *key_event, json_t *sources, struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *value = NULL;
+  yaml_event_t event;
+  size_t i;
+  json_t *item;
+  int r;
+
+  if (next_event (l, &event, err) == -1)
+    return -1;
+  r = load_node (l, &event, &value, err);
+  yaml_event_delete (&event);
+  if (r == -1)
+    return -1;
+  if (json_is_object (value))
+    return json_array_append (sources, value);
+  json_array_foreach (value, i, item) if (!json_is_object (item)) break;
+  if (!json_is_array (value) || i < json_array_size (value))
+    return event_error (l, key_event, err, "'<<' wants a mapping or a list of mappings");
+  return json_array_extend (sources, value);
+}
+
+static void
+merge (json_t *object, const json_t *sources)
+{
+  size_t i;
+  const json_t *source;
+
+  json_array_foreach (sources, i,
+                      source) if (json_object_update_missing (object, (json_t *)source) == -1)
+      osm_oom ();
+}
+
 static int
 load_mapping (struct loader *l, json_t **ret, struct osm_error *err)
 {
   OSM_CLEANUP_JSON json_t *object = json_object ();
+  OSM_CLEANUP_JSON json_t *sources = json_array ();
 
   for (;;) {
     yaml_event_t event;
@@ -302,11 +347,15 @@ load_mapping (struct loader *l, json_t **ret, struct osm_error *err)
       yaml_event_delete (&event);
       break;
     }
-    r = load_member (l, &event, object, err);
+    if (is_merge (&event))
+      r = load_merge (l, &event, sources, err);
+    else
+      r = load_member (l, &event, object, err);
     yaml_event_delete (&event);
     if (r == -1)
       return -1;
   }
+  merge (object, sources);
   *ret = osm_take (object);
   return 0;
 }

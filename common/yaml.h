@@ -11,7 +11,7 @@
  *
  * Mappings become objects (duplicate keys are an error), sequences arrays; plain scalars become null, booleans,
  * integers, reals or strings by YAML 1.2's core schema, quoted scalars strings. Anchors and aliases
- * are resolved; at most 16 MiB of text, 1,000,000 nodes, 100 levels. */
+ * and merge keys (`<<`) are resolved; at most 16 MiB of text, 1,000,000 nodes, 100 levels. */
 
 #ifndef OSM_COMMON_YAML_H
 #define OSM_COMMON_YAML_H

@@ -88,6 +88,22 @@ TEST (aliases_are_resolved)
   assert_yaml ("[&x 1, *x, &x 2, *x]", "[1, 1, 2, 2]");
 }
 
+TEST (merge_keys_fill_in_what_is_missing)
+{
+  assert_yaml ("base: &b {region: x, verify: true}\nc:\n  <<: *b\n  region: y\n",
+               "{\"base\": {\"region\": \"x\", \"verify\": true},"
+               " \"c\": {\"region\": \"y\", \"verify\": true}}");
+  assert_yaml ("- &a {x: 1}\n- &b {x: 2, y: 3}\n- <<: [*a, *b]\n",
+               "[{\"x\": 1}, {\"x\": 2, \"y\": 3}, {\"x\": 1, \"y\": 3}]");
+  assert_yaml ("'<<': 1\n", "{\"<<\": 1}");
+}
+
+TEST (a_merge_key_wants_mappings)
+{
+  assert_refused ("a: &a [1]\nb:\n  <<: *a\n", "f.yaml:3:3: '<<' wants a mapping");
+  assert_refused ("<<: 5\n", "f.yaml:1:1: '<<' wants a mapping");
+}
+
 TEST (an_alias_needs_its_anchor_before_it)
 {
   assert_refused ("a: *x\n", "f.yaml:1:4: alias of an anchor");
@@ -205,6 +221,8 @@ main (void)
     cmocka_unit_test (quoted_and_tagged_scalars_are_strings),
     cmocka_unit_test (an_empty_file_is_null),
     cmocka_unit_test (aliases_are_resolved),
+    cmocka_unit_test (merge_keys_fill_in_what_is_missing),
+    cmocka_unit_test (a_merge_key_wants_mappings),
     cmocka_unit_test (an_alias_needs_its_anchor_before_it),
     cmocka_unit_test (a_laughing_file_is_refused),
     cmocka_unit_test (deep_nesting_is_refused),
