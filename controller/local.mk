@@ -28,7 +28,13 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/migration/source.c \
 	controller/migration/state.c controller/migration/state.h \
 	controller/migration/steps.c \
-	controller/store/store.h \
+	controller/store/internal.h \
+	controller/store/journal.c \
+	controller/store/leases.c \
+	controller/store/migrations.c \
+	controller/store/schema.c \
+	controller/store/sql.c \
+	controller/store/store.c controller/store/store.h \
 	controller/ui/ui.h
 controller_libosmcontroller_la_LIBADD = \
 	common/libosmcommon.la \

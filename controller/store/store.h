@@ -46,7 +46,8 @@ int osm_store_migration_add (struct osm_store *store, struct osm_migration_row *
 /* By id or unique prefix of an id. None: USER, code 404. */
 int osm_store_migration_get (struct osm_store *store, const char *id,
                              struct osm_migration_row **ret, struct osm_error *err);
-/* Newest first; state NULL: all. limit 0: all. *ret is an array of nr rows, each to be freed, then the array. */
+/* Newest first; state NULL: all. limit 0: all. *ret is an array of nr rows, each to be freed, then the array. Their plan is
+ * NULL: it is long, and lists do not show it. */
 int osm_store_migration_list (struct osm_store *store, const char *state, size_t limit,
                               struct osm_migration_row ***ret, size_t *ret_nr,
                               struct osm_error *err);
@@ -58,9 +59,12 @@ int osm_store_migration_set_result (struct osm_store *store, const char *id, con
 int osm_store_migration_set_progress (struct osm_store *store, const char *id, uint64_t bytes_total,
                                       uint64_t bytes_done, uint64_t bytes_sent,
                                       struct osm_error *err);
-/* Facts found or made while running, merged into one JSON object per migration (volume manifests, devices ...). */
+/* Facts (objects or arrays) found or made while running, merged into one JSON object per migration (volume manifests, devices ...). */
 int osm_store_fact_set (struct osm_store *store, const char *id, const char *key,
                         const json_t *value, struct osm_error *err);
+/* All facts whose keys start with prefix, as one object. New reference. */
+int osm_store_fact_list (struct osm_store *store, const char *id, const char *prefix, json_t **ret,
+                         struct osm_error *err);
 /* New reference; *ret NULL if there is none. */
 int osm_store_fact_get (struct osm_store *store, const char *id, const char *key, json_t **ret,
                         struct osm_error *err);
