@@ -30,7 +30,7 @@ char *osm_strbuf_take (struct osm_strbuf *b);
 char *osm_strdup (const char *s); /* NULL gives NULL */
 char *osm_strndup (const char *s, size_t n);
 char *osm_asprintf (const char *format, ...) __attribute__ ((format (printf, 1, 2)));
-char *osm_vasprintf (const char *format, va_list args);
+char *osm_vasprintf (const char *format, va_list args) __attribute__ ((format (printf, 1, 0)));
 void *osm_calloc (size_t n, size_t size);
 void *osm_realloc (void *p, size_t n, size_t size); /* checked n * size */
 bool osm_str_equal (const char *a, const char *b);  /* NULL equals NULL only */
