@@ -252,7 +252,7 @@ class Vm:
         # stderr is a file: the persistent master would hold a pipe open
         with open(stderr, "w", encoding="utf-8") as err:
             try:
-                done = subprocess.run(argv, input=data if data is not None else "", text=True,
+                done = subprocess.run(argv, input=data or "", text=True, errors="replace",
                                       stdout=subprocess.PIPE, stderr=err, timeout=timeout, check=False)
             except subprocess.TimeoutExpired:
                 done = subprocess.CompletedProcess(argv, 255, "", None)
