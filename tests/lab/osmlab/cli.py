@@ -19,7 +19,7 @@ usage: lab COMMAND
   status              what runs; exit status 0 only if everything does
   exec CMD [ARG...]   run a command inside the lab (the clouds answer only there)
   reset               delete all objects of both tenants, restore their quotas
-  restart SERVICE...  restart services with the present program and drivers
+  restart SERVICE...  restart services with the present program, drivers, options
   logs [-f] [SERVICE] the end of a service's log; without SERVICE the log files
   image               build the demo servers' image if needed, print its path
   save-template       keep the present state for later up --fresh (the first up does)
@@ -84,7 +84,7 @@ def up(fresh):
         first_databases()
     for c in CLOUDS:
         services.start_wsgi(c)
-    services.wait_port('rabbit', '127.0.0.1', 5672)
+    services.wait_port('rabbit', settings.MESSAGES_IP, 5672)
     for c in CLOUDS:
         services.wait_http(c.name + '-keystone',
                            'http://%s:%d/v3' % (c.ip, settings.KEYSTONE))
@@ -194,8 +194,10 @@ def reset():
 
 
 def restart(names):
-    from osmlab import namespace, services
+    from osmlab import configure, namespace, services
     namespace.install_program()
+    for c in CLOUDS:
+        configure.Configuration(c).all()
     for name in names:
         services.restart(name)
         say(name, 'restarted')

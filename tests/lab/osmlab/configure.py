@@ -174,6 +174,7 @@ class Configuration:
             'database': self.database('neutron'),
             'keystone_authtoken': self.token_check('neutron'), 'nova': self.user('nova'),
             'agent': {'root_helper': '/usr/bin/env', 'report_interval': 10,
+                      'polling_interval': 1,
                       'use_helper_for_ns_read': 'false'},
             'privsep': {'helper_command': '/usr/bin/python3 %s/lab _service privsep-helper '
                                           '--config-file %s' % (PROGRAM, conf)},

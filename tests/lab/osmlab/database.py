@@ -26,7 +26,8 @@ def url(cloud, name):
 
 
 def rabbit_url(cloud):
-    return 'rabbit://lab:%s@127.0.0.1:5672/%s' % (settings.SERVICE_PASSWORD, cloud.name)
+    return 'rabbit://lab:%s@%s:5672/%s' % (settings.SERVICE_PASSWORD, settings.MESSAGES_IP,
+                                          cloud.name)
 
 
 def start_mariadb():
@@ -65,11 +66,11 @@ def start_rabbit():
     with open(RABBIT + '/definitions.json', 'w') as f:
         json.dump(definitions, f)
     with open(RABBIT + '/rabbitmq.conf', 'w') as f:
-        f.write('listeners.tcp.default = 127.0.0.1:5672\n'
+        f.write('listeners.tcp.default = %s:5672\n'
                 'load_definitions = %s/definitions.json\n'
                 'log.file = false\nlog.console = true\nlog.console.level = warning\n'
                 'vm_memory_high_watermark.absolute = 512MB\n'
-                'disk_free_limit.absolute = 50MB\n' % RABBIT)
+                'disk_free_limit.absolute = 50MB\n' % (settings.MESSAGES_IP, RABBIT))
     with open(RABBIT + '/plugins', 'w') as f:
         f.write('[].\n')
     spawn('rabbit', ['/usr/lib/rabbitmq/bin/rabbitmq-server'], {

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The image the demo servers boot from, built once by images/build-image."""
+import glob
 import hashlib
 import os
 import subprocess
@@ -25,4 +26,6 @@ def guest(log):
                               stdin=subprocess.DEVNULL, stdout=f, stderr=f).returncode:
                 raise LabError('build-image failed; see ' + log)
         os.rename(path + '.new', path)
+        for old in sorted(glob.glob(CACHE + '/guest-*.qcow2'), key=os.path.getmtime)[:-2]:
+            os.unlink(old)
     return path

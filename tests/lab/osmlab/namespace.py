@@ -162,13 +162,15 @@ def stop():
 def _loops():
     out = subprocess.run(['losetup', '-J', '-l', '-O', 'NAME,BACK-FILE,BACK-MAJ:MIN,MAJ:MIN'],
                          check=True, stdout=subprocess.PIPE, text=True).stdout
-    return json.loads(out)['loopdevices'] if out.strip() else []
+    rows = json.loads(out)['loopdevices'] if out.strip() else []
+    return [{k: (v or '').strip() for k, v in r.items()} for r in rows]
 
 
 def our_loops():
-    """Loop devices over files of the state directory or of its XFS."""
+    """Loop devices over files of the state directory or of its XFS.  When the
+    XFS is no longer mounted their files have paths without the mount point."""
     loops = _loops()
-    ours = [l for l in loops if (l['back-file'] or '').split(' (deleted)')[0]
+    ours = [l for l in loops if l['back-file'].split(' (deleted)')[0]
             .startswith(settings.STATE + '/')]
     disks = {l['maj:min'] for l in ours
              if l['back-file'].startswith(settings.DISKS_FILE)}

@@ -39,12 +39,21 @@ def make_networks():
     for key in ('net.ipv4.ip_forward=1', 'net.ipv4.conf.all.rp_filter=0',
                 'net.ipv4.conf.default.rp_filter=0'):
         sh('sysctl -q -w ' + key)
+    sh('ip addr add %s/32 dev lo' % settings.MESSAGES_IP)
     for c in settings.CLOUDS:
-        sh('ip link add {br} type bridge forward_delay 0; ip addr add {net}.1/24 dev {br};'
+        # the external network's bridge is ours, its other end the compute host's
+        sh('set -e; ip netns add {host};'
+           'ip link add {br} type bridge forward_delay 0; ip addr add {net}.1/24 dev {br};'
            'ip link set {br} up;'
-           'ip link add pub-{n} type veth peer name pubb-{n}; ip link set pubb-{n} master {br};'
-           'ip link set pub-{n} up; ip link set pubb-{n} up'
-           .format(br=c.bridge, net=c.prefix, n=c.name))
+           'ip link add pubb-{n} type veth peer name pub-{n} netns {host};'
+           'ip link set pubb-{n} master {br} up; ip -n {host} link set pub-{n} up;'
+           'ip link add api-{n} type veth peer name api0 netns {host};'
+           'ip addr add {ip}/24 dev api-{n}; ip link set api-{n} up;'
+           'ip -n {host} link set lo up; ip -n {host} link set api0 up;'
+           'ip -n {host} addr add {host_ip}/24 dev api0;'
+           'ip -n {host} route add 10.99.0.0/16 via {ip}'
+           .format(br=c.bridge, net=c.prefix, n=c.name, host=settings.host_netns(c), ip=c.ip,
+                   host_ip=c.ip.rsplit('.', 1)[0] + '.2'))
 
 
 def setup():

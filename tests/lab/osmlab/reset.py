@@ -15,7 +15,9 @@ class Reset:
         self.cloud = cloud
         self.conn = connect(cloud)
         self.project = self.conn.identity.find_project(cloud.project).id
+        self.user = self.conn.identity.find_user(cloud.user).id
         self.count = 0
+        self.last_error = None
 
     def _delete(self, function, thing, **kw):
         try:
@@ -36,14 +38,19 @@ class Reset:
         return [s for s in self.conn.block_storage.snapshots(all_projects=True)
                 if s.to_dict().get('project_id') in (None, self.project)]
 
+    def keypairs(self):
+        rows = self.conn.compute.get('/os-keypairs?user_id=' + self.user,
+                                     microversion='2.10').json()['keypairs']
+        return [k['keypair']['name'] for k in rows]
+
     def compute(self):
         c = self.conn.compute
         for s in self.servers():
             self._delete(c.delete_server, s)
         self._until_none(self.servers, 60)
-        user = self.conn.identity.find_user(self.cloud.user).id
-        for k in c.keypairs(user_id=user):
-            self._delete(c.delete_keypair, k.name, user_id=user)
+        for name in self.keypairs():
+            self._delete(lambda n: c.delete('/os-keypairs/%s?user_id=%s' % (n, self.user),
+                                            microversion='2.10'), name)
         groups = c.get('/os-server-groups?all_projects=True').json()['server_groups']
         for g in groups:
             self._delete(c.delete_server_group, g['id'])
@@ -124,6 +131,7 @@ class Reset:
         left = ['server ' + s.id for s in self.servers()]
         left += ['volume %s (%s)' % (v.id, v.status) for v in self.volumes()]
         left += ['snapshot %s (%s)' % (s.id, s.status) for s in self.snapshots()]
+        left += ['key pair ' + k for k in self.keypairs()]
         left += ['image ' + i.id for i in c.image.images(owner=p)]
         left += ['floating IP ' + f.floating_ip_address for f in n.ips(project_id=p)]
         left += ['router ' + r.id for r in n.routers(project_id=p)]
@@ -134,7 +142,6 @@ class Reset:
         return left
 
     def all(self):
-        self.last_error = None
         self.compute()
         self.network()
         self.storage()

@@ -3,6 +3,7 @@
 whether they answer."""
 import json
 import os
+import signal
 import subprocess
 import time
 
@@ -61,7 +62,9 @@ def start_zygotes():
                 after = [[c.ip, settings.NEUTRON]] if service in ('neutron-lb', 'neutron-l3') else []
                 todo.append({'name': name, 'service': service, 'after': after,
                              'argv': _config_files(c, service), 'log': log_file(name),
-                             'pidfile': PIDS + '/' + name})
+                             'pidfile': PIDS + '/' + name,
+                             'netns': (settings.host_netns(c) if
+                                       service in settings.HOST_SERVICES else None)})
         spec = '%s/zygote-%s.json' % (STATE, project)
         with open(spec, 'w') as f:
             json.dump(todo, f)
@@ -143,8 +146,14 @@ def restart(name):
     now = states()
     if name not in now:
         raise LabError("no service '%s'; 'lab status' lists them" % name)
-    if name in rpc(op='list'):
-        rpc(op='kill', name=name, sig=9, again=True)
+    if name.startswith('zygote-'):
+        # on SIGTERM it ends the services it forked, then itself
+        rpc(op='kill', name=name, sig=int(signal.SIGTERM))
+        while rpc(op='list')[name]['rc'] is None:
+            time.sleep(0.1)
+        start_zygotes()
+    elif name in rpc(op='list'):
+        rpc(op='kill', name=name, sig=int(signal.SIGKILL), again=True)
     elif now[name][1]:
         enter(['kill', '-KILL', str(now[name][0])], check=False)
     deadline = time.time() + 30

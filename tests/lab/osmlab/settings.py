@@ -25,12 +25,23 @@ SERVICE_PASSWORD = 'lab-service'
 Cloud = namedtuple('Cloud', 'name ip prefix bridge project user password admin_password')
 
 CLOUDS = (
-    Cloud('src', '127.0.1.1', '172.24.4', 'br-src',
+    Cloud('src', '10.99.1.1', '172.24.4', 'br-src',
           'demo', 'demo', 'src-demo-password', 'src-admin-password'),
-    Cloud('dst', '127.0.2.1', '172.24.5', 'br-dst',
+    Cloud('dst', '10.99.2.1', '172.24.5', 'br-dst',
           'tenant', 'tenant', 'dst-tenant-password', 'dst-admin-password'),
 )
+#: the services that run on the compute host of a cloud, in its network namespace
+HOST_SERVICES = ('nova-compute', 'neutron-lb', 'neutron-l3')
+
+
+def host_netns(cloud):
+    return 'host-' + cloud.name
+
+
 BY_NAME = {c.name: c for c in CLOUDS}
+
+#: RabbitMQ: the compute hosts have network namespaces of their own
+MESSAGES_IP = '10.99.0.1'
 
 KEYSTONE, PLACEMENT, GLANCE, NOVA, CINDER, NEUTRON = 5000, 8778, 9292, 8774, 8776, 9696
 API_PORTS = (PLACEMENT, GLANCE, NOVA, CINDER, NEUTRON)

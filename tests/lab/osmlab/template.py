@@ -13,7 +13,8 @@ from osmlab.settings import CACHE, SOURCE, STATE, say
 
 PACKAGES = ('python3-nova', 'python3-cinder', 'python3-neutron', 'python3-keystone',
             'python3-glance', 'python3-placement', 'mariadb-server')
-FILES = ('settings.py', 'database.py', 'configure.py', 'bootstrap.py')
+#: what decides the content of the databases
+FILES = ('settings.py', 'database.py', 'bootstrap.py')
 INITIALISED = STATE + '/initialised'
 
 

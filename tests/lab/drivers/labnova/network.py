@@ -37,7 +37,8 @@ def plug(uuid, vif, number):
         run('ip', 'link', 'del', host)
     run('ip', 'link', 'add', host, 'mtu', mtu, 'type', 'veth',
         'peer', 'name', peer, 'mtu', mtu)
-    run('ip', 'link', 'set', host, 'master', bridge, 'up')
+    # not up: the agent does that when the security group's rules are in place
+    run('ip', 'link', 'set', host, 'master', bridge)
     run('ip', 'link', 'set', peer, 'address', vif['address'], 'netns', namespace(uuid),
         'name', device)
     lines = ['link set lo up', 'link set %s up' % device]
