@@ -25,3 +25,8 @@ nbd_nbdkit_osm_plugin_la_SOURCES = \
 	common/error.c common/parse.c common/strbuf.c
 nbd_nbdkit_osm_plugin_la_LDFLAGS = -module -avoid-version -shared \
 	-export-symbols-regex '^plugin_init$$' -pthread $(HARDEN_LDFLAGS) $(SANITIZER_FLAGS)
+
+noinst_PROGRAMS += tests/functional/copy-driver
+tests_functional_copy_driver_SOURCES = tests/functional/copy-driver.c
+tests_functional_copy_driver_LDADD = nbd/libosmnbd.la
+script_tests += tests/functional/nbd-copy.py

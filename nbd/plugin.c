@@ -22,7 +22,11 @@
 #include "common/strbuf.h"
 #include "nbd/extents.h"
 
-#define THREAD_MODEL NBDKIT_THREAD_MODEL_PARALLEL
+/* Connections run side by side, the requests of one connection one after the other: nbdkit 1.32 aborts
+ * (connections.c, raw_send_socket: sock >= 0) when a client vanishes while several threads answer
+ * it.  Clients open several connections; each has its own file descriptor, so that the kernel
+ * reads ahead for each. */
+#define THREAD_MODEL NBDKIT_THREAD_MODEL_SERIALIZE_REQUESTS
 
 /* One extents call reads at most so much (a client waits for its answer); what follows is not
  * reported, so the client asks again. */
@@ -30,7 +34,7 @@
 #define EXTENTS_BLOCK_BYTES 65536
 
 static char *device;       /* device= */
-static int device_fd = -1; /* shared by all connections: pread only */
+static int device_fd = -1; /* checked; connections open it again through /proc */
 static bool test, size_given;
 static uint64_t size_bytes;
 
@@ -122,11 +126,32 @@ osm_get_ready (void)
   return 0;
 }
 
+struct connection {
+  int fd; /* of this connection, or device_fd */
+};
+
 static void *
 osm_open (int readonly)
 {
+  struct connection *c = osm_calloc (1, sizeof *c);
+  char path[64];
+
   (void)readonly; /* nothing here can write */
-  return NBDKIT_HANDLE_NOT_NEEDED;
+  snprintf (path, sizeof path, "/proc/self/fd/%d", device_fd);
+  c->fd = test ? -1 : open (path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+  if (c->fd == -1)
+    c->fd = device_fd; /* its permissions may be gone: pread does not mind sharing */
+  return c;
+}
+
+static void
+osm_close (void *handle)
+{
+  struct connection *c = handle;
+
+  if (c->fd != device_fd)
+    close (c->fd);
+  free (c);
 }
 
 static int64_t
@@ -195,16 +220,16 @@ test_fill (char *p, uint32_t count, uint64_t offset)
 static int
 osm_pread (void *handle, void *buf, uint32_t count, uint64_t offset, uint32_t flags)
 {
+  const struct connection *c = handle;
   char *p = buf;
 
-  (void)handle;
   (void)flags;
   if (test) {
     test_fill (p, count, offset);
     return 0;
   }
   while (count > 0) {
-    ssize_t r = pread (device_fd, p, count, (off_t)offset);
+    ssize_t r = pread (c->fd, p, count, (off_t)offset);
 
     if (r == -1 && errno == EINTR)
       continue;
@@ -229,11 +254,11 @@ osm_extents (void *handle, uint32_t count, uint64_t offset, uint32_t flags,
 {
   static const struct osm_extents_options options = { .max_read_bytes = EXTENTS_READ_BYTES,
                                                       .block_bytes = EXTENTS_BLOCK_BYTES };
+  const struct connection *c = handle;
   OSM_EXTENTS (e);
   OSM_ERROR (err);
 
-  (void)handle;
-  if (osm_extents_detect (device_fd, offset, count, &options, &e, &err) == -1) {
+  if (osm_extents_detect (c->fd, offset, count, &options, &e, &err) == -1) {
     /* A place that cannot be read is for pread to report; here it is just not known to be zero. */
     nbdkit_debug ("extents at %" PRIu64 ": %s", offset, err.message);
     if (e.nr == 0)
@@ -264,6 +289,7 @@ static struct nbdkit_plugin plugin = {
   .config_complete = osm_config_complete,
   .get_ready = osm_get_ready,
   .open = osm_open,
+  .close = osm_close,
   .get_size = osm_get_size,
   .can_write = osm_no,
   .can_flush = osm_no,

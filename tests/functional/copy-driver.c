@@ -1,0 +1,250 @@
+/* osm: moves servers between OpenStack clouds.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* Drives the copy engine for the functional tests.
+ *
+ *   copy-driver [-c CONNECTIONS] [-b BITMAP] [-t RECONNECT_MS] [-x CANCEL_AT_BYTES] [-z] \
+ *               [-S ADDRESS,PORT,USER,KEY,HOST_KEYS_FILE[,CIPHER]] SOCKET SIZE DESTINATION
+ *   copy-driver [-S ...] -l BYTES SOCKET                     link test
+ *   copy-driver -d CHUNK SIZE PATH                           digest
+ *   copy-driver -k PATH                                      make a key
+ *
+ * Prints one line of JSON; progress lines "done N" on stderr when -p is given. Status as class of the error:
+ * 0 done, 1 user, 2 retry, 3 remote, 4 bug, 5 interrupted. */
+
+#include <config.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/cleanup.h"
+#include "common/file.h"
+#include "common/json.h"
+#include "common/log.h"
+#include "common/parse.h"
+#include "common/strbuf.h"
+#include "nbd/copy.h"
+#include "nbd/digest.h"
+#include "nbd/linktest.h"
+#include "nbd/sshkey.h"
+
+struct driver {
+  unsigned connections;
+  const char *bitmap_path;
+  uint64_t reconnect_ms, cancel_at;
+  bool zero, show_progress;
+  struct osm_tunnel_source tunnel;
+  char **ssh; /* parts of -S */
+  char **host_keys;
+  struct osm_copy_progress progress;
+  atomic_bool cancel, ended;
+};
+
+static void *
+watch (void *data)
+{
+  struct driver *d = data;
+
+  while (!atomic_load (&d->ended)) {
+    struct timespec ts = { .tv_nsec = 5000000 };
+    uint64_t done = atomic_load (&d->progress.done_bytes);
+
+    if (d->show_progress)
+      fprintf (stderr, "done %" PRIu64 " connections %u\n", done,
+               atomic_load (&d->progress.connections));
+    if (d->cancel_at && done >= d->cancel_at)
+      atomic_store (&d->cancel, true);
+    nanosleep (&ts, NULL);
+  }
+  return NULL;
+}
+
+static int
+parse_ssh (struct driver *d, const char *text, struct osm_error *err)
+{
+  OSM_CLEANUP_FREE char *keys = NULL;
+  struct osm_ssh_target *t = &d->tunnel.target;
+  uint64_t port;
+
+  d->ssh = osm_strv_split (text, ',');
+  if (osm_strv_len (d->ssh) < 5)
+    return osm_error_set (err, OSM_ERROR_USER, 0, "-S has too few parts");
+  if (osm_parse_uint (d->ssh[1], "port", 1, 65535, &port, err) == -1 ||
+      osm_file_read (d->ssh[4], 65536, &keys, NULL, err) == -1)
+    return -1;
+  while (osm_str_ends_with (keys, "\n"))
+    keys[strlen (keys) - 1] = '\0';
+  d->host_keys = osm_strv_split (keys, '\n');
+  t->address = d->ssh[0];
+  t->port = (uint16_t)port;
+  t->user = d->ssh[2];
+  t->private_key_path = d->ssh[3];
+  t->host_keys = d->host_keys;
+  if (d->ssh[5] && strcmp (d->ssh[5], "chacha20") == 0)
+    t->cipher = OSM_SSH_CIPHER_CHACHA20;
+  return 0;
+}
+
+static struct osm_source
+source_of (struct driver *d, const char *socket_path)
+{
+  if (!d->ssh)
+    return osm_source_unix (socket_path);
+  d->tunnel.socket_path = socket_path;
+  return osm_source_tunnel (&d->tunnel);
+}
+
+static int
+copy (struct driver *d, const char *socket_path, const char *size, const char *path,
+      struct osm_error *err)
+{
+  OSM_CLEANUP_BITMAP struct osm_bitmap *bitmap = NULL;
+  OSM_CLEANUP_FD int fd = -1;
+  struct osm_source source = source_of (d, socket_path);
+  struct osm_copy_options options = { .connections = d->connections,
+                                      .reconnect_ms = d->reconnect_ms,
+                                      .destination_is_zero = d->zero,
+                                      .discard = strcmp (path, "-") == 0,
+                                      .bitmap_path = d->bitmap_path,
+                                      .cancel = &d->cancel,
+                                      .progress = &d->progress };
+  pthread_t watcher;
+  int r;
+
+  if (osm_parse_uint (size, "size", 0, INT64_MAX, &options.size_bytes, err) == -1)
+    return -1;
+  if (!options.discard && (fd = open (path, O_RDWR | O_CREAT | O_CLOEXEC, 0600)) == -1)
+    return osm_error_set_errno (err, errno, "open %s", path);
+  if (d->bitmap_path && osm_file_exists (d->bitmap_path) &&
+      osm_bitmap_load (d->bitmap_path, options.size_bytes, &bitmap, err) == -1)
+    return -1;
+  if (d->bitmap_path && !bitmap && osm_bitmap_new (options.size_bytes, 0, &bitmap, err) == -1)
+    return -1;
+  options.bitmap = bitmap;
+  errno = pthread_create (&watcher, NULL, watch, d);
+  if (errno)
+    return osm_error_set_errno (err, errno, "thread");
+  r = osm_copy_run (&source, fd, &options, err);
+  atomic_store (&d->ended, true);
+  pthread_join (watcher, NULL);
+  return r;
+}
+
+static int
+run (struct driver *d, int argc, char **argv, json_t *result, struct osm_error *err)
+{
+  const char *link_bytes = NULL, *chunk = NULL, *key = NULL;
+  uint64_t n;
+  int o;
+
+  while ((o = getopt (argc, argv, "b:c:d:k:l:pS:t:vx:z")) != -1)
+    switch (o) {
+    case 'b':
+      d->bitmap_path = optarg;
+      break;
+    case 'c':
+      if (osm_parse_uint (optarg, "-c", 1, 16, &n, err) == -1)
+        return -1;
+      d->connections = (unsigned)n;
+      break;
+    case 'd':
+      chunk = optarg;
+      break;
+    case 'k':
+      key = optarg;
+      break;
+    case 'l':
+      link_bytes = optarg;
+      break;
+    case 'p':
+      d->show_progress = true;
+      break;
+    case 'S':
+      if (parse_ssh (d, optarg, err) == -1)
+        return -1;
+      break;
+    case 't':
+      if (osm_parse_uint (optarg, "-t", 1, 1000000, &d->reconnect_ms, err) == -1)
+        return -1;
+      break;
+    case 'v':
+      osm_log_set_level (OSM_LOG_DEBUG);
+      break;
+    case 'x':
+      if (osm_parse_uint (optarg, "-x", 1, INT64_MAX, &d->cancel_at, err) == -1)
+        return -1;
+      break;
+    case 'z':
+      d->zero = true;
+      break;
+    default:
+      return osm_error_set (err, OSM_ERROR_USER, 0, "wrong option");
+    }
+  argc -= optind;
+  argv += optind;
+
+  if (key) {
+    OSM_CLEANUP_FREE char *line = NULL;
+
+    if (osm_sshkey_ensure (key, "copy-driver", &line, err) == -1)
+      return -1;
+    osm_json_set_str (result, "public_key", line);
+    return 0;
+  }
+  if (chunk && argc == 2) {
+    struct osm_digest_options options = { .drop_cache = true };
+    OSM_MANIFEST (m);
+
+    if (osm_parse_uint (chunk, "-d", 0, INT64_MAX, &options.chunk_bytes, err) == -1 ||
+        osm_parse_uint (argv[0], "size", 0, INT64_MAX, &n, err) == -1 ||
+        osm_digest_run (argv[1], n, &options, &m, err) == -1)
+      return -1;
+    osm_json_set_str (result, "sha256", m.sha256);
+    return 0;
+  }
+  if (link_bytes && argc == 1) {
+    struct osm_source source = source_of (d, argv[0]);
+    struct osm_link_test_result r;
+
+    if (osm_parse_uint (link_bytes, "-l", 0, INT64_MAX, &n, err) == -1 ||
+        osm_link_test (&source, n, 10000, NULL, &r, err) == -1)
+      return -1;
+    osm_json_set_str (result, "cipher", r.cipher);
+    json_object_set_new (result, "rtt_us", json_integer ((json_int_t)r.rtt_us));
+    json_object_set_new (result, "bytes", json_integer ((json_int_t)r.bytes));
+    json_object_set_new (result, "bytes_per_second", json_integer ((json_int_t)r.bytes_per_second));
+    return 0;
+  }
+  if (argc != 3)
+    return osm_error_set (err, OSM_ERROR_USER, 0, "wrong operands");
+  return copy (d, argv[0], argv[1], argv[2], err);
+}
+
+int
+main (int argc, char **argv)
+{
+  static struct driver d;
+  OSM_CLEANUP_JSON json_t *result = json_object ();
+  OSM_CLEANUP_FREE char *text = NULL;
+  OSM_ERROR (err);
+
+  osm_log_init ("copy-driver", OSM_LOG_WARNING);
+  if (run (&d, argc, argv, result, &err) == -1) {
+    json_object_set_new (result, "error", osm_error_to_json (&err));
+  }
+  json_object_set_new (result, "done", json_integer ((json_int_t)d.progress.done_bytes));
+  json_object_set_new (result, "sent", json_integer ((json_int_t)d.progress.sent_bytes));
+  json_object_set_new (result, "zero", json_integer ((json_int_t)d.progress.zero_bytes));
+  json_object_set_new (result, "reconnects", json_integer ((json_int_t)d.progress.reconnects));
+  if (d.progress.cipher_known)
+    osm_json_set_str (result, "cipher", d.progress.cipher);
+  text = osm_json_dump (result);
+  puts (text);
+  osm_strv_free (d.ssh);
+  osm_strv_free (d.host_keys);
+  return (int)err.class;
+}
