@@ -2,6 +2,7 @@
 """Deletes every object of the tenants and restores their quotas.
 Runs inside the lab: lab _reset CLOUD.  Prints what it could not delete."""
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from osmlab.bootstrap import connect
 from osmlab.settings import LabError, say
@@ -55,7 +56,7 @@ class Reset:
         for g in groups:
             self._delete(c.delete_server_group, g['id'])
 
-    def network(self):
+    def routers(self):
         n = self.conn.network
         for f in n.ips(project_id=self.project):
             self._delete(n.delete_ip, f)
@@ -64,6 +65,9 @@ class Reset:
                 if p.device_owner.startswith('network:router_interface'):
                     self._delete(lambda q: n.remove_interface_from_router(r, port_id=q.id), p)
             self._delete(n.delete_router, r)
+
+    def network(self):
+        n = self.conn.network
         for p in n.ports(project_id=self.project):
             self._delete(n.delete_port, p)
         for net in n.networks(project_id=self.project):
@@ -142,11 +146,11 @@ class Reset:
         return left
 
     def all(self):
-        self.compute()
-        self.network()
-        self.storage()
-        self.images()
-        self.quotas()
+        with ThreadPoolExecutor(3) as pool:
+            for parts in ((self.compute, self.routers, self.images),
+                          (self.network, self.storage, self.quotas)):
+                for job in [pool.submit(p) for p in parts]:
+                    job.result()
         left = self.leftovers()
         if left:
             raise LabError('%s: not deleted: %s%s' % (
