@@ -1,1 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
+
+# Everything but the command line, so that unit tests can link with it.
+noinst_LTLIBRARIES += agent/libosmagent.la
+agent_libosmagent_la_SOURCES = \
+	agent/child.c agent/child.h \
+	agent/device.c agent/device.h \
+	agent/export.c agent/export.h \
+	agent/gateway.c agent/gateway.h \
+	agent/job.c agent/job.h \
+	agent/method.c agent/method.h \
+	agent/paths.c agent/paths.h \
+	agent/peers.c agent/peers.h \
+	agent/service.c agent/service.h \
+	agent/worker.c agent/worker.h
+agent_libosmagent_la_LIBADD = nbd/libosmnbd.la common/libosmcommon.la $(SYSTEMD_LIBS)
+
+bin_PROGRAMS += osm-agent
+osm_agent_SOURCES = agent/osm-agent.c
+osm_agent_LDADD = agent/libosmagent.la

@@ -1,0 +1,30 @@
+/* osm: moves servers between OpenStack clouds.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* Disks by volume id: never by letter or order of appearance.
+ *
+ *   osm_device_find (volume_id, size_bytes, &path, err);     RETRY while it is not there
+ *   fd = osm_device_open (path, size_bytes, true, err);      target: exclusive; false: read-only
+ */
+
+#ifndef OSM_AGENT_DEVICE_H
+#define OSM_AGENT_DEVICE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/error.h"
+
+/* The one whole disk with that serial and size, not mounted and not held. Absent: RETRY with code ENOENT. Two candidates, another size,
+ * in use: USER. Caller frees. */
+int osm_device_find (const char *volume_id, uint64_t size_bytes, char **ret_path,
+                     struct osm_error *err);
+/* Opens and checks again that it is a block device of that size; returns the fd or -1. */
+int osm_device_open (const char *path, uint64_t size_bytes, bool writable, struct osm_error *err);
+/* Whole disks: [{"path","serial","size_bytes","in_use"}]; serial as far as a link names it. New array. */
+json_t *osm_device_list (void);
+/* Does a link of /dev/disk/by-id name this volume? (pure) */
+bool osm_device_link_names (const char *link, const char *volume_id);
+
+#endif

@@ -1,0 +1,592 @@
+/* osm: moves servers between OpenStack clouds.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "agent/job.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "agent/child.h"
+#include "agent/device.h"
+#include "agent/paths.h"
+#include "common/cleanup.h"
+#include "common/clock.h"
+#include "common/file.h"
+#include "common/json.h"
+#include "common/log.h"
+#include "common/parse.h"
+#include "common/run.h"
+#include "common/strbuf.h"
+#include "nbd/digest.h"
+
+#define FILE_MAX (256 * 1024)
+#define CANCEL_PATIENCE_MS 10000
+#define CHUNKS_AT_ONCE 16384
+
+enum state { RUNNING, DONE, FAILED, CANCELLED };
+static const char *const state_names[] = { "running", "done", "failed", "cancelled" };
+
+struct osm_job {
+  char *id, *kind;
+  json_t *params; /* of the request */
+  bool on_disk;
+  enum state state;
+  uint64_t done_bytes, sent_bytes, zero_bytes, rate;
+  uint64_t rate_bytes, rate_at_ms; /* when the rate was last taken */
+  int64_t started_ms, ended_ms;
+  char *cipher;
+  json_t *error, *result;
+  bool cancel;
+  uint64_t cancelled_at_ms;
+  struct osm_child child;
+};
+
+struct osm_jobs {
+  struct osm_job *v[OSM_JOBS_MAX];
+  size_t nr;
+};
+
+static void
+job_free (struct osm_job *job)
+{
+  if (!job)
+    return;
+  osm_child_ended (&job->child);
+  free (job->id);
+  free (job->kind);
+  json_decref (job->params);
+  free (job->cipher);
+  json_decref (job->error);
+  json_decref (job->result);
+  free (job);
+}
+
+bool
+osm_job_running (const struct osm_job *job)
+{
+  return job->state == RUNNING;
+}
+
+json_t *
+osm_job_to_json (const struct osm_job *job)
+{
+  json_t *j = osm_json_pack (
+      "{s:s, s:s, s:s, s:O?, s:I, s:I, s:I, s:I, s:I, s:I}", "id", job->id, "kind", job->kind,
+      "state", state_names[job->state], "size_bytes", json_object_get (job->params, "size_bytes"),
+      "done_bytes", (json_int_t)job->done_bytes, "sent_bytes", (json_int_t)job->sent_bytes,
+      "zero_bytes", (json_int_t)job->zero_bytes, "bytes_per_second", (json_int_t)job->rate,
+      "started_ms", (json_int_t)job->started_ms, "ended_ms", (json_int_t)job->ended_ms);
+
+  osm_json_set_str (j, "cipher", job->cipher);
+  if (job->error)
+    json_object_set (j, "error", job->error);
+  if (json_object_get (job->result, "manifest"))
+    json_object_set (j, "manifest", json_object_get (job->result, "manifest"));
+  return j;
+}
+
+static int
+job_save (const struct osm_job *job, struct osm_error *err)
+{
+  OSM_CLEANUP_FREE char *path = osm_path_job (job->id, ".json"), *text = NULL;
+  OSM_CLEANUP_JSON json_t *file = NULL;
+
+  if (!job->on_disk)
+    return 0;
+  file = osm_json_pack ("{s:o, s:O}", "job", osm_job_to_json (job), "params", job->params);
+  if (job->result)
+    json_object_set (file, "result", job->result);
+  text = osm_json_dump (file);
+  return osm_file_write (path, text, strlen (text), 0600, err);
+}
+
+static void
+job_end (struct osm_job *job, enum state state, const struct osm_error *why)
+{
+  OSM_ERROR (err);
+
+  job->state = state;
+  job->ended_ms = osm_wall_ms ();
+  json_decref (job->error);
+  job->error = state == FAILED && why ? osm_error_to_json (why) : NULL;
+  job->rate = 0;
+  if (state == FAILED)
+    osm_log (OSM_LOG_WARNING, "job %s failed: %s", job->id, why ? why->message : "?");
+  else
+    osm_info ("job %s is %s", job->id, state_names[state]);
+  if (job_save (job, &err) == -1)
+    osm_warning ("job %s: %s", job->id, err.message);
+}
+
+/* ---- starting ---- */
+
+static int
+worker_specification (const struct osm_job *job, json_t **ret, struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *spec = json_copy (job->params);
+  OSM_CLEANUP_FREE char *device = NULL, *key = osm_path_peer_key (),
+                        *bitmap = osm_path_job (job->id, ".bitmap"),
+                        *digests = osm_path_job (job->id, ".digests");
+  const char *volume_id = osm_json_str (job->params, "volume_id");
+
+  if (volume_id) {
+    json_int_t size = json_integer_value (json_object_get (job->params, "size_bytes"));
+
+    if (osm_device_find (volume_id, (uint64_t)size, &device, err) == -1)
+      return -1;
+    osm_json_set_str (spec, "device", device);
+  }
+  osm_json_set_str (spec, "key", key);
+  osm_json_set_str (spec, "bitmap", bitmap);
+  osm_json_set_str (spec, "digests", digests);
+  *ret = osm_take (spec);
+  return 0;
+}
+
+static int
+job_launch (struct osm_job *job, struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *spec = NULL;
+
+  if (worker_specification (job, &spec, err) == -1 ||
+      osm_child_start (&job->child, job->kind, spec, -1, err) == -1)
+    return osm_error_wrap (err, "job %s", job->id);
+  job->state = RUNNING;
+  job->cancel = false;
+  job->started_ms = osm_wall_ms ();
+  job->ended_ms = 0;
+  job->rate_at_ms = osm_now_ms ();
+  job->rate_bytes = job->done_bytes;
+  json_decref (osm_take (job->error));
+  json_decref (osm_take (job->result));
+  return 0;
+}
+
+static size_t
+nr_running (const struct osm_jobs *jobs)
+{
+  size_t n = 0;
+
+  for (size_t i = 0; i < jobs->nr; i++)
+    n += jobs->v[i]->state == RUNNING;
+  return n;
+}
+
+static struct osm_job *
+lookup (struct osm_jobs *jobs, const char *id)
+{
+  for (size_t i = 0; i < jobs->nr; i++)
+    if (strcmp (jobs->v[i]->id, id) == 0)
+      return jobs->v[i];
+  return NULL;
+}
+
+struct osm_job *
+osm_job_find (struct osm_jobs *jobs, const char *id, struct osm_error *err)
+{
+  struct osm_job *job = lookup (jobs, id);
+
+  if (!job)
+    osm_error_set (err, OSM_ERROR_USER, ENOENT, "there is no job %s", id);
+  return job;
+}
+
+/* What makes two requests the same work; how the source is reached may change between two attempts. */
+static bool
+same_work (const struct osm_job *job, const char *kind, const json_t *params)
+{
+  static const char *const keys[] = { "volume_id", "size_bytes", "chunk_bytes", "drop_cache" };
+
+  if (strcmp (job->kind, kind) != 0)
+    return false;
+  for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+    const json_t *a = json_object_get (job->params, keys[i]),
+                 *b = json_object_get (params, keys[i]);
+
+    if ((a || b) && !(a && b && json_equal (a, b)))
+      return false;
+  }
+  return true;
+}
+
+int
+osm_job_start (struct osm_jobs *jobs, const char *kind, const json_t *params, struct osm_job **ret,
+               struct osm_error *err)
+{
+  const char *id = osm_json_str (params, "id");
+  struct osm_job *job = lookup (jobs, id);
+  OSM_ERROR (why);
+
+  if (job) {
+    if (!same_work (job, kind, params))
+      return osm_error_set (err, OSM_ERROR_USER, EEXIST,
+                            "job %s exists with other parameters: forget it first", id);
+    if (job->state == RUNNING || job->state == DONE) {
+      *ret = job;
+      return 0;
+    }
+    json_decref (job->params);
+    job->params = json_deep_copy (params);
+    if (job_launch (job, err) == -1)
+      return -1;
+    *ret = job;
+    return job_save (job, err);
+  }
+  if (jobs->nr == OSM_JOBS_MAX || nr_running (jobs) == OSM_JOBS_RUNNING_MAX)
+    return osm_error_set (err, OSM_ERROR_RETRY, EAGAIN,
+                          "the agent has %zu jobs, %zu of them running: no room for more", jobs->nr,
+                          nr_running (jobs));
+  job = osm_calloc (1, sizeof *job);
+  job->child = (struct osm_child)OSM_CHILD_NONE;
+  job->id = osm_strdup (id);
+  job->kind = osm_strdup (kind);
+  job->params = json_deep_copy (params);
+  job->on_disk = strcmp (kind, "link-test") != 0;
+  /* Written before it runs: after a crash it is known that something was under way. */
+  if (job_save (job, err) == -1) {
+    job_free (job);
+    return -1;
+  }
+  jobs->v[jobs->nr++] = job;
+  if (job_launch (job, &why) == -1) {
+    OSM_ERROR (ignored);
+
+    osm_error_move (err, &why);
+    job->state = FAILED;
+    osm_job_forget (jobs, id, &ignored);
+    return -1;
+  }
+  *ret = job;
+  return 0;
+}
+
+/* ---- ending ---- */
+
+void
+osm_job_cancel (struct osm_job *job)
+{
+  if (job->state != RUNNING || job->cancel)
+    return;
+  job->cancel = true;
+  job->cancelled_at_ms = osm_now_ms ();
+  if (job->child.pid > 0)
+    kill (job->child.pid, SIGTERM);
+  else
+    job_end (job, CANCELLED, NULL);
+}
+
+static void
+remove_files (const char *id)
+{
+  static const char *const suffixes[] = { ".json", ".bitmap", ".digests" };
+
+  for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
+    OSM_CLEANUP_FREE char *path = osm_path_job (id, suffixes[i]);
+
+    if (unlink (path) == -1 && errno != ENOENT)
+      osm_warning ("%s: %s", path, strerror (errno));
+  }
+}
+
+int
+osm_job_forget (struct osm_jobs *jobs, const char *id, struct osm_error *err)
+{
+  for (size_t i = 0; i < jobs->nr; i++) {
+    if (strcmp (jobs->v[i]->id, id) != 0)
+      continue;
+    if (jobs->v[i]->state == RUNNING)
+      return osm_error_set (err, OSM_ERROR_USER, EBUSY, "job %s is running: cancel it first", id);
+    if (jobs->v[i]->on_disk)
+      remove_files (id);
+    job_free (jobs->v[i]);
+    jobs->v[i] = jobs->v[--jobs->nr];
+    return 0;
+  }
+  return osm_error_set (err, OSM_ERROR_USER, ENOENT, "there is no job %s", id);
+}
+
+static void
+take_number (const json_t *object, const char *key, uint64_t *ret)
+{
+  json_t *value = json_object_get (object, key);
+
+  if (json_is_integer (value) && json_integer_value (value) >= 0)
+    *ret = (uint64_t)json_integer_value (value);
+}
+
+static void
+take_progress (struct osm_job *job, const json_t *progress)
+{
+  uint64_t now = osm_now_ms (), span = now - job->rate_at_ms;
+
+  take_number (progress, "done_bytes", &job->done_bytes);
+  take_number (progress, "sent_bytes", &job->sent_bytes);
+  take_number (progress, "zero_bytes", &job->zero_bytes);
+  if (osm_json_str (progress, "cipher"))
+    osm_str_set (&job->cipher, osm_json_str (progress, "cipher"));
+  if (span >= 500) {
+    uint64_t done = job->done_bytes > job->rate_bytes ? job->done_bytes - job->rate_bytes : 0;
+    uint64_t rate = done * 1000 / span;
+
+    /* The last seconds count most. */
+    job->rate = job->rate ? (3 * job->rate + rate) / 4 : rate;
+    job->rate_bytes = job->done_bytes;
+    job->rate_at_ms = now;
+  }
+}
+
+static void
+read_frames (struct osm_job *job)
+{
+  for (;;) {
+    OSM_CLEANUP_JSON json_t *frame = NULL;
+    OSM_ERROR (why);
+
+    if (osm_child_read (&job->child, &frame, &why) == -1) {
+      osm_warning ("job %s: %s", job->id, why.message);
+      kill (job->child.pid, SIGKILL);
+      return;
+    }
+    if (!frame)
+      return;
+    if (json_object_get (frame, "progress"))
+      take_progress (job, json_object_get (frame, "progress"));
+    if (json_object_get (frame, "result")) {
+      json_decref (job->result);
+      job->result = json_incref (json_object_get (frame, "result"));
+    }
+    if (json_object_get (frame, "error")) {
+      json_decref (job->error);
+      job->error = json_incref (json_object_get (frame, "error"));
+    }
+  }
+}
+
+bool
+osm_jobs_child_ended (struct osm_jobs *jobs, pid_t pid, int status)
+{
+  for (size_t i = 0; i < jobs->nr; i++) {
+    struct osm_job *job = jobs->v[i];
+    OSM_ERROR (why);
+    char text[128];
+
+    if (job->child.pid != pid)
+      continue;
+    read_frames (job);
+    osm_child_ended (&job->child);
+    if (job->result && WIFEXITED (status) && WEXITSTATUS (status) == 0)
+      job_end (job, DONE, NULL);
+    else if (job->cancel)
+      job_end (job, CANCELLED, NULL);
+    else {
+      if (job->error)
+        osm_error_from_json (job->error, &why);
+      else
+        osm_error_set (&why, OSM_ERROR_RETRY, 0, "the worker %s without a result",
+                       osm_run_status_text (status, text, sizeof text));
+      job_end (job, FAILED, &why);
+    }
+    return true;
+  }
+  return false;
+}
+
+void
+osm_jobs_read (struct osm_jobs *jobs)
+{
+  for (size_t i = 0; i < jobs->nr; i++)
+    if (jobs->v[i]->child.out >= 0)
+      read_frames (jobs->v[i]);
+}
+
+void
+osm_jobs_tick (struct osm_jobs *jobs)
+{
+  for (size_t i = 0; i < jobs->nr; i++) {
+    struct osm_job *job = jobs->v[i];
+
+    if (job->state == RUNNING && job->cancel && job->child.pid > 0 &&
+        osm_now_ms () - job->cancelled_at_ms > CANCEL_PATIENCE_MS)
+      kill (job->child.pid, SIGKILL);
+  }
+}
+
+size_t
+osm_jobs_poll_fds (const struct osm_jobs *jobs, struct pollfd *fds, size_t max)
+{
+  size_t n = 0;
+
+  for (size_t i = 0; i < jobs->nr && n < max; i++)
+    if (jobs->v[i]->child.out >= 0)
+      fds[n++] = (struct pollfd){ .fd = jobs->v[i]->child.out, .events = POLLIN };
+  return n;
+}
+
+/* ---- what requests ask ---- */
+
+json_t *
+osm_jobs_list (const struct osm_jobs *jobs)
+{
+  json_t *list = json_array ();
+
+  for (size_t i = 0; i < jobs->nr; i++)
+    json_array_append_new (list, osm_job_to_json (jobs->v[i]));
+  return list;
+}
+
+const json_t *
+osm_job_result (const struct osm_job *job, struct osm_error *err)
+{
+  if (job->state == DONE)
+    return job->result;
+  if (job->error)
+    osm_error_from_json (job->error, err);
+  else
+    osm_error_set (err, OSM_ERROR_INTERRUPTED, 0, "the job was cancelled");
+  return NULL;
+}
+
+int
+osm_job_chunks (struct osm_jobs *jobs, const char *id, uint64_t first, uint64_t count, char **ret,
+                struct osm_error *err)
+{
+  struct osm_job *job = osm_job_find (jobs, id, err);
+  OSM_CLEANUP_FREE char *path = NULL;
+  OSM_CLEANUP_FREE unsigned char *data = NULL;
+  OSM_CLEANUP_FD int fd = -1;
+  struct osm_manifest part = { .chunk_bytes = 1 };
+  const json_t *manifest;
+  uint64_t chunks = 0;
+
+  if (!job)
+    return -1;
+  manifest = json_object_get (job->result, "manifest");
+  if (job->state != DONE || !manifest)
+    return osm_error_set (err, OSM_ERROR_USER, 0, "job %s is no finished digest", id);
+  take_number (manifest, "chunks", &chunks);
+  if (first > chunks || count > CHUNKS_AT_ONCE)
+    return osm_error_set (err, OSM_ERROR_USER, EINVAL, "job %s has %llu chunks, at most %d at once",
+                          id, (unsigned long long)chunks, CHUNKS_AT_ONCE);
+  if (count > chunks - first)
+    count = chunks - first;
+  path = osm_path_job (id, ".digests");
+  fd = open (path, O_RDONLY | O_CLOEXEC);
+  if (fd == -1)
+    return osm_error_set_errno (err, errno, "%s", path);
+  data = osm_calloc (count ? count : 1, OSM_DIGEST_LEN);
+  if (osm_pread_full (fd, data, count * OSM_DIGEST_LEN, first * OSM_DIGEST_LEN, err) == -1)
+    return osm_error_wrap (err, "%s", path);
+  part.nr_chunks = count;
+  part.digests = data;
+  *ret = osm_manifest_hex (&part, 0, count);
+  return 0;
+}
+
+/* ---- across restarts ---- */
+
+static int
+load_one (const char *id, struct osm_job **ret, struct osm_error *err)
+{
+  OSM_CLEANUP_FREE char *path = osm_path_job (id, ".json"), *text = NULL;
+  OSM_CLEANUP_JSON json_t *file = NULL;
+  const json_t *j;
+  struct osm_job *job;
+  size_t len;
+
+  if (osm_file_read (path, FILE_MAX, &text, &len, err) == -1 ||
+      osm_json_parse (text, len, path, &file, err) == -1)
+    return -1;
+  j = json_object_get (file, "job");
+  if (!osm_str_equal (osm_json_str (j, "id"), id) || !osm_json_str (j, "kind") ||
+      !json_is_object (json_object_get (file, "params")))
+    return osm_error_set (err, OSM_ERROR_USER, 0, "%s is damaged", path);
+  job = osm_calloc (1, sizeof *job);
+  job->child = (struct osm_child)OSM_CHILD_NONE;
+  job->id = osm_strdup (id);
+  job->kind = osm_strdup (osm_json_str (j, "kind"));
+  job->params = json_incref (json_object_get (file, "params"));
+  job->on_disk = true;
+  job->error = json_incref (json_object_get (j, "error"));
+  job->result = json_incref (json_object_get (file, "result"));
+  job->cipher = osm_strdup (osm_json_str (j, "cipher"));
+  for (size_t s = 0; s < sizeof state_names / sizeof state_names[0]; s++)
+    if (osm_str_equal (osm_json_str (j, "state"), state_names[s]))
+      job->state = (enum state)s;
+  take_number (j, "done_bytes", &job->done_bytes);
+  take_number (j, "sent_bytes", &job->sent_bytes);
+  take_number (j, "zero_bytes", &job->zero_bytes);
+  job->started_ms = json_integer_value (json_object_get (j, "started_ms"));
+  job->ended_ms = json_integer_value (json_object_get (j, "ended_ms"));
+  *ret = job;
+  return 0;
+}
+
+int
+osm_jobs_load (struct osm_jobs **ret, struct osm_error *err)
+{
+  OSM_CLEANUP_FREE char *folder = osm_asprintf ("%s/jobs", osm_path_state ());
+  struct osm_jobs *jobs;
+  struct dirent *entry;
+  DIR *dir;
+
+  if (osm_mkdir_p (folder, 0700, err) == -1)
+    return -1;
+  dir = opendir (folder);
+  if (!dir)
+    return osm_error_set_errno (err, errno, "%s", folder);
+  jobs = osm_calloc (1, sizeof *jobs);
+  while ((entry = readdir (dir)) && jobs->nr < OSM_JOBS_MAX) {
+    OSM_CLEANUP_FREE char *id = NULL;
+    struct osm_job *job = NULL;
+    OSM_ERROR (why);
+
+    if (!osm_str_ends_with (entry->d_name, ".json"))
+      continue;
+    id = osm_strndup (entry->d_name, strlen (entry->d_name) - strlen (".json"));
+    if (!osm_is_safe_name (id))
+      continue;
+    if (load_one (id, &job, &why) == -1) {
+      osm_warning ("%s", why.message);
+      continue;
+    }
+    jobs->v[jobs->nr++] = job;
+    if (job->state == RUNNING && job_launch (job, &why) == -1)
+      job_end (job, FAILED, &why);
+  }
+  closedir (dir);
+  *ret = jobs;
+  return 0;
+}
+
+void
+osm_jobs_free (struct osm_jobs *jobs)
+{
+  if (!jobs)
+    return;
+  /* All at once, then wait: each saves its bitmap on SIGTERM. Their state on disk stays "running". */
+  for (size_t i = 0; i < jobs->nr; i++)
+    if (jobs->v[i]->child.pid > 0)
+      kill (jobs->v[i]->child.pid, SIGTERM);
+  for (size_t i = 0; i < jobs->nr; i++) {
+    struct osm_job *job = jobs->v[i];
+    uint64_t until = osm_now_ms () + CANCEL_PATIENCE_MS;
+
+    while (job->child.pid > 0) {
+      pid_t r = waitpid (job->child.pid, NULL, WNOHANG);
+
+      if (r == job->child.pid || (r == -1 && errno == ECHILD))
+        break;
+      if (osm_now_ms () > until)
+        kill (job->child.pid, SIGKILL);
+      (void)poll (NULL, 0, 20);
+    }
+    job_free (job);
+  }
+  free (jobs);
+}

@@ -1,0 +1,450 @@
+/* osm: moves servers between OpenStack clouds.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "agent/method.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "agent/device.h"
+#include "agent/peers.h"
+#include "common/cleanup.h"
+#include "common/clock.h"
+#include "common/file.h"
+#include "common/json.h"
+#include "common/parse.h"
+#include "common/run.h"
+#include "common/strbuf.h"
+#include "nbd/sshconn.h"
+
+#define FIND_TIMEOUT_MAX_MS 600000
+#define WAIT_TIMEOUT_MAX_MS 30000
+#define TEST_BYTES_MAX ((uint64_t)16 << 30)
+
+struct call {
+  struct osm_agent *agent;
+  const json_t *params;
+  uint64_t started_ms;
+  json_t **state;
+};
+
+/* ---- parameters ---- */
+
+static int
+get_string (const struct call *c, const char *key, const char **ret, struct osm_error *err)
+{
+  *ret = osm_json_str (c->params, key);
+  if (!*ret)
+    return osm_error_set (err, OSM_ERROR_USER, EINVAL, "parameter '%s' must be a string", key);
+  return 0;
+}
+
+static int
+get_id (const struct call *c, const char **ret, struct osm_error *err)
+{
+  if (get_string (c, "id", ret, err) == -1)
+    return -1;
+  if (!osm_is_safe_name (*ret))
+    return osm_error_set (err, OSM_ERROR_USER, EINVAL, "parameter 'id' is not an identifier");
+  return 0;
+}
+
+/* Absent: the default; UINT64_MAX as the default means it must be there. */
+static int
+get_number (const struct call *c, const char *key, uint64_t standard, uint64_t max, uint64_t *ret,
+            struct osm_error *err)
+{
+  const json_t *value = json_object_get (c->params, key);
+  json_int_t n = json_integer_value (value);
+
+  if (!value && standard != UINT64_MAX) {
+    *ret = standard;
+    return 0;
+  }
+  if (!json_is_integer (value) || n < 0 || (uint64_t)n > max)
+    return osm_error_set (err, OSM_ERROR_USER, EINVAL,
+                          "parameter '%s' must be a number from 0 to %llu", key,
+                          (unsigned long long)max);
+  *ret = (uint64_t)n;
+  return 0;
+}
+
+static int
+check_volume (const struct call *c, struct osm_error *err)
+{
+  const char *volume_id;
+  uint64_t size;
+
+  if (get_string (c, "volume_id", &volume_id, err) == -1 ||
+      get_number (c, "size_bytes", UINT64_MAX, INT64_MAX, &size, err) == -1)
+    return -1;
+  if (!osm_is_safe_name (volume_id))
+    return osm_error_set (err, OSM_ERROR_USER, EINVAL, "parameter 'volume_id' is not an id");
+  return 0;
+}
+
+/* ---- methods ---- */
+
+static enum osm_answer
+ping (struct call *c, json_t **ret, struct osm_error *err)
+{
+  (void)err;
+  *ret = json_object ();
+  osm_json_set_str (*ret, "payload", osm_json_str (c->params, "payload"));
+  return OSM_ANSWER_NOW;
+}
+
+static enum osm_answer
+device_find (struct call *c, json_t **ret, struct osm_error *err)
+{
+  uint64_t timeout, size;
+  OSM_CLEANUP_FREE char *path = NULL;
+
+  if (check_volume (c, err) == -1 ||
+      get_number (c, "timeout_ms", 0, FIND_TIMEOUT_MAX_MS, &timeout, err) == -1)
+    return OSM_ANSWER_NOW;
+  size = (uint64_t)json_integer_value (json_object_get (c->params, "size_bytes"));
+  if (osm_device_find (osm_json_str (c->params, "volume_id"), size, &path, err) == 0) {
+    *ret = osm_json_pack ("{s:s, s:I}", "path", path, "size_bytes", (json_int_t)size);
+    return OSM_ANSWER_NOW;
+  }
+  if (err->code == ENOENT && osm_now_ms () - c->started_ms < timeout) {
+    osm_error_clear (err);
+    return OSM_ANSWER_LATER;
+  }
+  if (err->code == ENOENT)
+    osm_error_hint (err, "the cloud says it is attached, but the server has not seen it: "
+                         "is hot-plugging of disks possible in this image?");
+  return OSM_ANSWER_NOW;
+}
+
+static enum osm_answer
+device_list (struct call *c, json_t **ret, struct osm_error *err)
+{
+  (void)c;
+  (void)err;
+  *ret = osm_json_pack ("{s:o}", "devices", osm_device_list ());
+  return OSM_ANSWER_NOW;
+}
+
+static enum osm_answer
+peer_key (struct call *c, json_t **ret, struct osm_error *err)
+{
+  OSM_CLEANUP_FREE char *line = NULL;
+
+  (void)c;
+  if (osm_peer_key (&line, err) == 0)
+    *ret = osm_json_pack ("{s:s}", "public_key", line);
+  return OSM_ANSWER_NOW;
+}
+
+static enum osm_answer
+peer_authorize (struct call *c, json_t **ret, struct osm_error *err)
+{
+  const char *id, *key;
+
+  if (get_id (c, &id, err) == 0 && get_string (c, "public_key", &key, err) == 0 &&
+      osm_peer_authorize (id, key, osm_json_str (c->params, "from"), err) == 0)
+    *ret = osm_json_pack ("{s:s}", "user", OSM_PEER_USER);
+  return OSM_ANSWER_NOW;
+}
+
+static enum osm_answer
+peer_revoke (struct call *c, json_t **ret, struct osm_error *err)
+{
+  const char *id;
+
+  if (get_id (c, &id, err) == 0 && osm_peer_revoke (id, err) == 0)
+    *ret = json_object ();
+  return OSM_ANSWER_NOW;
+}
+
+static enum osm_answer
+peer_list (struct call *c, json_t **ret, struct osm_error *err)
+{
+  json_t *peers;
+
+  (void)c;
+  if (osm_peer_list (&peers, err) == 0)
+    *ret = osm_json_pack ("{s:o}", "peers", peers);
+  return OSM_ANSWER_NOW;
+}
+
+static enum osm_answer
+export_start (struct call *c, json_t **ret, struct osm_error *err)
+{
+  const char *id;
+  OSM_CLEANUP_FREE char *socket = NULL;
+  uint64_t bytes;
+
+  if (get_id (c, &id, err) == -1)
+    return OSM_ANSWER_NOW;
+  if (json_object_get (c->params, "test_bytes")) {
+    if (get_number (c, "test_bytes", UINT64_MAX, TEST_BYTES_MAX, &bytes, err) == -1)
+      return OSM_ANSWER_NOW;
+  }
+  else if (check_volume (c, err) == -1)
+    return OSM_ANSWER_NOW;
+  if (osm_export_start (c->agent->exports, c->params, &socket, err) == 0)
+    *ret = osm_json_pack ("{s:s}", "socket", socket);
+  return OSM_ANSWER_NOW;
+}
+
+static enum osm_answer
+export_stop (struct call *c, json_t **ret, struct osm_error *err)
+{
+  const char *id;
+
+  if (get_id (c, &id, err) == 0 && osm_export_stop (c->agent->exports, id, err) == 0)
+    *ret = json_object ();
+  return OSM_ANSWER_NOW;
+}
+
+static enum osm_answer
+export_list (struct call *c, json_t **ret, struct osm_error *err)
+{
+  (void)err;
+  *ret = osm_json_pack ("{s:o}", "exports", osm_exports_list (c->agent->exports));
+  return OSM_ANSWER_NOW;
+}
+
+static enum osm_answer
+start_job (struct call *c, const char *kind, json_t **ret, struct osm_error *err)
+{
+  const char *id;
+  struct osm_job *job;
+
+  if (get_id (c, &id, err) == 0 && check_volume (c, err) == 0 &&
+      osm_job_start (c->agent->jobs, kind, c->params, &job, err) == 0)
+    *ret = osm_job_to_json (job);
+  return OSM_ANSWER_NOW;
+}
+
+static enum osm_answer
+copy_start (struct call *c, json_t **ret, struct osm_error *err)
+{
+  if (!json_is_object (json_object_get (c->params, "source"))) {
+    osm_error_set (err, OSM_ERROR_USER, EINVAL, "parameter 'source' must be an object");
+    return OSM_ANSWER_NOW;
+  }
+  return start_job (c, "copy", ret, err);
+}
+
+static enum osm_answer
+digest_start (struct call *c, json_t **ret, struct osm_error *err)
+{
+  return start_job (c, "digest", ret, err);
+}
+
+/* A job that is not kept: its id is made here and remembered in the request's state. */
+static enum osm_answer
+link_test (struct call *c, json_t **ret, struct osm_error *err)
+{
+  struct osm_job *job;
+  const char *id = osm_json_str (*c->state, "id");
+  const json_t *result;
+  OSM_ERROR (ignored);
+
+  if (!id) {
+    char uuid[OSM_UUID_LEN + 1];
+    OSM_CLEANUP_JSON json_t *params = json_copy ((json_t *)c->params);
+    uint64_t bytes, seconds;
+
+    if (get_number (c, "bytes", 64 << 20, TEST_BYTES_MAX, &bytes, err) == -1 ||
+        get_number (c, "seconds", 10, 120, &seconds, err) == -1)
+      return OSM_ANSWER_NOW;
+    osm_uuid_new (uuid);
+    osm_json_set_str (params, "id", uuid);
+    json_object_set_new (params, "bytes", json_integer ((json_int_t)bytes));
+    json_object_set_new (params, "seconds", json_integer ((json_int_t)seconds));
+    if (osm_job_start (c->agent->jobs, "link-test", params, &job, err) == -1)
+      return OSM_ANSWER_NOW;
+    *c->state = osm_json_pack ("{s:s}", "id", uuid);
+    return OSM_ANSWER_LATER;
+  }
+  job = osm_job_find (c->agent->jobs, id, err);
+  if (!job)
+    return OSM_ANSWER_NOW;
+  if (osm_job_running (job))
+    return OSM_ANSWER_LATER;
+  result = osm_job_result (job, err);
+  *ret = result ? json_deep_copy (result) : NULL;
+  osm_job_forget (c->agent->jobs, id, &ignored);
+  return OSM_ANSWER_NOW;
+}
+
+static enum osm_answer
+job_list (struct call *c, json_t **ret, struct osm_error *err)
+{
+  (void)err;
+  *ret = osm_json_pack ("{s:o}", "jobs", osm_jobs_list (c->agent->jobs));
+  return OSM_ANSWER_NOW;
+}
+
+/* *ret_running: all of them still run. */
+static int
+gather (struct call *c, json_t **ret, bool *ret_running, struct osm_error *err)
+{
+  const json_t *ids = json_object_get (c->params, "ids");
+  OSM_CLEANUP_JSON json_t *list = json_array ();
+  size_t i;
+  json_t *id;
+
+  *ret_running = true;
+  if (!json_is_array (ids) || json_array_size (ids) > OSM_JOBS_MAX)
+    return osm_error_set (err, OSM_ERROR_USER, EINVAL, "parameter 'ids' must be a list of jobs");
+  json_array_foreach (ids, i, id)
+  {
+    const struct osm_job *job =
+        osm_job_find (c->agent->jobs, json_is_string (id) ? json_string_value (id) : "", err);
+
+    if (!job)
+      return -1;
+    *ret_running = *ret_running && osm_job_running (job);
+    json_array_append_new (list, osm_job_to_json (job));
+  }
+  *ret = osm_json_pack ("{s:O}", "jobs", list);
+  return 0;
+}
+
+static enum osm_answer
+job_get (struct call *c, json_t **ret, struct osm_error *err)
+{
+  bool running;
+
+  (void)gather (c, ret, &running, err);
+  return OSM_ANSWER_NOW;
+}
+
+static enum osm_answer
+job_wait (struct call *c, json_t **ret, struct osm_error *err)
+{
+  bool running;
+  uint64_t timeout;
+
+  if (get_number (c, "timeout_ms", 0, WAIT_TIMEOUT_MAX_MS, &timeout, err) == -1 ||
+      gather (c, ret, &running, err) == -1)
+    return OSM_ANSWER_NOW;
+  if (running && osm_now_ms () - c->started_ms < timeout) {
+    json_decref (osm_take (*ret));
+    return OSM_ANSWER_LATER;
+  }
+  return OSM_ANSWER_NOW;
+}
+
+static enum osm_answer
+job_cancel (struct call *c, json_t **ret, struct osm_error *err)
+{
+  const char *id;
+  struct osm_job *job;
+
+  if (get_id (c, &id, err) == -1 || !(job = osm_job_find (c->agent->jobs, id, err)))
+    return OSM_ANSWER_NOW;
+  osm_job_cancel (job);
+  if (osm_job_running (job))
+    return OSM_ANSWER_LATER;
+  *ret = osm_job_to_json (job);
+  return OSM_ANSWER_NOW;
+}
+
+static enum osm_answer
+job_forget (struct call *c, json_t **ret, struct osm_error *err)
+{
+  const char *id;
+
+  if (get_id (c, &id, err) == 0 && osm_job_forget (c->agent->jobs, id, err) == 0)
+    *ret = json_object ();
+  return OSM_ANSWER_NOW;
+}
+
+static enum osm_answer
+digest_chunks (struct call *c, json_t **ret, struct osm_error *err)
+{
+  const char *id;
+  uint64_t first, count;
+  OSM_CLEANUP_FREE char *hex = NULL;
+
+  if (get_id (c, &id, err) == 0 && get_number (c, "first", 0, INT64_MAX, &first, err) == 0 &&
+      get_number (c, "count", UINT64_MAX, INT64_MAX, &count, err) == 0 &&
+      osm_job_chunks (c->agent->jobs, id, first, count, &hex, err) == 0)
+    *ret = osm_json_pack ("{s:s}", "chunks", hex);
+  return OSM_ANSWER_NOW;
+}
+
+static const struct {
+  const char *name;
+  enum osm_answer (*run) (struct call *c, json_t **ret, struct osm_error *err);
+} methods[] = {
+  { "ping", ping },
+  { "device.find", device_find },
+  { "device.list", device_list },
+  { "peer.key", peer_key },
+  { "peer.authorize", peer_authorize },
+  { "peer.revoke", peer_revoke },
+  { "peer.list", peer_list },
+  { "export.start", export_start },
+  { "export.stop", export_stop },
+  { "export.list", export_list },
+  { "copy.start", copy_start },
+  { "digest.start", digest_start },
+  { "digest.chunks", digest_chunks },
+  { "link.test", link_test },
+  { "job.list", job_list },
+  { "job.get", job_get },
+  { "job.wait", job_wait },
+  { "job.cancel", job_cancel },
+  { "job.forget", job_forget },
+};
+
+enum osm_answer
+osm_method_call (struct osm_agent *agent, const char *method, const json_t *params,
+                 uint64_t started_ms, json_t **state, json_t **ret, struct osm_error *err)
+{
+  struct call c = { agent, params, started_ms, state };
+
+  *ret = NULL;
+  for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
+    if (strcmp (methods[i].name, method) == 0)
+      return methods[i].run (&c, ret, err);
+  osm_error_set (err, OSM_ERROR_USER, ENOSYS, "there is no method '%s'", method);
+  return OSM_ANSWER_NOW;
+}
+
+/* ---- greeting ---- */
+
+/* "nbdkit 1.32.5 (...)" -> "1.32.5"; NULL if it is not installed. */
+static char *
+nbdkit_version (void)
+{
+  char *const argv[] = { (char *)"nbdkit", (char *)"--version", NULL };
+  OSM_CLEANUP_FREE char *text = NULL;
+  const char *space;
+  OSM_ERROR (ignored);
+
+  if (osm_run_capture (argv, 4096, &text, &ignored) == -1)
+    return NULL;
+  space = strchr (text, ' ');
+  return space ? osm_strndup (space + 1, strcspn (space + 1, " \n")) : NULL;
+}
+
+json_t *
+osm_agent_hello (void)
+{
+  OSM_CLEANUP_FREE char *boot_id = NULL, *nbdkit = nbdkit_version ();
+  char start_id[OSM_UUID_LEN + 1];
+  json_t *tools = json_object ();
+  size_t len;
+  long count = sysconf (_SC_NPROCESSORS_ONLN);
+  OSM_ERROR (ignored);
+
+  osm_uuid_new (start_id);
+  osm_json_set_str (tools, "nbdkit", nbdkit);
+  if (osm_file_read ("/proc/sys/kernel/random/boot_id", 64, &boot_id, &len, &ignored) == 0)
+    boot_id[strcspn (boot_id, "\n")] = '\0';
+  return osm_json_pack ("{s:{s:i, s:s, s:s?, s:s, s:[s, s, s, s], s:o, s:{s:b, s:i}}}", "hello",
+                        "protocol", OSM_PROTOCOL, "version", PACKAGE_VERSION, "boot_id", boot_id,
+                        "start_id", start_id, "features", "export", "copy", "digest", "link-test",
+                        "tools", tools, "cpu", "aes", osm_cpu_has_aes (), "count", (int)count);
+}

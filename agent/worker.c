@@ -1,0 +1,351 @@
+/* osm: moves servers between OpenStack clouds.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "agent/worker.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/device.h"
+#include "agent/paths.h"
+#include "common/cleanup.h"
+#include "common/clock.h"
+#include "common/file.h"
+#include "common/frame.h"
+#include "common/json.h"
+#include "common/strbuf.h"
+#include "nbd/copy.h"
+#include "nbd/digest.h"
+#include "nbd/linktest.h"
+#include "nbd/source.h"
+
+#define REPORT_MS 250
+#define EXPORT_THREADS "16"
+
+static atomic_bool cancelled;
+
+static void
+on_terminate (int signal_number)
+{
+  (void)signal_number;
+  atomic_store (&cancelled, true);
+}
+
+static int
+write_frame (const json_t *frame, struct osm_error *err)
+{
+  struct osm_frame_fds fds = { -1, STDOUT_FILENO };
+  struct osm_frame_io io = osm_frame_io_fds (&fds);
+
+  return osm_frame_write (&io, frame, err);
+}
+
+/* ---- progress: a thread that reads the counters ---- */
+
+struct reporter {
+  const struct osm_copy_progress *copy; /* or NULL */
+  const _Atomic uint64_t *digest;       /* or NULL */
+  pthread_t thread;
+  pthread_mutex_t lock;
+  pthread_cond_t wake;
+  bool stop;
+};
+
+static void
+report_once (const struct reporter *r)
+{
+  json_t *progress = json_object ();
+  OSM_CLEANUP_JSON json_t *frame = osm_json_pack ("{s:o}", "progress", progress);
+  OSM_ERROR (ignored);
+
+  if (r->copy) {
+    json_object_set_new (progress, "done_bytes",
+                         json_integer ((json_int_t)atomic_load (&r->copy->done_bytes)));
+    json_object_set_new (progress, "sent_bytes",
+                         json_integer ((json_int_t)atomic_load (&r->copy->sent_bytes)));
+    json_object_set_new (progress, "zero_bytes",
+                         json_integer ((json_int_t)atomic_load (&r->copy->zero_bytes)));
+    if (atomic_load (&r->copy->cipher_known))
+      osm_json_set_str (progress, "cipher", r->copy->cipher);
+  }
+  else
+    json_object_set_new (progress, "done_bytes",
+                         json_integer ((json_int_t)atomic_load (r->digest)));
+  /* If the service is gone, so are we in a moment. */
+  (void)write_frame (frame, &ignored);
+}
+
+static void *
+report (void *data)
+{
+  struct reporter *r = data;
+
+  pthread_mutex_lock (&r->lock);
+  while (!r->stop) {
+    struct timespec until;
+
+    clock_gettime (CLOCK_MONOTONIC, &until);
+    until.tv_nsec += REPORT_MS * 1000000L;
+    until.tv_sec += until.tv_nsec / 1000000000L;
+    until.tv_nsec %= 1000000000L;
+    if (pthread_cond_timedwait (&r->wake, &r->lock, &until) == ETIMEDOUT)
+      report_once (r);
+  }
+  pthread_mutex_unlock (&r->lock);
+  return NULL;
+}
+
+static int
+reporter_start (struct reporter *r, struct osm_error *err)
+{
+  pthread_condattr_t attributes;
+  int e;
+
+  pthread_mutex_init (&r->lock, NULL);
+  pthread_condattr_init (&attributes);
+  pthread_condattr_setclock (&attributes, CLOCK_MONOTONIC);
+  pthread_cond_init (&r->wake, &attributes);
+  pthread_condattr_destroy (&attributes);
+  e = pthread_create (&r->thread, NULL, report, r);
+  return e ? osm_error_set_errno (err, e, "start the thread that reports progress") : 0;
+}
+
+static void
+reporter_stop (struct reporter *r)
+{
+  pthread_mutex_lock (&r->lock);
+  r->stop = true;
+  pthread_cond_signal (&r->wake);
+  pthread_mutex_unlock (&r->lock);
+  pthread_join (r->thread, NULL);
+  report_once (r);
+}
+
+/* ---- what a specification says ---- */
+
+static uint64_t
+number (const json_t *object, const char *key)
+{
+  json_int_t n = json_integer_value (json_object_get (object, key));
+
+  return n > 0 ? (uint64_t)n : 0;
+}
+
+/* Owns the vector of host keys. */
+struct source_spec {
+  struct osm_tunnel_source tunnel;
+  char **host_keys;
+};
+
+static int
+read_source (const json_t *specification, struct source_spec *ret, struct osm_error *err)
+{
+  const json_t *source = json_object_get (specification, "source");
+  size_t i;
+  json_t *key;
+
+  json_array_foreach (json_object_get (source, "host_keys"), i, key) if (json_is_string (key))
+      osm_strv_append (&ret->host_keys, json_string_value (key));
+  if (!osm_json_str (source, "address") || !osm_json_str (source, "socket") || !ret->host_keys)
+    return osm_error_set (err, OSM_ERROR_USER, EINVAL,
+                          "'source' needs address, socket and host_keys");
+  ret->tunnel = (struct osm_tunnel_source){
+    .target = { .address = osm_json_str (source, "address"),
+                .port = (uint16_t)number (source, "port"),
+                .user = osm_json_str (source, "user") ? osm_json_str (source, "user") : "osm-peer",
+                .private_key_path = osm_json_str (specification, "key"),
+                .host_keys = ret->host_keys },
+    .socket_path = osm_json_str (source, "socket"),
+  };
+  return 0;
+}
+
+/* ---- copy ---- */
+
+/* A bitmap that is missing or does not fit means: from the start. */
+static int
+load_bitmap (const char *path, uint64_t size, struct osm_bitmap **ret, struct osm_error *err)
+{
+  OSM_ERROR (ignored);
+
+  if (osm_file_exists (path) && osm_bitmap_load (path, size, ret, &ignored) == 0)
+    return 0;
+  return osm_bitmap_new (size, 0, ret, err);
+}
+
+static int
+run_copy (const json_t *specification, json_t **ret, struct osm_error *err)
+{
+  struct source_spec spec = { .host_keys = NULL };
+  struct osm_source source;
+  struct osm_copy_progress progress = { 0 };
+  OSM_CLEANUP_BITMAP struct osm_bitmap *bitmap = NULL;
+  OSM_CLEANUP_FD int fd = -1;
+  struct reporter reporter = { .copy = &progress };
+  const char *bitmap_path = osm_json_str (specification, "bitmap");
+  struct osm_copy_options options = { .size_bytes = number (specification, "size_bytes"),
+                                      .connections =
+                                          (unsigned)number (specification, "connections"),
+                                      .requests = (unsigned)number (specification, "requests"),
+                                      .bitmap_path = bitmap_path,
+                                      .cancel = &cancelled,
+                                      .progress = &progress };
+  int r;
+
+  if (read_source (specification, &spec, err) == -1) {
+    osm_strv_free (spec.host_keys);
+    return -1;
+  }
+  source = osm_source_tunnel (&spec.tunnel);
+  fd = osm_device_open (osm_json_str (specification, "device"), options.size_bytes, true, err);
+  if (fd == -1 || load_bitmap (bitmap_path, options.size_bytes, &bitmap, err) == -1 ||
+      reporter_start (&reporter, err) == -1) {
+    osm_strv_free (spec.host_keys);
+    return -1;
+  }
+  options.bitmap = bitmap;
+  r = osm_copy_run (&source, fd, &options, err);
+  reporter_stop (&reporter);
+  osm_strv_free (spec.host_keys);
+  if (r == 0)
+    *ret = json_object ();
+  return r;
+}
+
+/* ---- digest ---- */
+
+static int
+run_digest (const json_t *specification, json_t **ret, struct osm_error *err)
+{
+  _Atomic uint64_t done = 0;
+  struct reporter reporter = { .digest = &done };
+  const struct osm_digest_options options = {
+    .chunk_bytes = number (specification, "chunk_bytes"),
+    .drop_cache = json_is_true (json_object_get (specification, "drop_cache")),
+    .cancel = &cancelled,
+    .done_bytes = &done,
+  };
+  OSM_MANIFEST (manifest);
+  int r;
+
+  if (reporter_start (&reporter, err) == -1)
+    return -1;
+  r = osm_digest_run (osm_json_str (specification, "device"), number (specification, "size_bytes"),
+                      &options, &manifest, err);
+  reporter_stop (&reporter);
+  if (r == -1 || osm_file_write (osm_json_str (specification, "digests"), manifest.digests,
+                                 manifest.nr_chunks * OSM_DIGEST_LEN, 0600, err) == -1)
+    return -1;
+  *ret = osm_json_pack ("{s:{s:I, s:I, s:s}}", "manifest", "chunk_bytes",
+                        (json_int_t)manifest.chunk_bytes, "chunks", (json_int_t)manifest.nr_chunks,
+                        "sha256", manifest.sha256);
+  return 0;
+}
+
+/* ---- link test ---- */
+
+static int
+run_link_test (const json_t *specification, json_t **ret, struct osm_error *err)
+{
+  struct source_spec spec = { .host_keys = NULL };
+  struct osm_source source;
+  struct osm_link_test_result result = { 0 };
+  int r;
+
+  if (read_source (specification, &spec, err) == -1) {
+    osm_strv_free (spec.host_keys);
+    return -1;
+  }
+  source = osm_source_tunnel (&spec.tunnel);
+  r = osm_link_test (&source, number (specification, "bytes"),
+                     number (specification, "seconds") * 1000, &cancelled, &result, err);
+  osm_strv_free (spec.host_keys);
+  if (r == 0)
+    *ret = osm_json_pack ("{s:I, s:I, s:I, s:s}", "rtt_us", (json_int_t)result.rtt_us, "bytes",
+                          (json_int_t)result.bytes, "bytes_per_second",
+                          (json_int_t)result.bytes_per_second, "cipher", result.cipher);
+  return r;
+}
+
+/* ---- export: becomes nbdkit ---- */
+
+static int
+run_export (const json_t *specification, json_t **ret, struct osm_error *err)
+{
+  const char *device = osm_json_str (specification, "device");
+  OSM_CLEANUP_FREE char *what = NULL, *size = NULL, *pid = osm_asprintf ("%ld", (long)getpid ());
+  char *argv[16];
+  size_t n = 0;
+
+  (void)ret;
+  if (device) {
+    /* Opened here as nbdkit will open it: what is wrong is said in our words. */
+    OSM_CLEANUP_FD int fd =
+        osm_device_open (device, number (specification, "size_bytes"), false, err);
+
+    if (fd == -1)
+      return -1;
+    what = osm_asprintf ("device=%s", device);
+    size = osm_asprintf ("size=%" PRIu64, number (specification, "size_bytes"));
+  }
+  else
+    what = osm_asprintf ("test=%" PRIu64, number (specification, "test_bytes"));
+  argv[n++] = (char *)"nbdkit";
+  argv[n++] = (char *)"--foreground";
+  argv[n++] = (char *)"--readonly";
+  argv[n++] = (char *)"--exit-with-parent";
+  argv[n++] = (char *)"--threads=" EXPORT_THREADS;
+  argv[n++] = (char *)osm_path_plugin ();
+  argv[n++] = what;
+  if (size)
+    argv[n++] = size;
+  argv[n] = NULL;
+  /* systemd's socket activation: descriptor 3 is the listening socket, so that clients may connect before nbdkit is ready. */
+  if (setenv ("LISTEN_PID", pid, 1) == -1 || setenv ("LISTEN_FDS", "1", 1) == -1)
+    return osm_error_set_errno (err, errno, "environment of nbdkit");
+  execvp (argv[0], argv);
+  osm_error_set_errno (err, errno, "start nbdkit");
+  return osm_error_hint (err, "install nbdkit in the conversion host");
+}
+
+int
+osm_worker_main (const char *kind, struct osm_error *err)
+{
+  static const struct {
+    const char *kind;
+    int (*run) (const json_t *specification, json_t **ret, struct osm_error *err);
+  } kinds[] = { { "copy", run_copy },
+                { "digest", run_digest },
+                { "link-test", run_link_test },
+                { "export", run_export } };
+  struct osm_frame_fds fds = { STDIN_FILENO, -1 };
+  struct osm_frame_io io = osm_frame_io_fds (&fds);
+  OSM_CLEANUP_JSON json_t *specification = NULL, *result = NULL, *frame = NULL;
+  const struct sigaction action = { .sa_handler = on_terminate };
+  OSM_ERROR (why);
+
+  /* nbdkit has a handler of its own. */
+  if (strcmp (kind, "export") != 0)
+    sigaction (SIGTERM, &action, NULL);
+  if (osm_frame_read (&io, &specification, err) == -1)
+    return 1;
+  for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+    if (!specification || strcmp (kinds[i].kind, kind) != 0)
+      continue;
+    if (kinds[i].run (specification, &result, &why) == 0)
+      frame = osm_json_pack ("{s:o}", "result", osm_take (result));
+    else
+      frame = osm_json_pack ("{s:o}", "error", osm_error_to_json (&why));
+    return write_frame (frame, err) == -1 || osm_error_is_set (&why);
+  }
+  osm_error_set (err, OSM_ERROR_USER, EINVAL, "worker '%s': unknown, or without a specification",
+                 kind);
+  return 1;
+}

@@ -1,0 +1,21 @@
+/* osm: moves servers between OpenStack clouds.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* The worker processes: `osm-agent worker copy | digest | link-test | export`.
+ *
+ * Specification frames (stdin):
+ *   copy       {"device","size_bytes","source":{...},"key","bitmap","connections","requests"}
+ *   digest     {"device","size_bytes","chunk_bytes","drop_cache","digests"}
+ *   link-test  {"source","key","bytes","seconds"}
+ *   export     {"device","size_bytes"} or {"test_bytes"}; descriptor 3 is the listening socket
+ * Answer frames (stdout): {"progress": {...}} several times a second, then {"result": {...}} or {"error": {...}}. */
+
+#ifndef OSM_AGENT_WORKER_H
+#define OSM_AGENT_WORKER_H
+
+#include "common/error.h"
+
+/* Exit status of the process. */
+int osm_worker_main (const char *kind, struct osm_error *err);
+
+#endif
