@@ -30,3 +30,17 @@ noinst_PROGRAMS += tests/functional/copy-driver
 tests_functional_copy_driver_SOURCES = tests/functional/copy-driver.c
 tests_functional_copy_driver_LDADD = nbd/libosmnbd.la
 script_tests += tests/functional/nbd-copy.py
+
+unit_tests += \
+	tests/unit/test-nbd-bitmap \
+	tests/unit/test-nbd-destination \
+	tests/unit/test-nbd-digest \
+	tests/unit/test-nbd-extents \
+	tests/unit/test-nbd-range \
+	tests/unit/test-nbd-sshkey
+tests_unit_test_nbd_bitmap_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)
+tests_unit_test_nbd_destination_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)
+tests_unit_test_nbd_digest_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)
+tests_unit_test_nbd_extents_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)
+tests_unit_test_nbd_range_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)
+tests_unit_test_nbd_sshkey_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)
