@@ -110,7 +110,8 @@ device_find (struct call *c, json_t **ret, struct osm_error *err)
     *ret = osm_json_pack ("{s:s, s:I}", "path", path, "size_bytes", (json_int_t)size);
     return OSM_ANSWER_NOW;
   }
-  if (err->code == ENOENT && osm_now_ms () - c->started_ms < timeout) {
+  /* EACCES: the kernel has made the node, udev has not yet given it its group. */
+  if ((err->code == ENOENT || err->code == EACCES) && osm_now_ms () - c->started_ms < timeout) {
     osm_error_clear (err);
     return OSM_ANSWER_LATER;
   }
