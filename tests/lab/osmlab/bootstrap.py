@@ -6,6 +6,7 @@ Runs inside the lab: lab _identity CLOUD, lab _ready CLOUD SINCE [first]."""
 import datetime
 import time
 
+from osmlab import namespace
 from osmlab import settings
 from osmlab.settings import LabError, say
 
@@ -18,6 +19,9 @@ VOLUME_TYPES = {'src': ('lab', 'fast', 'src-only'), 'dst': ('lab', 'fast')}
 NOVA_SERVICES = {'nova-conductor', 'nova-scheduler', 'nova-compute'}
 CINDER_SERVICES = {'cinder-scheduler', 'cinder-volume'}
 NEUTRON_AGENTS = {'neutron-linuxbridge-agent', 'neutron-l3-agent'}
+
+#: where the log of a service has another name
+LOG_NAMES = {'neutron-linuxbridge-agent': 'neutron-lb', 'neutron-l3-agent': 'neutron-l3'}
 
 
 def connect(cloud):
@@ -71,7 +75,10 @@ def _wait(cloud, what, missing, limit=120):
         if not left:
             return
         if time.time() > deadline:
-            raise LabError('%s: %s not up: %s' % (cloud.name, what, left))
+            logs = ''.join('\nend of the log of %s:\n%s' % (n, namespace.log_tail(n))
+                           for n in (cloud.name + '-' + LOG_NAMES.get(b, b) for b in left)
+                           ) if isinstance(left, set) else ''
+            raise LabError('%s: %s not up: %s%s' % (cloud.name, what, left, logs))
         time.sleep(0.3)
 
 

@@ -50,7 +50,7 @@ def inner(*words, quiet=False):
     """A hidden command of this program, inside the lab."""
     from osmlab import namespace
     env = dict(os.environ, PYTHONUNBUFFERED='1')
-    r = namespace.enter(['/usr/bin/python3', settings.PROGRAM + '/lab', *map(str, words)],
+    r = namespace.enter(['/usr/bin/python3', settings.SOURCE + '/lab', *map(str, words)],
                         check=False, env=env)
     if r.returncode:
         raise LabError("'%s' failed" % ' '.join(map(str, words)))
@@ -286,4 +286,6 @@ def main(argv):
         return dispatch(argv[0], argv[1:])
     except LabError as e:
         warn(e)
+        return 1
+    except (BrokenPipeError, KeyboardInterrupt):
         return 1

@@ -79,7 +79,7 @@ def start_rabbit():
         'RABBITMQ_CONFIG_FILE': RABBIT + '/rabbitmq.conf',
         'RABBITMQ_ENABLED_PLUGINS_FILE': RABBIT + '/plugins',
         'RABBITMQ_PID_FILE': RABBIT + '/pid', 'RABBITMQ_CONF_ENV_FILE': '/dev/null',
-        'ERL_EPMD_ADDRESS': '127.0.0.1',
+        'ERL_EPMD_ADDRESS': '127.0.0.1', 'ERL_CRASH_DUMP_SECONDS': '0',
         'RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS':
             '+S 1:1 +sbwt none +sbwtdcpu none +sbwtdio none'})
 

@@ -63,7 +63,7 @@ def spawn(name, argv, env=None):
     return rpc(op='spawn', name=name, argv=argv, env=env, log=log_file(name))
 
 
-def log_tail(name, lines=15):
+def log_tail(name, lines=25):
     try:
         with open(log_file(name), 'rb') as f:
             f.seek(0, 2)

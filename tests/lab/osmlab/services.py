@@ -110,10 +110,16 @@ def listening(ip, port):
          'exec 3<>/dev/tcp/%s/%d' % (ip, port)], stderr=subprocess.DEVNULL).returncode == 0
 
 
+def given_up(name):
+    """Whether a service is dead and was so several times."""
+    p = rpc(op='list').get(name)
+    return p and p['rc'] is not None and p['restarts'] >= 3
+
+
 def wait_port(name, ip, port, limit=120):
     deadline = time.time() + limit
     while not listening(ip, port):
-        if time.time() > deadline:
+        if time.time() > deadline or given_up(name):
             raise LabError('%s does not listen on %s:%d; end of its log (%s):\n%s'
                            % (name, ip, port, log_file(name), log_tail(name)))
         time.sleep(0.2)
@@ -126,7 +132,7 @@ def wait_http(name, address, limit=120):
                   check=False, stdout=subprocess.PIPE, text=True)
         if r.stdout in ('200', '300'):
             return
-        if time.time() > deadline:
+        if time.time() > deadline or given_up(name):
             raise LabError('%s does not answer on %s (%s); end of its log (%s):\n%s'
                            % (name, address, r.stdout, log_file(name), log_tail(name)))
         time.sleep(0.3)
