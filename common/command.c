@@ -13,6 +13,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/strbuf.h"
+#include "common/suggest.h"
 
 #define WIDTH 79       /* of the help text, so that 80 columns never wrap */
 #define HELP_COLUMN 28 /* where the explanations start */
@@ -33,7 +34,7 @@ struct osm_args {
   const char *first_word;
 };
 
-static const struct osm_option builtin_options[] = {
+const struct osm_option osm_builtin_options[] = {
   { "help", 'h', NULL, "show this help" },
   { "version", 0, NULL, "show the version" },
   { "verbose", 'v', NULL, "say more on stderr; repeat for still more" },
@@ -172,7 +173,7 @@ print_program_help (const struct osm_program *program, FILE *out)
   print_entry (out, "  help [COMMAND]", "show this help, or that of a command");
   print_options (out, "Options", program->global_options ? program->global_options : no_options);
   print_options (out, program->global_options && program->global_options->name ? NULL : "Options",
-                 builtin_options);
+                 osm_builtin_options);
   if (program->epilogue) {
     fputc ('\n', out);
     for (const char *line = program->epilogue; *line;) {
@@ -195,7 +196,8 @@ print_command_help (const struct osm_program *program, const struct osm_command 
   print_wrapped (out, c->help ? c->help : "", 0, 0);
   print_options (out, "Options", c->options);
   print_options (out, "Options of every command", global);
-  print_options (out, global && global->name ? NULL : "Options of every command", builtin_options);
+  print_options (out, global && global->name ? NULL : "Options of every command",
+                 osm_builtin_options);
 }
 
 /* Machine-readable: one line for what every command takes (named "*"), one for each command. */
@@ -218,7 +220,7 @@ print_commands (const struct osm_program *program)
 
   printf ("*\t\t");
   print_option_words (program->global_options, &separator);
-  print_option_words (builtin_options, &separator);
+  print_option_words (osm_builtin_options, &separator);
   printf ("\n");
   for (const struct osm_command *c = program->commands; c->name; c++) {
     if (c->hidden)
@@ -262,7 +264,7 @@ find_option (const struct osm_args *args, const char *name, size_t len, char let
   if (option == NULL)
     option = find_in (args->program->global_options, name, len, letter);
   if (option == NULL)
-    option = find_in (builtin_options, name, len, letter);
+    option = find_in (osm_builtin_options, name, len, letter);
   return option;
 }
 
@@ -270,11 +272,36 @@ static int
 add_value (struct osm_args *args, const struct osm_option *option, const char *text,
            struct osm_error *err)
 {
+  if (text && option->argument && strchr (option->argument, '|')) {
+    OSM_CLEANUP_STRV char **choices = osm_strv_split (option->argument, '|');
+
+    if (!osm_strv_contains (choices, text))
+      return osm_error_set (err, OSM_ERROR_USER, 0, "option --%s: '%s' is none of %s", option->name,
+                            text, option->argument);
+  }
   if (args->nr_values >= MAX_VALUES)
     return osm_error_set (err, OSM_ERROR_USER, 0, "too many options");
   args->values = osm_realloc (args->values, args->nr_values + 1, sizeof *args->values);
   args->values[args->nr_values++] = (struct value){ option, text };
   return 0;
+}
+
+static int
+unknown_option (const struct osm_args *args, const char *name, size_t len, struct osm_error *err)
+{
+  const struct osm_option *known[] = { args->command ? args->command->options : NULL,
+                                       args->program->global_options, osm_builtin_options };
+  struct osm_suggestion s = osm_suggestion_for_mem (name, len);
+
+  osm_error_set (err, OSM_ERROR_USER, 0, "unknown option --%.*s", (int)len, name);
+  for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+    for (const struct osm_option *o = known[i]; o && o->name; o++)
+      osm_suggestion_offer (&s, o->name);
+  if (s.best)
+    osm_error_hint (err, "did you mean --%s? '%s help%s%s' lists all options", s.best,
+                    args->program->name, args->command ? " " : "",
+                    args->command ? args->command->name : "");
+  return -1;
 }
 
 /* --name, --name=value, --name value. *i is moved over what was used. */
@@ -287,7 +314,7 @@ parse_long (struct osm_args *args, int argc, char **argv, int *i, struct osm_err
   const char *text = name[len] == '=' ? name + len + 1 : NULL;
 
   if (option == NULL)
-    return osm_error_set (err, OSM_ERROR_USER, 0, "unknown option --%.*s", (int)len, name);
+    return unknown_option (args, name, len, err);
   if (option->argument == NULL && text)
     return osm_error_set (err, OSM_ERROR_USER, 0, "option --%s takes no value", option->name);
   if (option->argument && text == NULL) {
@@ -359,53 +386,17 @@ parse (struct osm_args *args, int argc, char **argv, struct osm_error *err)
   return 0;
 }
 
-/* Levenshtein distance of words of at most 31 characters. */
-static size_t
-distance (const char *a, const char *b)
-{
-  size_t row[32], la = strlen (a), lb = strlen (b);
-
-  if (la > 31 || lb > 31)
-    return SIZE_MAX;
-  for (size_t j = 0; j <= lb; j++)
-    row[j] = j;
-  for (size_t i = 1; i <= la; i++) {
-    size_t diagonal = row[0];
-
-    row[0] = i;
-    for (size_t j = 1; j <= lb; j++) {
-      size_t change = diagonal + (a[i - 1] != b[j - 1]);
-
-      diagonal = row[j];
-      row[j] = change;
-      if (diagonal + 1 < row[j])
-        row[j] = diagonal + 1;
-      if (row[j - 1] + 1 < row[j])
-        row[j] = row[j - 1] + 1;
-    }
-  }
-  return row[lb];
-}
-
 static int
 unknown_command (const struct osm_program *program, const char *word, struct osm_error *err)
 {
-  const char *best = NULL;
-  size_t best_distance = 4;
+  struct osm_suggestion s = osm_suggestion_for (word);
 
   osm_error_set (err, OSM_ERROR_USER, 0, "unknown command '%s'", word);
-  for (const struct osm_command *c = program->commands; c->name; c++) {
-    size_t d = distance (word, c->name);
-
-    if (*word && osm_str_starts_with (c->name, word))
-      d = 1;
-    if (!c->hidden && d < best_distance && d < strlen (c->name)) {
-      best = c->name;
-      best_distance = d;
-    }
-  }
-  if (best)
-    return osm_error_hint (err, "did you mean '%s'? '%s help' lists all commands", best,
+  for (const struct osm_command *c = program->commands; c->name; c++)
+    if (!c->hidden)
+      osm_suggestion_offer (&s, c->name);
+  if (s.best)
+    return osm_error_hint (err, "did you mean '%s'? '%s help' lists all commands", s.best,
                            program->name);
   return osm_error_hint (err, "'%s help' lists all commands", program->name);
 }

@@ -38,9 +38,12 @@ enum osm_exit {
 struct osm_option {
   const char *name;     /* without dashes */
   char letter;          /* or 0 */
-  const char *argument; /* its name in the help, or NULL for a flag */
+  const char *argument; /* its name in the help, or "this|that" for a choice; NULL: a flag */
   const char *help;     /* one line */
 };
+
+/* --help, --version, --verbose: every program has them. */
+extern const struct osm_option osm_builtin_options[];
 
 /* Parsed command line of one invocation. */
 struct osm_args;

@@ -17,6 +17,7 @@ common_libosmcommon_la_SOURCES = \
 	common/quote.c common/quote.h \
 	common/run.c common/run.h \
 	common/strbuf.c common/strbuf.h \
+	common/suggest.c common/suggest.h \
 	common/yaml.c common/yaml.h
 common_libosmcommon_la_LIBADD = $(JANSSON_LIBS) $(YAML_LIBS)
 
@@ -33,4 +34,5 @@ unit_tests += \
 	tests/unit/test-common-quote \
 	tests/unit/test-common-run \
 	tests/unit/test-common-strbuf \
+	tests/unit/test-common-suggest \
 	tests/unit/test-common-yaml

@@ -130,6 +130,8 @@ osm_quote_terminal (const char *s)
   const unsigned char *p = (const unsigned char *)s;
   struct osm_strbuf b = { 0 };
 
+  if (!s)
+    return NULL;
   while (*p) {
     uint32_t c = 0;
     size_t len = utf8_decode (p, &c);

@@ -12,7 +12,7 @@ char *osm_quote_shell (const char *s);
 char *osm_quote_yaml (const char *s);
 /* RFC 3986 percent-encoding of everything but unreserved characters. Caller frees. */
 char *osm_quote_url (const char *s);
-/* Replace control characters and invalid UTF-8 by \xNN: for terminals and logs. Caller frees. */
+/* Replace control characters and invalid UTF-8 by \xNN: for terminals and logs. NULL gives NULL. Caller frees. */
 char *osm_quote_terminal (const char *s);
 
 #endif

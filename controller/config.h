@@ -6,7 +6,8 @@
  *
  *   source: { cloud: src }
  *   destination: { cloud: dst }
- *   state_dir: ~/.local/state/osm
+ *   state_dir: ~/.local/state/osm    # default: $XDG_STATE_HOME/osm, ~/.local/state/osm; of root: /var/lib/osm-controller
+ *   allow_same_project: false        # source and destination may be the same project of one cloud
  *   conversion_hosts:
  *     name: osm-conversion            # prefix of everything osm makes for them
  *     image: osm-conversion-host      # each of these may be repeated under source: / destination:
@@ -58,11 +59,13 @@ struct osm_host_config {
 struct osm_config {
   char *path;      /* file it came from, or NULL */
   char *state_dir; /* absolute */
-  char *cloud[2];  /* by enum osm_side */
+  char *cloud[2];  /* by enum osm_side; NULL: not configured */
+  bool allow_same_project;
   struct osm_host_config host[2];
   json_t *map; /* {"flavors": {...}, ...}: always an object of objects */
 };
 
+/* "FILE:LINE:COLUMN: key: what is wrong", class USER. */
 int osm_config_load (const char *path /* or NULL */, struct osm_config **ret,
                      struct osm_error *err);
 void osm_config_free (struct osm_config *config);

@@ -13,8 +13,8 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/cloud/session.c controller/cloud/session.h \
 	controller/cloud/volume.c controller/cloud/volume.h \
 	controller/cloud/wait.c controller/cloud/wait.h \
-	controller/config.h \
-	controller/hosts/hosts.h \
+	controller/config.c controller/config.h \
+	controller/hosts/hosts.h controller/hosts/unfinished.c \
 	controller/link/link.h \
 	controller/migration/data.c \
 	controller/migration/destination.c \
@@ -35,7 +35,27 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/store/schema.c \
 	controller/store/sql.c \
 	controller/store/store.c controller/store/store.h \
-	controller/ui/ui.h
+	controller/ui/format.c controller/ui/format.h \
+	controller/ui/ui.c controller/ui/ui.h \
+	controller/ui/width.c
 controller_libosmcontroller_la_LIBADD = \
 	common/libosmcommon.la \
 	$(CURL_LIBS) $(SQLITE_LIBS) $(LIBSSH_LIBS) $(JANSSON_LIBS)
+
+bin_PROGRAMS += osm-controller
+osm_controller_SOURCES = \
+	controller/cmd/cleanup.c \
+	controller/cmd/commands.h \
+	controller/cmd/common.c controller/cmd/common.h \
+	controller/cmd/completion.c \
+	controller/cmd/describe.c controller/cmd/describe.h \
+	controller/cmd/list.c \
+	controller/cmd/migrate.c controller/cmd/migrate.h \
+	controller/cmd/migrate-server.c \
+	controller/cmd/migrate-volume.c \
+	controller/cmd/resume.c \
+	controller/cmd/rollback.c \
+	controller/cmd/show.c \
+	controller/cmd/watch.c \
+	controller/osm-controller.c
+osm_controller_LDADD = controller/libosmcontroller.la

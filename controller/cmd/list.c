@@ -1,0 +1,101 @@
+/* osm: moves servers between OpenStack clouds.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "controller/cmd/commands.h"
+
+#include <stdio.h>
+
+#include "common/cleanup.h"
+#include "common/clock.h"
+#include "common/json.h"
+#include "common/parse.h"
+#include "common/strbuf.h"
+#include "controller/cmd/common.h"
+#include "controller/cmd/describe.h"
+#include "controller/migration/state.h"
+
+const struct osm_option osm_options_list[] = {
+  { "state", 's', "STATE", "only migrations in this state (failed, completed ...)" },
+  { "limit", 'n', "NUMBER", "only that many of the newest" },
+  { NULL, 0, NULL, NULL },
+};
+
+static int
+check_state (const char *state, struct osm_error *err)
+{
+  enum osm_migration_state ignored;
+  OSM_STRBUF (known);
+
+  if (!state || osm_migration_state_parse (state, &ignored, err) == 0)
+    return 0;
+  for (int i = OSM_STATE_PLANNED; i <= OSM_STATE_CLEANED; i++)
+    osm_strbuf_addf (&known, "%s%s", i > 0 ? ", " : "",
+                     osm_migration_state_name ((enum osm_migration_state)i));
+  return osm_error_hint (err, "the states are %s", osm_strbuf_str (&known));
+}
+
+static json_t *
+table_row (const struct osm_migration_row *row, bool alive, int64_t now)
+{
+  OSM_CLEANUP_FREE char *state = osm_describe_state (row, alive);
+  OSM_CLEANUP_FREE char *progress = osm_describe_progress (row);
+  OSM_CLEANUP_FREE char *age = osm_describe_age (row->created_ms, now);
+  OSM_CLEANUP_FREE char *way = osm_asprintf ("%s -> %s", row->source_cloud, row->destination_cloud);
+
+  return osm_json_pack ("[s, s, s, s, s, s, s]", row->id, row->kind, row->object_name, state,
+                        progress, way, age);
+}
+
+static int
+print (const struct osm_session *session, struct osm_migration_row **rows, size_t nr,
+       struct osm_error *err)
+{
+  static const char *const columns[] = { "ID",    "KIND",     "NAME",
+                                         "STATE", "PROGRESS", "SOURCE -> DESTINATION",
+                                         "AGE",   NULL };
+  OSM_CLEANUP_JSON json_t *table = json_array ();
+  bool json = osm_ui_get_mode (session->ui) == OSM_UI_JSON;
+  int64_t now = osm_wall_ms ();
+
+  for (size_t i = 0; i < nr; i++) {
+    bool alive = true;
+
+    if (osm_describe_needs_process (rows[i]->state) &&
+        osm_describe_alive (session->store, rows[i], &alive, NULL, err) == -1)
+      return -1;
+    json_array_append_new (table, json ? osm_describe_row (rows[i], alive)
+                                       : table_row (rows[i], alive, now));
+  }
+  if (json)
+    osm_ui_json (table);
+  else if (nr > 0)
+    osm_ui_table (columns, table);
+  else
+    fprintf (stderr, "no migrations\n");
+  return 0;
+}
+
+int
+osm_cmd_list (const struct osm_args *args, struct osm_error *err)
+{
+  OSM_CLEANUP_SESSION struct osm_session *session = NULL;
+  const char *state = osm_args_get (args, "state"), *limit_text = osm_args_get (args, "limit");
+  struct osm_migration_row **rows = NULL;
+  uint64_t limit = 0;
+  size_t nr = 0;
+  int r;
+
+  if (check_state (state, err) == -1 ||
+      (limit_text && osm_parse_uint (limit_text, "--limit", 1, 1000000, &limit, err) == -1))
+    return OSM_EXIT_USAGE;
+  if (osm_session_open (args, OSM_WANT_STORE, &session, err) == -1 ||
+      osm_store_migration_list (session->store, state, limit, &rows, &nr, err) == -1)
+    return OSM_EXIT_FAILED;
+  r = print (session, rows, nr, err);
+  for (size_t i = 0; i < nr; i++)
+    osm_migration_row_free (rows[i]);
+  free (rows);
+  return r == 0 ? OSM_EXIT_OK : OSM_EXIT_FAILED;
+}

@@ -1,0 +1,64 @@
+/* osm: moves servers between OpenStack clouds.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include <stdio.h>
+
+#include "controller/cmd/commands.h"
+#include "controller/cmd/common.h"
+
+static const struct osm_option no_options[] = { { NULL, 0, NULL, NULL } };
+
+static int
+cmd_version (const struct osm_args *args, struct osm_error *err)
+{
+  (void)args;
+  (void)err;
+  printf ("osm-controller %s\n", PACKAGE_VERSION);
+  return OSM_EXIT_OK;
+}
+
+static const struct osm_command commands[] = {
+  { "deploy-conversion-hosts", "", 0, 0, osm_options_deploy_conversion_hosts,
+    osm_cmd_deploy_conversion_hosts, "make the conversion hosts in both clouds", false },
+  { "check-conversion-hosts", "", 0, 0, osm_options_check_conversion_hosts,
+    osm_cmd_check_conversion_hosts, "status of the conversion hosts and of the link between them",
+    false },
+  { "delete-conversion-hosts", "", 0, 0, osm_options_delete_conversion_hosts,
+    osm_cmd_delete_conversion_hosts, "delete what deploy-conversion-hosts made", false },
+  { "migrate-server", "SERVER", 1, 1, osm_options_migrate_server, osm_cmd_migrate_server,
+    "move a server and its volumes", false },
+  { "migrate-volume", "VOLUME", 1, 1, osm_options_migrate_volume, osm_cmd_migrate_volume,
+    "move a volume that is attached to no server", false },
+  { "list", "", 0, 0, osm_options_list, osm_cmd_list, "list the migrations", false },
+  { "show", "ID", 1, 1, osm_options_show, osm_cmd_show, "all about a migration", false },
+  { "watch", "ID", 1, 1, osm_options_watch, osm_cmd_watch, "follow a migration until it ends",
+    false },
+  { "resume", "ID", 1, 1, osm_options_resume, osm_cmd_resume,
+    "finish a migration that failed or was interrupted", false },
+  { "rollback", "ID", 1, 1, osm_options_rollback, osm_cmd_rollback,
+    "take a migration back: everything as it was before", false },
+  { "cleanup", "ID", 1, 1, osm_options_cleanup, osm_cmd_cleanup,
+    "accept a completed migration: remove osm's marks", false },
+  { "completion", "", 0, 0, osm_options_completion, osm_cmd_completion,
+    "print the completion for bash", false },
+  { "version", "", 0, 0, no_options, cmd_version, "show the version", false },
+  { NULL, NULL, 0, 0, NULL, NULL, NULL, false },
+};
+
+const struct osm_program osm_controller_program = {
+  .name = "osm-controller",
+  .version = PACKAGE_VERSION,
+  .about = "Move servers and their volumes from one OpenStack cloud to another.",
+  .commands = commands,
+  .global_options = osm_session_options,
+  .epilogue = "SERVER and VOLUME are names or ids, ID is the id of a migration or the beginning "
+              "of one. The manual: man osm-controller, man osm.yaml.",
+};
+
+int
+main (int argc, char **argv)
+{
+  return osm_command_main (&osm_controller_program, argc, argv);
+}
