@@ -14,8 +14,15 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/cloud/volume.c controller/cloud/volume.h \
 	controller/cloud/wait.c controller/cloud/wait.h \
 	controller/config.c controller/config.h \
-	controller/hosts/hosts.h controller/hosts/unfinished.c \
-	controller/link/link.h \
+	controller/hosts/check.c \
+	controller/hosts/delete.c \
+	controller/hosts/deploy.c \
+	controller/hosts/find.c \
+	controller/hosts/hostkeys.c \
+	controller/hosts/hosts.h controller/hosts/internal.h \
+	controller/hosts/rules.c \
+	controller/hosts/userdata.c \
+	controller/link/link.c controller/link/link.h \
 	controller/migration/data.c \
 	controller/migration/destination.c \
 	controller/migration/internal.h \
@@ -39,16 +46,20 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/ui/ui.c controller/ui/ui.h \
 	controller/ui/width.c
 controller_libosmcontroller_la_LIBADD = \
-	common/libosmcommon.la \
+	nbd/libosmssh.la common/libosmcommon.la \
 	$(CURL_LIBS) $(SQLITE_LIBS) $(LIBSSH_LIBS) $(JANSSON_LIBS)
 
 bin_PROGRAMS += osm-controller
 osm_controller_SOURCES = \
+	controller/cmd/check-conversion-hosts.c \
 	controller/cmd/cleanup.c \
 	controller/cmd/commands.h \
 	controller/cmd/common.c controller/cmd/common.h \
 	controller/cmd/completion.c \
+	controller/cmd/delete-conversion-hosts.c \
+	controller/cmd/deploy-conversion-hosts.c \
 	controller/cmd/describe.c controller/cmd/describe.h \
+	controller/cmd/hosts.h \
 	controller/cmd/list.c \
 	controller/cmd/migrate.c controller/cmd/migrate.h \
 	controller/cmd/migrate-server.c \

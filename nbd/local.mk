@@ -1,5 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 
+# SSH alone, for the controller, which carries no volume data.
+noinst_LTLIBRARIES += nbd/libosmssh.la
+nbd_libosmssh_la_SOURCES = \
+	nbd/sshconn.c nbd/sshconn.h \
+	nbd/sshkey.c nbd/sshkey.h
+nbd_libosmssh_la_LIBADD = common/libosmcommon.la $(LIBSSH_LIBS)
+
 noinst_LTLIBRARIES += nbd/libosmnbd.la
 nbd_libosmnbd_la_SOURCES = \
 	nbd/bitmap.c nbd/bitmap.h \
@@ -10,12 +17,9 @@ nbd_libosmnbd_la_SOURCES = \
 	nbd/linktest.c nbd/linktest.h \
 	nbd/range.c nbd/range.h \
 	nbd/source.c nbd/source.h \
-	nbd/sshconn.c nbd/sshconn.h \
-	nbd/sshkey.c nbd/sshkey.h \
 	nbd/tunnel.c nbd/tunnel.h \
 	nbd/worker.c nbd/worker.h
-nbd_libosmnbd_la_LIBADD = common/libosmcommon.la \
-	$(LIBNBD_LIBS) $(LIBSSH_LIBS) $(XXHASH_LIBS) $(CRYPTO_LIBS)
+nbd_libosmnbd_la_LIBADD = nbd/libosmssh.la $(LIBNBD_LIBS) $(XXHASH_LIBS) $(CRYPTO_LIBS)
 
 # The plugin is loaded by nbdkit: it holds only what it needs.
 nbdkitplugin_LTLIBRARIES += nbd/nbdkit-osm-plugin.la

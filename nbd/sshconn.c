@@ -227,7 +227,7 @@ authenticate (ssh_session session, const struct osm_ssh_target *target, ssh_key 
   case SSH_AUTH_PARTIAL:
     if (osm_sshkey_public (target->private_key_path, NULL, &line, &ignored) == 0)
       osm_sshkey_fingerprint (line, &text, &ignored);
-    osm_error_set (err, OSM_ERROR_USER, 0, "%s does not accept the key %s for user %s",
+    osm_error_set (err, OSM_ERROR_USER, EACCES, "%s does not accept the key %s for user %s",
                    target->address, text ? text : target->private_key_path, target->user);
     return osm_error_hint (err, "the public half of %s must be authorized there",
                            target->private_key_path);

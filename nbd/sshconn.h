@@ -9,7 +9,7 @@
  * &session, err);
  *
  * Errors: RETRY cannot connect or connection lost; USER host key mismatch (with both fingerprints),
- * key refused, target incomplete; REMOTE the server speaks nothing that we accept. */
+ * key refused (code EACCES), target incomplete; REMOTE the server speaks nothing that we accept. */
 
 #ifndef OSM_NBD_SSHCONN_H
 #define OSM_NBD_SSHCONN_H

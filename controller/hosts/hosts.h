@@ -43,6 +43,9 @@ int osm_host_open (struct osm_hosts_context *context, enum osm_side side, struct
 void osm_host_free (struct osm_host *host);
 /* The "source" object of PROTOCOL.md for copy.start on the destination; socket is the export's. New reference. */
 json_t *osm_host_source_json (const struct osm_host *source_host, const char *socket);
+/* Round trip and throughput over the very path of the data, with a synthetic export of `bytes`: link.test's answer. */
+int osm_hosts_link_test (struct osm_host *source, struct osm_host *destination, uint64_t bytes,
+                         json_t **ret, struct osm_error *err);
 /* {"source": {...}, "destination": {...}, "link": {"rtt_us":..., "bytes_per_second":..., "cipher":...}}; works with what is there. */
 int osm_hosts_check (struct osm_hosts_context *context, json_t **ret, struct osm_error *err);
 /* Refuses while volumes are attached or a migration uses them, unless force. */

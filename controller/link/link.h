@@ -31,6 +31,9 @@ struct osm_link_target {
 struct osm_link;
 int osm_link_open (const struct osm_link_target *target, struct osm_link **ret,
                    struct osm_error *err);
+/* The same, again and again while the host boots: nobody listens, the key is not known yet, the service is not ready. */
+int osm_link_open_wait (const struct osm_link_target *target, uint64_t timeout_ms,
+                        struct osm_link **ret, struct osm_error *err);
 void osm_link_free (struct osm_link *link);
 /* The agent's "hello" object, borrowed. */
 const json_t *osm_link_hello (const struct osm_link *link);

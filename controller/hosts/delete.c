@@ -1,0 +1,281 @@
+/* osm: moves servers between OpenStack clouds.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "controller/hosts/hosts.h"
+
+#include <string.h>
+
+#include "common/cleanup.h"
+#include "common/json.h"
+#include "common/parallel.h"
+#include "common/strbuf.h"
+#include "controller/cloud/compute.h"
+#include "controller/cloud/network.h"
+#include "controller/cloud/volume.h"
+#include "controller/hosts/internal.h"
+
+#define TIMEOUT_MS (10 * 60 * 1000)
+
+struct deletion {
+  struct osm_hosts_context *context;
+  enum osm_side side;
+  struct osm_cloud *cloud;
+  const struct osm_host_config *config;
+  bool force, changed;
+};
+
+static void
+gone (struct deletion *d, const char *what, const char *id)
+{
+  OSM_CLEANUP_FREE char *text = osm_asprintf ("%s %s deleted", what, id);
+
+  d->changed = true;
+  if (d->context->report)
+    d->context->report (d->context->report_data, d->side, text);
+}
+
+/* A data volume that was on its way goes back to the server whose it is (mark osm.home). */
+static int
+send_home (struct deletion *d, const char *volume_id, struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *volume = NULL, *server = NULL;
+  OSM_CLEANUP_FREE char *id = NULL;
+  const char *home, *device;
+
+  if (osm_volume_get (d->cloud, volume_id, &volume, err) == -1)
+    return -1;
+  home = osm_json_str (json_object_get (volume, "metadata"), "osm.home");
+  if (!home || !(device = strchr (home, ':')))
+    return 0;
+  id = osm_strndup (home, (size_t)(device - home));
+  device++;
+  if (osm_server_get (d->cloud, id, &server, err) == -1)
+    return osm_error_wrap (err, "volume %s belongs to server %s", volume_id, id);
+  if (json_is_true (json_object_get (server, "locked")) &&
+      osm_server_unlock (d->cloud, id, err) == -1)
+    return -1;
+  if (osm_server_attach (d->cloud, id, volume_id, *device ? device : NULL, -1, TIMEOUT_MS, err) ==
+      -1)
+    return -1;
+  gone (d, "its attachment to the conversion host: volume", volume_id);
+  return 0;
+}
+
+static int
+release_volumes (struct deletion *d, const json_t *server, struct osm_error *err)
+{
+  const char *id = osm_json_str (server, "id");
+  OSM_CLEANUP_JSON json_t *attachments = NULL;
+  size_t i, n = 0;
+  json_t *attachment;
+  OSM_STRBUF (list);
+  bool from_volume = !json_is_object (json_object_get (server, "image"));
+
+  if (osm_server_attachments (d->cloud, id, &attachments, err) == -1)
+    return -1;
+  json_array_foreach (attachments, i, attachment)
+  {
+    const char *volume_id = osm_json_str (attachment, "volume_id");
+
+    /* Its own boot volume goes with it. */
+    if (from_volume && json_is_true (json_object_get (attachment, "delete_on_termination")))
+      continue;
+    osm_strbuf_addf (&list, "%s%s", n++ ? ", " : "", volume_id);
+    if (!d->force)
+      continue;
+    if (osm_server_detach (d->cloud, id, volume_id, TIMEOUT_MS, err) == -1 ||
+        send_home (d, volume_id, err) == -1)
+      return -1;
+  }
+  if (n == 0 || d->force)
+    return 0;
+  osm_error_set (err, OSM_ERROR_USER, 0,
+                 "%zu volumes are attached to the %s conversion host %s: %s", n,
+                 osm_side_name (d->side), id, osm_strbuf_str (&list));
+  return osm_error_hint (err, "finish or roll back the migration that uses them, or let --force "
+                              "detach them");
+}
+
+static int
+delete_marked (struct deletion *d, const struct osm_collection *collection, struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *found = NULL;
+  size_t i;
+  json_t *object;
+
+  if (osm_host_marked (d->cloud, d->config, collection, &found, err) == -1)
+    return -1;
+  json_array_foreach (found, i, object)
+  {
+    const char *id = osm_json_str (object, "id");
+
+    if (osm_network_delete (d->cloud, collection, id, err) == -1)
+      return osm_error_wrap (err, "delete %s %s", collection->what, id);
+    gone (d, collection->what, id);
+  }
+  return 0;
+}
+
+static int
+delete_routers (struct deletion *d, struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *routers = NULL;
+  size_t i, j, k;
+  json_t *router, *port, *fixed_ip;
+
+  if (osm_host_marked (d->cloud, d->config, &osm_routers, &routers, err) == -1)
+    return -1;
+  json_array_foreach (routers, i, router)
+  {
+    OSM_CLEANUP_FREE char *query = osm_asprintf ("device_id=%s", osm_json_str (router, "id"));
+    OSM_CLEANUP_JSON json_t *ports = NULL;
+
+    if (osm_network_list (d->cloud, &osm_ports, query, &ports, err) == -1)
+      return -1;
+    json_array_foreach (ports, j, port)
+    {
+      if (!osm_str_starts_with (
+              osm_json_str (port, "device_owner") ? osm_json_str (port, "device_owner") : "",
+              "network:router_interface"))
+        continue;
+      json_array_foreach (
+          json_object_get (port, "fixed_ips"), k,
+          fixed_ip) if (osm_router_remove_subnet (d->cloud, osm_json_str (router, "id"),
+                                                  osm_json_str (fixed_ip, "subnet_id"),
+                                                  err) == -1) return -1;
+    }
+  }
+  return delete_marked (d, &osm_routers, err);
+}
+
+/* Names that osm_host_key_pair_name would give to their own key: ours without doubt. */
+static int
+delete_key_pairs (struct deletion *d, struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *pairs = NULL;
+  size_t i;
+  json_t *item;
+
+  if (osm_cloud_list (d->cloud, OSM_COMPUTE, "/os-keypairs", "keypairs", &pairs, err) == -1)
+    return -1;
+  json_array_foreach (pairs, i, item)
+  {
+    const json_t *pair = json_object_get (item, "keypair");
+    const char *name = osm_json_str (pair, "name"), *key = osm_json_str (pair, "public_key");
+    OSM_CLEANUP_FREE char *ours = NULL, *path = NULL;
+
+    if (!name || !key)
+      continue;
+    ours = osm_host_key_pair_name (d->config, key);
+    if (strcmp (ours, name) != 0)
+      continue;
+    path = osm_asprintf ("/os-keypairs/%s", name);
+    if (osm_cloud_delete (d->cloud, OSM_COMPUTE, path, err) == -1)
+      return -1;
+    gone (d, "key pair", name);
+  }
+  return 0;
+}
+
+static int
+task_floating_ips (void *data, struct osm_error *err)
+{
+  return delete_marked (data, &osm_floating_ips, err);
+}
+
+static int
+task_server (void *data, struct osm_error *err)
+{
+  struct deletion *d = data;
+
+  for (;;) {
+    OSM_CLEANUP_JSON json_t *server = NULL;
+
+    if (osm_host_find_server (d->cloud, d->config, &server, err) == -1)
+      return -1;
+    if (!server)
+      return 0;
+    if (osm_server_delete (d->cloud, osm_json_str (server, "id"), TIMEOUT_MS, err) == -1)
+      return -1;
+    gone (d, "server", osm_json_str (server, "id"));
+  }
+}
+
+static int
+task_side (void *data, struct osm_error *err)
+{
+  struct deletion *d = data;
+  const struct osm_task first[] = { { task_floating_ips, d }, { task_server, d } };
+  const struct osm_collection *const rest[] = { &osm_ports, &osm_subnets, &osm_networks,
+                                                &osm_security_groups };
+
+  if (osm_parallel (first, 2, err) == -1 || delete_routers (d, err) == -1)
+    return osm_error_wrap (err, "%s", osm_side_name (d->side));
+  for (size_t i = 0; i < sizeof rest / sizeof rest[0]; i++)
+    if (delete_marked (d, rest[i], err) == -1)
+      return osm_error_wrap (err, "%s", osm_side_name (d->side));
+  if (delete_key_pairs (d, err) == -1)
+    return osm_error_wrap (err, "%s", osm_side_name (d->side));
+  return osm_store_host_delete (d->context->store, osm_cloud_url (d->cloud), d->config->name, err);
+}
+
+static int
+check_unused (struct deletion *d, struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *server = NULL;
+
+  if (osm_host_find_server (d->cloud, d->config, &server, err) == -1)
+    return -1;
+  return server ? release_volumes (d, server, err) : 0;
+}
+
+static int
+check_migrations (struct osm_hosts_context *context, struct osm_error *err)
+{
+  struct osm_migration_row **rows = NULL;
+  size_t nr = 0;
+  int r = osm_store_migration_list (context->store, NULL, 0, &rows, &nr, err);
+
+  for (size_t i = 0; i < nr; i++) {
+    static const char *const working[] = { "running", "failed", "interrupted", "rolling-back",
+                                           "rollback-failed" };
+
+    for (size_t k = 0; r == 0 && k < sizeof working / sizeof working[0]; k++) {
+      if (!osm_str_equal (rows[i]->state, working[k]))
+        continue;
+      r = osm_error_set (err, OSM_ERROR_USER, 0,
+                         "migration %s of %s '%s' is %s and needs the conversion hosts",
+                         rows[i]->id, rows[i]->kind, rows[i]->object_name, rows[i]->state);
+      osm_error_hint (err,
+                      "osm-controller resume %s, or rollback %s; --force deletes them all the "
+                      "same",
+                      rows[i]->id, rows[i]->id);
+    }
+    osm_migration_row_free (rows[i]);
+  }
+  free (rows);
+  return r;
+}
+
+int
+osm_hosts_delete (struct osm_hosts_context *context, bool force, bool *ret_changed,
+                  struct osm_error *err)
+{
+  struct deletion d[2] = { { .side = OSM_SOURCE }, { .side = OSM_DESTINATION } };
+  const struct osm_task tasks[] = { { task_side, &d[0] }, { task_side, &d[1] } };
+
+  for (size_t i = 0; i < 2; i++) {
+    d[i].context = context;
+    d[i].cloud = context->cloud[i];
+    d[i].config = &context->config->host[i];
+    d[i].force = force;
+  }
+  /* Everything that forbids it is found out before anything is deleted. */
+  if ((!force && check_migrations (context, err) == -1) || check_unused (&d[0], err) == -1 ||
+      check_unused (&d[1], err) == -1 || osm_parallel (tasks, 2, err) == -1)
+    return -1;
+  *ret_changed = d[0].changed || d[1].changed;
+  return 0;
+}

@@ -1,0 +1,571 @@
+/* osm: moves servers between OpenStack clouds.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "controller/hosts/hosts.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#include "common/base64.h"
+#include "common/cleanup.h"
+#include "common/clock.h"
+#include "common/json.h"
+#include "common/parallel.h"
+#include "common/strbuf.h"
+#include "controller/cloud/compute.h"
+#include "controller/cloud/image.h"
+#include "controller/cloud/network.h"
+#include "controller/hosts/internal.h"
+
+#define SERVER_TIMEOUT_MS (10 * 60 * 1000)
+/* First boot with cloud-init, on slow clouds and with packages to install. */
+#define AGENT_TIMEOUT_MS (15 * 60 * 1000)
+#define TEST_BYTES (1024 * 1024)
+
+/* One side while it is being deployed. */
+struct deployment {
+  struct osm_hosts_context *context;
+  enum osm_side side;
+  struct osm_cloud *cloud;
+  const struct osm_host_config *config;
+  const char *public_key;
+  char *key_pair;
+  char *image_id, *flavor_id, *external_id;
+  char *network_id, *subnet_id, *group_id, *port_id, *server_id;
+  char *floating_id, *floating_address; /* NULL: none */
+  char *fixed_address;
+  bool own_group, own_router;
+  json_t *server;
+  struct osm_host *host;
+  bool changed;
+};
+
+static void __attribute__ ((format (printf, 2, 3)))
+say (struct deployment *d, const char *format, ...)
+{
+  OSM_CLEANUP_FREE char *text = NULL;
+  va_list args;
+
+  va_start (args, format);
+  text = osm_vasprintf (format, args);
+  va_end (args);
+  if (d->context->report)
+    d->context->report (d->context->report_data, d->side, text);
+}
+
+static void
+made (struct deployment *d, const char *what, const char *id)
+{
+  d->changed = true;
+  say (d, "%s %s created", what, id);
+}
+
+static void
+deployment_done (struct deployment *d)
+{
+  char **const strings[] = { &d->key_pair,    &d->image_id,         &d->flavor_id,
+                             &d->external_id, &d->network_id,       &d->subnet_id,
+                             &d->group_id,    &d->port_id,          &d->server_id,
+                             &d->floating_id, &d->floating_address, &d->fixed_address };
+
+  for (size_t i = 0; i < sizeof strings / sizeof strings[0]; i++)
+    free (*strings[i]);
+  json_decref (d->server);
+  osm_host_free (d->host);
+}
+
+/* ---- things that are there ---- */
+
+static int
+look_up (struct deployment *d, const struct osm_collection *collection, const char *name,
+         char **ret_id, struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *object = NULL;
+
+  if (osm_cloud_find (d->cloud, collection, name, &object, err) == -1)
+    return -1;
+  *ret_id = osm_strdup (osm_json_str (object, "id"));
+  return 0;
+}
+
+static int
+find_external_network (struct deployment *d, struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *networks = NULL;
+
+  if (d->config->external_network)
+    return look_up (d, &osm_networks, d->config->external_network, &d->external_id, err);
+  if (osm_network_list (d->cloud, &osm_networks, "router:external=true", &networks, err) == -1)
+    return -1;
+  if (json_array_size (networks) != 1) {
+    osm_error_set (err, OSM_ERROR_USER, 0, "cloud '%s' has %zu external networks",
+                   osm_cloud_name (d->cloud), json_array_size (networks));
+    return osm_error_hint (err,
+                           "name the one to use: conversion_hosts: { %s: { external_network: "
+                           "NAME } }",
+                           osm_side_name (d->side));
+  }
+  d->external_id = osm_strdup (osm_json_str (json_array_get (networks, 0), "id"));
+  return 0;
+}
+
+/* ---- things that osm makes ---- */
+
+/* The one of that kind with our mark, or a new one made from spec (stolen). */
+static int
+ensure (struct deployment *d, const struct osm_collection *collection, json_t *spec,
+        json_t **ret_object, char **ret_id, struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *found = NULL, *owned = spec, *object = NULL;
+  OSM_CLEANUP_FREE char *mark = osm_host_mark (d->config);
+
+  if (osm_host_marked (d->cloud, d->config, collection, &found, err) == -1)
+    return -1;
+  if (json_array_size (found) > 0)
+    object = json_incref (json_array_get (found, 0));
+  else {
+    osm_json_set_str (owned, "description", mark);
+    if (osm_network_create (d->cloud, collection, owned, &object, err) == -1)
+      return -1;
+    made (d, collection->what, osm_json_str (object, "id"));
+  }
+  *ret_id = osm_strdup (osm_json_str (object, "id"));
+  if (ret_object)
+    *ret_object = osm_take (object);
+  return 0;
+}
+
+static json_t *
+named (const struct deployment *d, const char *suffix)
+{
+  OSM_CLEANUP_FREE char *name = osm_asprintf ("%s%s", d->config->name, suffix);
+
+  return osm_json_pack ("{s:s}", "name", name);
+}
+
+static int
+ensure_network (struct deployment *d, struct osm_error *err)
+{
+  json_t *subnet;
+
+  if (d->config->network) {
+    if (look_up (d, &osm_networks, d->config->network, &d->network_id, err) == -1)
+      return -1;
+    return d->config->subnet ? look_up (d, &osm_subnets, d->config->subnet, &d->subnet_id, err) : 0;
+  }
+  if (ensure (d, &osm_networks, named (d, "-network"), NULL, &d->network_id, err) == -1)
+    return -1;
+  subnet = named (d, "-subnet");
+  osm_json_set_str (subnet, "network_id", d->network_id);
+  osm_json_set_str (subnet, "cidr", d->config->subnet_cidr);
+  json_object_set_new (subnet, "ip_version",
+                       json_integer (strchr (d->config->subnet_cidr, ':') ? 6 : 4));
+  if (d->config->dns_servers) {
+    json_t *servers = json_array ();
+
+    for (size_t i = 0; d->config->dns_servers[i]; i++)
+      json_array_append_new (servers, json_string (d->config->dns_servers[i]));
+    json_object_set_new (subnet, "dns_nameservers", servers);
+  }
+  return ensure (d, &osm_subnets, subnet, NULL, &d->subnet_id, err);
+}
+
+static int
+ensure_group (struct deployment *d, struct osm_error *err)
+{
+  if (d->config->security_group)
+    return look_up (d, &osm_security_groups, d->config->security_group, &d->group_id, err);
+  d->own_group = true;
+  return ensure (d, &osm_security_groups, named (d, ""), NULL, &d->group_id, err);
+}
+
+static bool
+wants_floating_ip (const struct deployment *d)
+{
+  return !osm_str_equal (d->config->floating_ip, "none");
+}
+
+static int
+ensure_floating_ip (struct deployment *d, struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *ip = NULL;
+
+  if (!wants_floating_ip (d))
+    return 0;
+  if (osm_str_equal (d->config->floating_ip, "new")) {
+    if (ensure (d, &osm_floating_ips,
+                osm_json_pack ("{s:s}", "floating_network_id", d->external_id), &ip,
+                &d->floating_id, err) == -1)
+      return -1;
+  }
+  else {
+    OSM_CLEANUP_FREE char *query = osm_asprintf ("floating_ip_address=%s", d->config->floating_ip);
+    OSM_CLEANUP_JSON json_t *found = NULL;
+
+    if (osm_network_list (d->cloud, &osm_floating_ips, query, &found, err) == -1)
+      return -1;
+    if (json_array_size (found) == 0)
+      return osm_error_set (err, OSM_ERROR_USER, 404, "cloud '%s' has no floating IP %s",
+                            osm_cloud_name (d->cloud), d->config->floating_ip);
+    ip = json_incref (json_array_get (found, 0));
+    d->floating_id = osm_strdup (osm_json_str (ip, "id"));
+  }
+  d->floating_address = osm_strdup (osm_json_str (ip, "floating_ip_address"));
+  return 0;
+}
+
+static int
+ensure_port (struct deployment *d, struct osm_error *err)
+{
+  json_t *spec = named (d, "-port");
+  OSM_CLEANUP_JSON json_t *port = NULL;
+
+  osm_json_set_str (spec, "network_id", d->network_id);
+  json_object_set_new (spec, "security_groups", osm_json_pack ("[s]", d->group_id));
+  if (d->subnet_id)
+    json_object_set_new (spec, "fixed_ips", osm_json_pack ("[{s:s}]", "subnet_id", d->subnet_id));
+  if (ensure (d, &osm_ports, spec, &port, &d->port_id, err) == -1)
+    return -1;
+  d->fixed_address = osm_strdup (
+      osm_json_str (json_array_get (json_object_get (port, "fixed_ips"), 0), "ip_address"));
+  return 0;
+}
+
+/* The key pair's name holds a digest of the key: one of that name is ours. */
+static int
+ensure_key_pair (struct deployment *d, struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *found = NULL;
+  OSM_ERROR (why);
+
+  if (d->config->key_pair) {
+    d->key_pair = osm_strdup (d->config->key_pair);
+    return osm_cloud_find (d->cloud, &osm_keypairs, d->key_pair, &found, err);
+  }
+  d->key_pair = osm_host_key_pair_name (d->config, d->public_key);
+  if (osm_cloud_find (d->cloud, &osm_keypairs, d->key_pair, &found, &why) == 0)
+    return 0;
+  if (!osm_error_not_found (&why)) {
+    osm_error_move (err, &why);
+    return -1;
+  }
+  if (osm_keypair_create (d->cloud, d->key_pair, d->public_key, err) == -1)
+    return -1;
+  made (d, "key pair", d->key_pair);
+  return 0;
+}
+
+static int
+ensure_router (struct deployment *d, struct osm_error *err)
+{
+  OSM_CLEANUP_FREE char *router = NULL, *query = NULL;
+  OSM_CLEANUP_JSON json_t *ports = NULL;
+  json_t *spec;
+
+  /* A network that exists already has its way out. */
+  if (d->config->network || d->config->router) {
+    if (!d->config->router)
+      return 0;
+    if (look_up (d, &osm_routers, d->config->router, &router, err) == -1)
+      return -1;
+  }
+  else {
+    d->own_router = true;
+    spec = named (d, "-router");
+    json_object_set_new (spec, "external_gateway_info",
+                         osm_json_pack ("{s:s}", "network_id", d->external_id));
+    if (ensure (d, &osm_routers, spec, NULL, &router, err) == -1)
+      return -1;
+  }
+  if (d->config->network)
+    return 0;
+  query = osm_asprintf ("device_id=%s&network_id=%s", router, d->network_id);
+  if (osm_network_list (d->cloud, &osm_ports, query, &ports, err) == -1)
+    return -1;
+  if (json_array_size (ports) > 0)
+    return 0;
+  if (osm_router_add_subnet (d->cloud, router, d->subnet_id, err) == -1)
+    return -1;
+  d->changed = true;
+  return 0;
+}
+
+static int
+associate_floating_ip (struct deployment *d, struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *fields = NULL, *ip = NULL;
+
+  if (!wants_floating_ip (d))
+    return 0;
+  if (osm_cloud_find (d->cloud, &osm_floating_ips, d->floating_id, &ip, err) == -1)
+    return -1;
+  if (osm_str_equal (osm_json_str (ip, "port_id"), d->port_id))
+    return 0;
+  if (osm_json_str (ip, "port_id"))
+    return osm_error_set (err, OSM_ERROR_USER, 0, "floating IP %s of cloud '%s' is used by port %s",
+                          d->floating_address, osm_cloud_name (d->cloud),
+                          osm_json_str (ip, "port_id"));
+  fields = osm_json_pack ("{s:s}", "port_id", d->port_id);
+  if (osm_network_update (d->cloud, &osm_floating_ips, d->floating_id, fields, err) == -1)
+    return -1;
+  d->changed = true;
+  say (d, "floating IP %s associated", d->floating_address);
+  return 0;
+}
+
+/* ---- the server ---- */
+
+static int
+create_server (struct deployment *d, struct osm_error *err)
+{
+  OSM_CLEANUP_FREE char *user_data = NULL, *encoded = NULL;
+  OSM_CLEANUP_JSON json_t *body = NULL;
+  json_t *server;
+
+  if (osm_hosts_render_user_data (d->context->config, d->side, d->public_key, &user_data, err) ==
+      -1)
+    return -1;
+  encoded = osm_base64_encode (user_data, strlen (user_data));
+  server = osm_json_pack ("{s:s, s:s, s:s, s:s, s:[{s:s}], s:{s:s, s:s, s:s}, s:b}", "name",
+                          d->config->name, "flavorRef", d->flavor_id, "key_name", d->key_pair,
+                          "user_data", encoded, "networks", "port", d->port_id, "metadata",
+                          OSM_MARK_ROLE, OSM_ROLE_HOST, OSM_MARK_PAIR, d->config->name, "osm.side",
+                          osm_side_name (d->side), "config_drive", 1);
+  osm_json_set_str (server, "availability_zone", d->config->availability_zone);
+  if (d->config->boot_from_volume) {
+    json_t *device =
+        osm_json_pack ("{s:s, s:s, s:s, s:i, s:I, s:b}", "uuid", d->image_id, "source_type",
+                       "image", "destination_type", "volume", "boot_index", 0, "volume_size",
+                       (json_int_t)d->config->boot_volume_gb, "delete_on_termination", 1);
+
+    osm_json_set_str (device, "volume_type", d->config->volume_type);
+    json_object_set_new (server, "block_device_mapping_v2", osm_json_pack ("[o]", device));
+  }
+  else
+    osm_json_set_str (server, "imageRef", d->image_id);
+  body = osm_json_pack ("{s:o}", "server", server);
+  if (osm_server_create (d->cloud, body, &d->server_id, err) == -1)
+    return -1;
+  made (d, "server", d->server_id);
+  return 0;
+}
+
+/* One that failed to build is made anew, once. */
+static int
+ensure_server (struct deployment *d, struct osm_error *err)
+{
+  const char *status;
+
+  if (osm_host_find_server (d->cloud, d->config, &d->server, err) == -1)
+    return -1;
+  status = osm_json_str (d->server, "status");
+  if (osm_str_equal (status, "ERROR")) {
+    say (d, "server %s is in state ERROR: making it anew", osm_json_str (d->server, "id"));
+    if (osm_server_delete (d->cloud, osm_json_str (d->server, "id"), SERVER_TIMEOUT_MS, err) == -1)
+      return -1;
+    json_decref (osm_take (d->server));
+    /* Nova keeps ports that it was given. */
+  }
+  if (d->server)
+    d->server_id = osm_strdup (osm_json_str (d->server, "id"));
+  else if (create_server (d, err) == -1)
+    return -1;
+  if (osm_str_equal (status, "SHUTOFF")) {
+    if (osm_server_start (d->cloud, d->server_id, err) == -1)
+      return -1;
+    d->changed = true;
+  }
+  json_decref (osm_take (d->server));
+  return osm_server_wait (d->cloud, d->server_id, "ACTIVE", SERVER_TIMEOUT_MS, &d->server, err);
+}
+
+/* ---- phases: each for both sides at the same time, independent calls of a side side by side ---- */
+
+static int
+task_network (void *data, struct osm_error *err)
+{
+  return ensure_network (data, err);
+}
+
+static int
+task_group (void *data, struct osm_error *err)
+{
+  return ensure_group (data, err);
+}
+
+static int
+task_floating_ip (void *data, struct osm_error *err)
+{
+  return ensure_floating_ip (data, err);
+}
+
+static int
+task_key_and_image (void *data, struct osm_error *err)
+{
+  struct deployment *d = data;
+
+  if (look_up (d, &osm_flavors, d->config->flavor, &d->flavor_id, err) == -1 ||
+      look_up (d, &osm_images, d->config->image, &d->image_id, err) == -1)
+    return osm_error_hint (err,
+                           "name another one in the configuration, conversion_hosts; the image "
+                           "is built by images/build-image and uploaded with openstack image "
+                           "create");
+  return ensure_key_pair (d, err);
+}
+
+/* After this the addresses of both sides are known. */
+static int
+phase_addresses (void *data, struct osm_error *err)
+{
+  struct deployment *d = data;
+  const struct osm_task tasks[] = {
+    { task_network, d }, { task_group, d }, { task_floating_ip, d }, { task_key_and_image, d }
+  };
+
+  if ((wants_floating_ip (d) || !d->config->network) && find_external_network (d, err) == -1)
+    return -1;
+  if (osm_parallel (tasks, 4, err) == -1 || ensure_port (d, err) == -1)
+    return osm_error_wrap (err, "%s", osm_side_name (d->side));
+  return 0;
+}
+
+static const char *
+address_of (const struct deployment *d)
+{
+  return d->floating_address ? d->floating_address : d->fixed_address;
+}
+
+static void
+add_cidr (char ***cidrs, const char *address)
+{
+  OSM_CLEANUP_FREE char *cidr =
+      strchr (address, '/') ? osm_strdup (address)
+                            : osm_asprintf ("%s/%d", address, strchr (address, ':') ? 128 : 32);
+
+  osm_strv_append (cidrs, cidr);
+}
+
+/* SSH from this machine, and to the source from the destination: nothing else. */
+static int
+set_rules (struct deployment *d, const struct deployment *peer, struct osm_error *err)
+{
+  OSM_CLEANUP_STRV char **cidrs = NULL;
+  char **from = d->config->allow_ssh_from;
+
+  if (!d->own_group)
+    return 0;
+  for (size_t i = 0; !i || (from && from[i]); i++) {
+    if (!from || strcmp (from[i], "auto") == 0) {
+      OSM_CLEANUP_FREE char *own = NULL;
+
+      if (osm_host_own_address (address_of (d), &own, err) == -1)
+        return osm_error_hint (err, "name it in the configuration: allow_ssh_from");
+      add_cidr (&cidrs, own);
+    }
+    else
+      add_cidr (&cidrs, from[i]);
+    if (!from)
+      break;
+  }
+  if (d->side == OSM_SOURCE)
+    add_cidr (&cidrs, address_of (peer));
+  return osm_host_rules_converge (d->cloud, d->group_id, cidrs, &d->changed, err);
+}
+
+struct pair {
+  struct deployment *d, *peer;
+};
+
+static int
+task_rules (void *data, struct osm_error *err)
+{
+  struct pair *p = data;
+
+  return set_rules (p->d, p->peer, err);
+}
+
+static int
+task_way_in (void *data, struct osm_error *err)
+{
+  struct deployment *d = ((struct pair *)data)->d;
+
+  if (ensure_router (d, err) == -1)
+    return -1;
+  return associate_floating_ip (d, err);
+}
+
+static int
+task_server (void *data, struct osm_error *err)
+{
+  return ensure_server (((struct pair *)data)->d, err);
+}
+
+static int
+phase_server (void *data, struct osm_error *err)
+{
+  struct pair *p = data;
+  struct deployment *d = p->d;
+  const struct osm_task tasks[] = { { task_rules, p }, { task_way_in, p }, { task_server, p } };
+
+  if (osm_parallel (tasks, 3, err) == -1)
+    return osm_error_wrap (err, "%s", osm_side_name (d->side));
+  if (d->changed)
+    say (d, "server is ACTIVE, waiting for its host keys and its agent");
+  if (osm_host_open_server (d->context, d->side, d->server, AGENT_TIMEOUT_MS, &d->host, err) == -1)
+    return osm_error_wrap (err, "%s", osm_side_name (d->side));
+  say (d, "agent %s answers at %s", osm_json_str (osm_link_hello (d->host->link), "version"),
+       d->host->address);
+  return 0;
+}
+
+/* The destination's key is let in at the source, from its address only; then a short test over the very path of the data. */
+static int
+link_pair (struct deployment *source, struct deployment *destination, struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *key = NULL, *answer = NULL, *result = NULL;
+  json_t *params;
+
+  if (osm_link_call (destination->host->link, "peer.key", json_object (), &key, err) == -1)
+    return -1;
+  params = osm_json_pack ("{s:s, s:s?}", "id", destination->config->name, "public_key",
+                          osm_json_str (key, "public_key"));
+  if (destination->floating_address)
+    osm_json_set_str (params, "from", destination->floating_address);
+  if (osm_link_call (source->host->link, "peer.authorize", params, &answer, err) == -1 ||
+      osm_hosts_link_test (source->host, destination->host, TEST_BYTES, &result, err) == -1)
+    return osm_error_wrap (err, "link the two conversion hosts");
+  say (destination, "reaches the source conversion host");
+  return 0;
+}
+
+int
+osm_hosts_deploy (struct osm_hosts_context *context, bool *ret_changed, struct osm_error *err)
+{
+  struct deployment d[2] = { { .side = OSM_SOURCE }, { .side = OSM_DESTINATION } };
+  struct pair pairs[2] = { { &d[0], &d[1] }, { &d[1], &d[0] } };
+  const struct osm_task addresses[] = { { phase_addresses, &d[0] }, { phase_addresses, &d[1] } };
+  const struct osm_task servers[] = { { phase_server, &pairs[0] }, { phase_server, &pairs[1] } };
+  OSM_CLEANUP_FREE char *key_path = NULL, *public_key = NULL;
+  int r;
+
+  if (osm_host_controller_key (context->config, &key_path, &public_key, err) == -1)
+    return -1;
+  for (size_t i = 0; i < 2; i++) {
+    d[i].context = context;
+    d[i].cloud = context->cloud[i];
+    d[i].config = &context->config->host[i];
+    d[i].public_key = public_key;
+  }
+  r = osm_parallel (addresses, 2, err);
+  if (r == 0)
+    r = osm_parallel (servers, 2, err);
+  if (r == 0)
+    r = link_pair (&d[OSM_SOURCE], &d[OSM_DESTINATION], err);
+  if (r == 0)
+    *ret_changed = d[0].changed || d[1].changed;
+  for (size_t i = 0; i < 2; i++)
+    deployment_done (&d[i]);
+  return r;
+}
