@@ -70,3 +70,12 @@ osm_controller_SOURCES = \
 	controller/cmd/watch.c \
 	controller/osm-controller.c
 osm_controller_LDADD = controller/libosmcontroller.la
+
+noinst_HEADERS += tests/unit/test-store.h
+unit_tests += \
+	tests/unit/test-store-file \
+	tests/unit/test-store-journal \
+	tests/unit/test-store-migrations
+tests_unit_test_store_file_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
+tests_unit_test_store_journal_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
+tests_unit_test_store_migrations_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
