@@ -73,9 +73,13 @@ osm_controller_LDADD = controller/libosmcontroller.la
 
 noinst_HEADERS += tests/unit/test-store.h
 unit_tests += \
+	tests/unit/test-config-file \
 	tests/unit/test-store-file \
 	tests/unit/test-store-journal \
-	tests/unit/test-store-migrations
+	tests/unit/test-store-migrations \
+	tests/unit/test-ui-format
+tests_unit_test_config_file_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_store_file_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_store_journal_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_store_migrations_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
+tests_unit_test_ui_format_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
