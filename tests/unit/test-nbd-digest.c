@@ -24,8 +24,7 @@ setup (void **state)
   int fd = mkstemp (path);
 
   (void)state;
-  close (fd);
-  return fd == -1 ? -1 : 0;
+  return fd == -1 ? -1 : close (fd);
 }
 
 static int
