@@ -118,7 +118,7 @@ static const char *const top_sections[] = { "source", "destination", "conversion
 static const char *const host_sections[] = { "source", "destination", NULL };
 static const char *const no_sections[] = { NULL };
 static const char *const map_kinds[] = {
-  "availability_zones", "flavors", "images",       "key_pairs", "networks",
+  "availability_zones", "flavors", "key_pairs",    "networks",
   "security_groups",    "subnets", "volume_types", NULL,
 };
 
@@ -232,6 +232,8 @@ set_list (const struct section *section, const struct key *key, const json_t *va
 
   if (!json_is_array (value))
     return bad_value (section, key, err, "must be a list: [ ... ]");
+  if (key->kind == SSH_SOURCES && json_array_size (value) == 0)
+    return bad_value (section, key, err, "must name at least one address, or auto");
   if (json_array_size (value) > MAX_LIST)
     return bad_value (section, key, err, "has more than 64 elements");
   json_array_foreach (value, i, item)

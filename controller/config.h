@@ -16,7 +16,7 @@
  *     source: { ... }
  *     destination: { ... }
  *   map: { flavors: {old: new}, networks: {}, subnets: {}, volume_types: {}, availability_zones: {},
- *          key_pairs: {}, images: {}, security_groups: {} }
+ *          key_pairs: {}, security_groups: {} }
  */
 
 #ifndef OSM_CONTROLLER_CONFIG_H

@@ -83,3 +83,7 @@ tests_unit_test_store_file_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_store_journal_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_store_migrations_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_ui_format_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
+
+script_tests += \
+	tests/functional/controller-cli.py \
+	tests/functional/manual-pages.py

@@ -38,3 +38,11 @@ install-users:
 uninstall-users:
 	rm -f '$(DESTDIR)$(sysusersdir)/osm.conf' '$(DESTDIR)$(tmpfilesdir)/osm.conf'
 phony_targets += install-users uninstall-users
+
+# The program knows its commands and options.
+packaging/completion/osm-controller: osm-controller$(EXEEXT)
+	$(AM_V_GEN)$(MKDIR_P) packaging/completion && \
+	./osm-controller$(EXEEXT) completion > $@.tmp && mv -f $@.tmp $@
+nodist_bashcompletion_DATA = packaging/completion/osm-controller
+CLEANFILES += packaging/completion/osm-controller
+dist_doc_DATA += packaging/osm.yaml.example

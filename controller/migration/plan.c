@@ -274,6 +274,16 @@ plan_user_data (const struct osm_plan_input *input, json_t *plan, const json_t *
   return 0;
 }
 
+/* Zones are translated only when the configuration says so: their names mean little in another cloud. */
+static const char *
+mapped_zone (const struct osm_plan_input *input, const json_t *server)
+{
+  const char *zone = osm_json_str (server, "OS-EXT-AZ:availability_zone");
+  const char *mapped = zone ? osm_config_map (input->config, "availability_zones", zone) : NULL;
+
+  return mapped != zone ? mapped : NULL;
+}
+
 static int
 plan_server_fields (const struct osm_plan_input *input, json_t *plan, const json_t *server,
                     struct osm_error *err)
@@ -293,7 +303,9 @@ plan_server_fields (const struct osm_plan_input *input, json_t *plan, const json
   json_object_set_new (
       planned, "config_drive",
       json_boolean (config_drive && *config_drive && strcmp (config_drive, "False") != 0));
-  osm_json_set_str (planned, "availability_zone", input->availability_zone);
+  osm_json_set_str (planned, "availability_zone",
+                    input->availability_zone ? input->availability_zone
+                                             : mapped_zone (input, server));
 
   if (!flavor_name)
     flavor_name = osm_json_str (old_flavor, "id");

@@ -136,7 +136,7 @@ TEST (a_map_translates_and_leaves_the_rest)
   assert_string_equal (osm_config_map (config, "flavors", "m1.small"), "c2.small");
   assert_string_equal (osm_config_map (config, "flavors", "other"), "other");
   assert_string_equal (osm_config_map (config, "networks", "m1.small"), "m1.small");
-  assert_true (json_is_object (json_object_get (config->map, "images")));
+  assert_true (json_is_object (json_object_get (config->map, "subnets")));
 }
 
 TEST (an_unknown_key_is_named_with_its_place)
@@ -180,6 +180,8 @@ TEST (a_value_of_the_wrong_kind_is_named_with_its_place)
   assert_refused ("conversion_hosts:\n  allow_ssh_from: [10.0.0.0/33]\n",
                   ":2:3: conversion_hosts.allow_ssh_from: must be a list of CIDRs, IP addresses or "
                   "auto");
+  assert_refused ("conversion_hosts:\n  allow_ssh_from: []\n",
+                  ":2:3: conversion_hosts.allow_ssh_from: must name at least one address, or auto");
   assert_refused ("conversion_hosts:\n  subnet_cidr: 10.0.0.0\n",
                   ":2:3: conversion_hosts.subnet_cidr: must be an address with a prefix length, "
                   "such as 192.168.199.0/24");
