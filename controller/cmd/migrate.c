@@ -165,7 +165,7 @@ osm_cmd_migrate (const struct osm_args *args, const char *kind,
   osm_ui_step (session->ui, "migration %s: %s '%s' to cloud '%s'", osm_migration_row (m)->id, kind,
                osm_migration_row (m)->object_name,
                osm_cloud_name (session->cloud[OSM_DESTINATION]));
-  if (osm_migration_run (m, err) == -1)
+  if (osm_migration_run (m, osm_args_has (args, "hold"), err) == -1)
     return OSM_EXIT_FAILED;
   osm_cmd_report (session, m);
   return OSM_EXIT_OK;

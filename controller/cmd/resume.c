@@ -7,6 +7,7 @@
 #include "controller/cmd/migrate.h"
 
 const struct osm_option osm_options_resume[] = {
+  { "hold", 0, NULL, "stop before the new server is created" },
   { NULL, 0, NULL, NULL },
 };
 
@@ -23,7 +24,7 @@ osm_cmd_resume (const struct osm_args *args, struct osm_error *err)
     osm_cmd_report (session, m);
     return OSM_EXIT_NOTHING;
   }
-  if (osm_migration_run (m, err) == -1)
+  if (osm_migration_run (m, osm_args_has (args, "hold"), err) == -1)
     return OSM_EXIT_FAILED;
   osm_cmd_report (session, m);
   return OSM_EXIT_OK;

@@ -239,8 +239,8 @@ check_migrations (struct osm_hosts_context *context, struct osm_error *err)
   int r = osm_store_migration_list (context->store, NULL, 0, &rows, &nr, err);
 
   for (size_t i = 0; i < nr; i++) {
-    static const char *const working[] = { "running", "failed", "interrupted", "rolling-back",
-                                           "rollback-failed" };
+    static const char *const working[] = { "running",     "held",         "failed",
+                                           "interrupted", "rolling-back", "rollback-failed" };
 
     for (size_t k = 0; r == 0 && k < sizeof working / sizeof working[0]; k++) {
       if (!osm_str_equal (rows[i]->state, working[k]))

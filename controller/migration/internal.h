@@ -24,6 +24,7 @@ struct osm_step {
   const char *text; /* for people, while it runs */
   int (*run) (struct osm_migration *m, struct osm_error *err);
   int (*undo) (struct osm_migration *m, struct osm_error *err);
+  bool cutover; /* the first step after the copies are there and verified: --hold stops before it */
 };
 extern const struct osm_step osm_server_steps[], osm_volume_steps[]; /* end: name NULL */
 
@@ -97,6 +98,8 @@ int osm_source_claim (struct osm_migration *m, struct osm_error *err);
 int osm_source_unclaim (struct osm_migration *m, struct osm_error *err);
 int osm_source_stop (struct osm_migration *m, struct osm_error *err);
 int osm_source_start (struct osm_migration *m, struct osm_error *err);
+/* Still off since it was copied? A server that ran in between has data that the copies lack. */
+int osm_source_check_quiet (struct osm_migration *m, struct osm_error *err);
 int osm_source_lock (struct osm_migration *m, struct osm_error *err);
 int osm_source_unlock (struct osm_migration *m, struct osm_error *err);
 /* The volume that is attached to the source conversion host: the clone, or the source volume itself. Caller frees; NULL if it does not

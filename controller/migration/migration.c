@@ -245,7 +245,7 @@ set_advice (struct osm_migration *m, struct osm_error *err)
 }
 
 int
-osm_migration_run (struct osm_migration *m, struct osm_error *err)
+osm_migration_run (struct osm_migration *m, bool hold, struct osm_error *err)
 {
   const struct osm_step *steps = steps_of (m);
   struct osm_store *store = m->context.store;
@@ -256,6 +256,8 @@ osm_migration_run (struct osm_migration *m, struct osm_error *err)
   for (unsigned seq = 0; steps[seq].name; seq++) {
     OSM_ERROR (ignored);
 
+    if (hold && steps[seq].cutover)
+      return osm_migration_set_state (store, m->row, OSM_STATE_HELD, NULL, err);
     if (run_step (m, &steps[seq], seq, err) == 0)
       continue;
     if (osm_migration_set_state (store, m->row,

@@ -40,8 +40,9 @@ void osm_migration_free (struct osm_migration *m);
 /* Borrowed. */
 const struct osm_migration_row *osm_migration_row (const struct osm_migration *m);
 
-/* From the first step that is not done to the end. Also resumes. */
-int osm_migration_run (struct osm_migration *m, struct osm_error *err);
+/* From the first step that is not done to the end. Also resumes. hold: stop in state "held" when the copies are there and verified and
+ * the source has its volumes back, before anything of the new server is made. */
+int osm_migration_run (struct osm_migration *m, bool hold, struct osm_error *err);
 /* Undo of every step that was begun, in reverse order. Also of a completed migration. */
 int osm_migration_rollback (struct osm_migration *m, struct osm_error *err);
 /* After completion: remove osm's marks from what it made and forget the agents' jobs; no way back. Of a migration that was

@@ -94,6 +94,28 @@ osm_source_start (struct osm_migration *m, struct osm_error *err)
   return osm_server_wait (cloud_of (m), server_id (m), "ACTIVE", OSM_STEP_TIMEOUT_MS, NULL, err);
 }
 
+int
+osm_source_check_quiet (struct osm_migration *m, struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *server = NULL;
+  const char *status;
+
+  if (osm_server_get (cloud_of (m), server_id (m), &server, err) == -1)
+    return -1;
+  status = osm_json_str (server, "status");
+  if (osm_str_equal (status, "SHUTOFF"))
+    return 0;
+  osm_error_set (err, OSM_ERROR_USER, 0,
+                 "server '%s' is %s in cloud '%s': it ran after it was copied, so that the copies "
+                 "are out of date",
+                 osm_json_str (osm_migration_source (m), "name"), status,
+                 osm_cloud_name (cloud_of (m)));
+  return osm_error_hint (err,
+                         "have everything back with 'osm-controller rollback %s', and migrate "
+                         "it again",
+                         m->row->id);
+}
+
 /* Nova lets a non-admin neither stop a locked server nor detach its volumes, not even the one who locked it. So the lock comes
  * after both, and keeps the tenant from starting the server while its volumes are away. */
 int

@@ -18,8 +18,9 @@ static const struct {
 } states[] = {
   [OSM_STATE_PLANNED] = { "planned", TO (OSM_STATE_RUNNING) | TO (OSM_STATE_ROLLED_BACK) },
   [OSM_STATE_RUNNING] = { "running", TO (OSM_STATE_RUNNING) | TO (OSM_STATE_FAILED) |
-                                         TO (OSM_STATE_INTERRUPTED) | TO (OSM_STATE_COMPLETED) |
-                                         TO (OSM_STATE_ROLLING_BACK) },
+                                         TO (OSM_STATE_INTERRUPTED) | TO (OSM_STATE_HELD) |
+                                         TO (OSM_STATE_COMPLETED) | TO (OSM_STATE_ROLLING_BACK) },
+  [OSM_STATE_HELD] = { "held", TO (OSM_STATE_RUNNING) | TO (OSM_STATE_ROLLING_BACK) },
   [OSM_STATE_FAILED] = { "failed", TO (OSM_STATE_RUNNING) | TO (OSM_STATE_ROLLING_BACK) },
   [OSM_STATE_INTERRUPTED] = { "interrupted", TO (OSM_STATE_RUNNING) | TO (OSM_STATE_ROLLING_BACK) },
   [OSM_STATE_COMPLETED] = { "completed", TO (OSM_STATE_ROLLING_BACK) | TO (OSM_STATE_CLEANED) },
@@ -70,6 +71,7 @@ osm_migration_state_advice (enum osm_migration_state state, const char *id)
   switch (state) {
   case OSM_STATE_PLANNED:
   case OSM_STATE_RUNNING:
+  case OSM_STATE_HELD:
   case OSM_STATE_FAILED:
   case OSM_STATE_INTERRUPTED:
     return osm_asprintf ("finish it with 'osm-controller resume %s', or have everything back as it "

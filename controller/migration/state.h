@@ -14,6 +14,7 @@
 enum osm_migration_state {
   OSM_STATE_PLANNED,     /* written down, nothing touched */
   OSM_STATE_RUNNING,     /* a process is (or was, when its lease is dead) at work */
+  OSM_STATE_HELD,        /* stopped before the server is created, as asked: resume or rollback */
   OSM_STATE_FAILED,      /* stopped by an error: resume or rollback */
   OSM_STATE_INTERRUPTED, /* stopped by the operator: resume or rollback */
   OSM_STATE_COMPLETED,   /* every part done and verified */

@@ -131,23 +131,25 @@ stop_copying (struct osm_migration *m, struct osm_error *err)
 }
 
 const struct osm_step osm_server_steps[] = {
-  { "claim-source", "claim the source server", osm_source_claim, osm_source_unclaim },
-  { "stop-source", "stop the source server", osm_source_stop, osm_source_start },
+  { "claim-source", "claim the source server", osm_source_claim, osm_source_unclaim, false },
+  { "stop-source", "stop the source server", osm_source_stop, osm_source_start, false },
   { "prepare-volumes", "clone or detach source volumes, create destination volumes, attach both",
-    prepare, unprepare },
-  { "lock-source", "lock the source server", osm_source_lock, osm_source_unlock },
-  { "export", "export the source volumes", osm_data_export, osm_data_unexport },
-  { "copy", "copy", osm_data_copy, stop_copying },
-  { "verify", "verify every byte", osm_data_verify, NULL },
-  { "unlock-source", "unlock the source server", osm_source_unlock, NULL },
+    prepare, unprepare, false },
+  { "lock-source", "lock the source server", osm_source_lock, osm_source_unlock, false },
+  { "export", "export the source volumes", osm_data_export, osm_data_unexport, false },
+  { "copy", "copy", osm_data_copy, stop_copying, false },
+  { "verify", "verify every byte", osm_data_verify, NULL, false },
+  { "unlock-source", "unlock the source server", osm_source_unlock, NULL, false },
   { "release-volumes", "detach, give the source its volumes back, delete temporaries", release,
-    NULL },
-  { "create-ports", "create ports", osm_destination_make_ports, osm_destination_discard_ports },
+    NULL, false },
+  { "check-source", "see that the source was left alone", osm_source_check_quiet, NULL, true },
+  { "create-ports", "create ports", osm_destination_make_ports, osm_destination_discard_ports,
+    false },
   { "create-server", "create the server", osm_destination_make_server,
-    osm_destination_discard_server },
-  { "power-state", "bring it to its power state", osm_destination_power, NULL },
-  { "unclaim-source", "take the mark off the source server", osm_source_unclaim, NULL },
-  { NULL, NULL, NULL, NULL },
+    osm_destination_discard_server, false },
+  { "power-state", "bring it to its power state", osm_destination_power, NULL, false },
+  { "unclaim-source", "take the mark off the source server", osm_source_unclaim, NULL, false },
+  { NULL, NULL, NULL, NULL, false },
 };
 
 /* The copy of a detached volume is the result itself. */
@@ -176,10 +178,10 @@ release_volume_only (struct osm_migration *m, struct osm_error *err)
 }
 
 const struct osm_step osm_volume_steps[] = {
-  { "prepare-volumes", "attach the volume, create its copy", prepare, unprepare },
-  { "export", "export the source volume", osm_data_export, osm_data_unexport },
-  { "copy", "copy", osm_data_copy, stop_copying },
-  { "verify", "verify every byte", osm_data_verify, NULL },
-  { "release-volumes", "detach", release_volume_only, NULL },
-  { NULL, NULL, NULL, NULL },
+  { "prepare-volumes", "attach the volume, create its copy", prepare, unprepare, false },
+  { "export", "export the source volume", osm_data_export, osm_data_unexport, false },
+  { "copy", "copy", osm_data_copy, stop_copying, false },
+  { "verify", "verify every byte", osm_data_verify, NULL, false },
+  { "release-volumes", "detach", release_volume_only, NULL, false },
+  { NULL, NULL, NULL, NULL, false },
 };
