@@ -283,23 +283,30 @@ STORE_TEST (threads_share_a_store)
   assert_int_equal (json_array_size (events), WRITERS * EVENTS);
 }
 
-STORE_TEST (processes_open_a_new_file_at_once)
+static int
+open_new_file (void)
+{
+  OSM_CLEANUP_FREE char *path = in_folder ("new.db");
+  OSM_CLEANUP_STORE struct osm_store *mine = NULL;
+  OSM_ERROR (err);
+
+  if (osm_store_open (path, &mine, &err) == 0 &&
+      osm_store_mapping_set (mine, "a", "b", "t", "1", "x", &err) == 0)
+    return 0;
+  fprintf (stderr, "# %s\n", err.message);
+  return 1;
+}
+
+/* No journal is open in the parent: what it holds would count as leaked in the children. */
+TEST (processes_open_a_new_file_at_once)
 {
   pid_t pids[WRITERS];
 
   for (size_t i = 0; i < WRITERS; i++) {
     pids[i] = fork ();
     assert_true (pids[i] >= 0);
-    if (pids[i] == 0) {
-      OSM_CLEANUP_FREE char *path = in_folder ("new.db");
-      struct osm_store *mine = NULL;
-      OSM_ERROR (err);
-
-      _exit (osm_store_open (path, &mine, &err) == 0 &&
-                     osm_store_mapping_set (mine, "a", "b", "t", "1", "x", &err) == 0
-                 ? 0
-                 : 1);
-    }
+    if (pids[i] == 0)
+      _exit (open_new_file ());
   }
   for (size_t i = 0; i < WRITERS; i++) {
     int status;
@@ -329,7 +336,8 @@ main (void)
     store_unit_test (a_missing_folder_says_so),
     store_unit_test (a_lock_that_another_process_keeps_is_worth_a_retry),
     store_unit_test (threads_share_a_store),
-    store_unit_test (processes_open_a_new_file_at_once),
+    cmocka_unit_test_setup_teardown (processes_open_a_new_file_at_once, folder_setup,
+                                     store_teardown),
   };
 
   return cmocka_run_group_tests_name ("controller/store/file", tests, NULL, NULL);

@@ -31,14 +31,21 @@
 static char store_folder[64];
 
 static inline int
+folder_setup (void **state)
+{
+  *state = NULL;
+  snprintf (store_folder, sizeof store_folder, "/tmp/osm-test-store.XXXXXX");
+  return mkdtemp (store_folder) ? 0 : -1;
+}
+
+static inline int
 store_setup (void **state)
 {
   OSM_CLEANUP_FREE char *path = NULL;
   struct osm_store *store = NULL;
   OSM_ERROR (err);
 
-  snprintf (store_folder, sizeof store_folder, "/tmp/osm-test-store.XXXXXX");
-  if (!mkdtemp (store_folder))
+  if (folder_setup (state) == -1)
     return -1;
   path = osm_asprintf ("%s/osm.db", store_folder);
   if (osm_store_open (path, &store, &err) == -1) {
