@@ -21,6 +21,7 @@ usage: lab COMMAND
   reset               delete all objects of both tenants, restore their quotas
   restart SERVICE...  restart services with the present program, drivers, options
   logs [-f] [SERVICE] the end of a service's log; without SERVICE the log files
+  install LIST...     install the Debian packages of list files; starts no service
   image               build the demo servers' image if needed, print its path
   save-template       keep the present state for later up --fresh (the first up does)
   wipe                down, and delete the state
@@ -261,6 +262,12 @@ def dispatch(command, argv):
         with Lock():
             packages.install(settings.CACHE + '/packages.log', image.PACKAGES)
             print(image.guest(settings.CACHE + '/image.log'))
+    elif command == 'install' and argv:
+        from osmlab import packages
+        os.makedirs(settings.CACHE, exist_ok=True)
+        with Lock():
+            for list_file in argv:
+                packages.install(settings.CACHE + '/packages.log', list_file)
     elif command == 'save-template' and not argv:
         from osmlab import template
         with Lock():
