@@ -106,7 +106,8 @@ osm_describe_advice (const struct osm_migration_row *row, bool alive)
 enum osm_exit
 osm_describe_outcome (const char *state)
 {
-  if (is (state, OSM_STATE_COMPLETED) || is (state, OSM_STATE_CLEANED))
+  if (is (state, OSM_STATE_COMPLETED) || is (state, OSM_STATE_CLEANED) ||
+      is (state, OSM_STATE_HELD))
     return OSM_EXIT_OK;
   if (is (state, OSM_STATE_INTERRUPTED))
     return OSM_EXIT_INTERRUPTED;

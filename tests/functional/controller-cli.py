@@ -94,7 +94,7 @@ class CommandLine(Case):
     def test_unknown_state_lists_the_states(self):
         r = self.run_it("list", "--state", "faild")
         self.assertEqual(r.returncode, 2)
-        self.assertIn("the states are planned, running, failed", r.stderr)
+        self.assertRegex(r.stderr, "the states are planned, running, .*failed, .*cleaned")
 
     def test_version(self):
         for args in (["--version"], ["version"]):
@@ -318,7 +318,8 @@ class Watch(WithJournal):
 
     def test_the_status_is_that_of_the_migration(self):
         for state, status in [("completed", 0), ("failed", 1), ("interrupted", 130),
-                              ("rolled-back", 1), ("rollback-failed", 1), ("cleaned", 0)]:
+                              ("rolled-back", 1), ("rollback-failed", 1), ("cleaned", 0),
+                              ("held", 0)]:
             with self.subTest(state):
                 self.db.execute("DELETE FROM migration")
                 self.add("00000001", state, error=None if status == 0 else
