@@ -3,10 +3,13 @@
 # Everything but the command line, so that unit tests can link with it.
 noinst_LTLIBRARIES += controller/libosmcontroller.la
 controller_libosmcontroller_la_SOURCES = \
+	controller/cloud/attachment.c \
+	controller/cloud/catalog.c controller/cloud/catalog.h \
 	controller/cloud/cloud.h \
 	controller/cloud/clouds.c controller/cloud/clouds.h \
 	controller/cloud/compute.c controller/cloud/compute.h \
 	controller/cloud/http.c controller/cloud/http.h \
+	controller/cloud/identity.c controller/cloud/identity.h \
 	controller/cloud/image.c controller/cloud/image.h \
 	controller/cloud/network.c controller/cloud/network.h \
 	controller/cloud/request.c controller/cloud/request.h \

@@ -48,6 +48,9 @@ int osm_cloud_list (struct osm_cloud *cloud, enum osm_service service, const cha
  * after the request was sent): then class RETRY and osm_error_outcome_unknown (err). */
 int osm_cloud_post (struct osm_cloud *cloud, enum osm_service service, const char *path,
                     const json_t *body, const char *key, json_t **ret, struct osm_error *err);
+/* A POST that may be repeated, because doing it twice does no more than doing it once ("os-stop", "unlock"). */
+int osm_cloud_action (struct osm_cloud *cloud, enum osm_service service, const char *path,
+                      const json_t *body, const char *key, json_t **ret, struct osm_error *err);
 int osm_cloud_put (struct osm_cloud *cloud, enum osm_service service, const char *path,
                    const json_t *body, const char *key, json_t **ret, struct osm_error *err);
 int osm_cloud_patch (struct osm_cloud *cloud, enum osm_service service, const char *path,
@@ -61,8 +64,9 @@ int osm_cloud_delete (struct osm_cloud *cloud, enum osm_service service, const c
 struct osm_collection {
   enum osm_service service;
   const char *what, *list_path, *member_path, *list_key, *member_key;
-  bool
-      name_filter; /* the API filters by ?name= exactly or as a pattern (the answer is filtered again anyway) */
+  /* The API filters by ?name= exactly or as a pattern (the answer is filtered again anyway). */
+  bool name_filter;
+  bool free_ids; /* ids may be any text (flavors, key pairs); otherwise they are UUIDs */
 };
 int osm_cloud_find (struct osm_cloud *cloud, const struct osm_collection *collection,
                     const char *name_or_id, json_t **ret, struct osm_error *err);

@@ -16,7 +16,7 @@
 #include "common/strbuf.h"
 #include "common/yaml.h"
 
-/* Where each value stands: under "auth" of the cloud or beside it, and its variable. */
+/* Where each value stands: under "auth" of the cloud or beside it, and its variable. Of two names for one value the later wins. */
 static const struct {
   const char *key, *variable;
   size_t offset;
@@ -25,6 +25,10 @@ static const struct {
 #define AUTH(k, v)                                   \
   {                                                  \
 #k, v, offsetof(struct osm_credentials, k), true \
+  }
+#define OLD(k, v, f)                                 \
+  {                                                  \
+#k, v, offsetof(struct osm_credentials, f), true \
   }
 #define TOP(k, v, f)                                  \
   {                                                   \
@@ -37,6 +41,8 @@ static const struct {
   AUTH (user_domain_id, "OS_USER_DOMAIN_ID"),
   AUTH (password, "OS_PASSWORD"),
   AUTH (token, "OS_TOKEN"),
+  OLD (tenant_name, "OS_TENANT_NAME", project_name),
+  OLD (tenant_id, "OS_TENANT_ID", project_id),
   AUTH (project_name, "OS_PROJECT_NAME"),
   AUTH (project_id, "OS_PROJECT_ID"),
   AUTH (project_domain_name, "OS_PROJECT_DOMAIN_NAME"),
@@ -128,23 +134,6 @@ load_clouds (const char *variable, const char *name, char **ret_path, struct osm
   return 0;
 }
 
-static void
-merge (json_t *into, const json_t *from)
-{
-  const char *key;
-  json_t *value;
-
-  json_object_foreach ((json_t *)from, key, value)
-  {
-    json_t *old = json_object_get (into, key);
-
-    if (json_is_object (old) && json_is_object (value))
-      merge (old, value);
-    else
-      json_object_set (into, key, value);
-  }
-}
-
 static char *
 names_of (const json_t *clouds)
 {
@@ -168,30 +157,72 @@ scalar_text (const json_t *value)
   return NULL;
 }
 
+static json_t *
+find_value (const json_t *cloud, size_t i)
+{
+  json_t *found = NULL;
+
+  if (keys[i].in_auth)
+    found = json_object_get (json_object_get (cloud, "auth"), keys[i].key);
+  return found ? found : json_object_get (cloud, keys[i].key);
+}
+
+/* true, false, and what YAML 1.1 took for these. */
+static int
+fill_verify (struct osm_credentials *c, const struct osm_yaml *doc, const json_t *cloud,
+             const char *key, bool verify_if, struct osm_error *err)
+{
+  const json_t *value = json_object_get (cloud, key);
+  bool on = json_is_true (value);
+  OSM_ERROR (why);
+
+  if (!value || json_is_null (value))
+    return 0;
+  if (!json_is_boolean (value) &&
+      (!json_is_string (value) || osm_parse_bool (json_string_value (value), key, &on, &why) == -1))
+    return osm_yaml_key_error (doc, cloud, key, err, "cloud '%s': '%s' must be true or false",
+                               c->name, key);
+  c->verify = on == verify_if;
+  return 0;
+}
+
+/* The first of the list is the one to use: "name" or {"name": "name", ...}. */
+static void
+fill_region (struct osm_credentials *c, const json_t *cloud)
+{
+  const json_t *first = json_array_get (json_object_get (cloud, "regions"), 0);
+  const char *name =
+      json_is_string (first) ? json_string_value (first) : osm_json_str (first, "name");
+
+  if (!c->region_name && name)
+    c->region_name = osm_strdup (name);
+}
+
+/* What the mapping of one cloud says; a second call (secure.yaml) replaces what it says again. */
 static int
 fill_from_yaml (struct osm_credentials *c, const struct osm_yaml *doc, const json_t *cloud,
                 struct osm_error *err)
 {
   static const char suffix[] = "_endpoint_override";
-  const json_t *auth = json_object_get (cloud, "auth"), *verify = json_object_get (cloud, "verify");
   const char *key;
   json_t *value;
 
   for (size_t i = 0; i < NR_KEYS; i++) {
-    json_t *found = json_object_get (auth, keys[i].key);
+    const json_t *found = find_value (cloud, i);
     char *text;
 
-    if (!found || !keys[i].in_auth)
-      found = json_object_get (cloud, keys[i].key);
     if (!found || json_is_null (found))
       continue;
     text = scalar_text (found);
     if (!text) {
-      /* "cert" may be a pair in requests; and a password must be quoted if YAML would read it as something else. */
-      return osm_yaml_error (doc, found, err, "cloud '%s': '%s' must be a string (quote it)",
-                             c->name, keys[i].key);
+      const json_t *auth = json_object_get (cloud, "auth");
+      bool in_auth = keys[i].in_auth && json_object_get (auth, keys[i].key);
+
+      return osm_yaml_key_error (doc, in_auth ? auth : cloud, keys[i].key, err,
+                                 "cloud '%s': '%s' must be a string (quote it)", c->name,
+                                 keys[i].key);
     }
-    free (*slot (c, i));
+    osm_secret_free (*slot (c, i));
     *slot (c, i) = text;
   }
   json_object_foreach ((json_t *)cloud, key, value)
@@ -202,11 +233,11 @@ fill_from_yaml (struct osm_credentials *c, const struct osm_yaml *doc, const jso
       json_object_set (c->overrides, service, value);
     }
   }
-  if (verify && !json_is_boolean (verify) && !json_is_null (verify))
-    return osm_yaml_error (doc, verify, err, "cloud '%s': 'verify' must be true or false", c->name);
-  if (json_is_false (verify))
-    c->verify = false;
-  return 0;
+  fill_region (c, cloud);
+  return fill_verify (c, doc, cloud, "insecure", false, err) == -1 ||
+                 fill_verify (c, doc, cloud, "verify", true, err) == -1
+             ? -1
+             : 0;
 }
 
 static int
@@ -214,7 +245,6 @@ load_from_files (struct osm_credentials *c, struct osm_error *err)
 {
   OSM_CLEANUP_YAML struct osm_yaml *doc = NULL, *secure_doc = NULL;
   OSM_CLEANUP_FREE char *path = NULL, *secure_path = NULL;
-  OSM_CLEANUP_JSON json_t *cloud = NULL;
   json_t *clouds, *secure, *found;
 
   if (load_clouds ("OS_CLIENT_CONFIG_FILE", "clouds.yaml", &path, &doc, &clouds, err) == -1 ||
@@ -233,19 +263,21 @@ load_from_files (struct osm_credentials *c, struct osm_error *err)
     osm_error_set (err, OSM_ERROR_USER, 0, "there is no cloud '%s' in %s", c->name, path);
     return osm_error_hint (err, "it has: %s", known);
   }
-  if (json_is_object (json_object_get (secure, c->name))) {
-    cloud = json_deep_copy (found);
-    merge (cloud, json_object_get (secure, c->name));
+  if (json_object_get (found, "profile") && !json_object_get (found, "auth")) {
+    osm_yaml_key_error (doc, found, "profile", err, "cloud '%s': profiles are not supported",
+                        c->name);
+    return osm_error_hint (err, "write auth_url and the rest of the profile into the file");
   }
-  else
-    cloud = json_incref (found);
-  return fill_from_yaml (c, doc, cloud, err);
+  if (fill_from_yaml (c, doc, found, err) == -1)
+    return -1;
+  found = json_object_get (secure, c->name);
+  return found ? fill_from_yaml (c, secure_doc, found, err) : 0;
 }
 
 static int
 load_from_environment (struct osm_credentials *c, struct osm_error *err)
 {
-  const char *verify = getenv ("OS_INSECURE");
+  const char *insecure_text = getenv ("OS_INSECURE");
 
   for (size_t i = 0; i < NR_KEYS; i++) {
     const char *value = getenv (keys[i].variable);
@@ -253,52 +285,142 @@ load_from_environment (struct osm_credentials *c, struct osm_error *err)
     if (value && *value)
       osm_str_set (slot (c, i), value);
   }
-  if (!c->project_name && getenv ("OS_TENANT_NAME"))
-    osm_str_set (&c->project_name, getenv ("OS_TENANT_NAME"));
-  if (verify && *verify) {
+  if (insecure_text && *insecure_text) {
     bool insecure;
 
-    if (osm_parse_bool (verify, "OS_INSECURE", &insecure, err) == -1)
+    if (osm_parse_bool (insecure_text, "OS_INSECURE", &insecure, err) == -1)
       return -1;
     c->verify = !insecure;
   }
   return 0;
 }
 
+/* ---- what follows from what was given ---- */
+
+static void
+default_to (char **slot, const char *value)
+{
+  if (!*slot)
+    *slot = osm_strdup (value);
+}
+
+/* One domain for the project means the user's as well, unless that has its own; it is no scope then. */
+static void
+spread_domain (struct osm_credentials *c)
+{
+  if (!c->project_name && !c->project_id)
+    return;
+  if (!c->user_domain_id && !c->user_domain_name) {
+    default_to (&c->user_domain_id, c->domain_id);
+    default_to (&c->user_domain_name, c->domain_name);
+  }
+  if (!c->project_domain_id && !c->project_domain_name) {
+    default_to (&c->project_domain_id, c->domain_id);
+    default_to (&c->project_domain_name, c->domain_name);
+  }
+  free (osm_take (c->domain_id));
+  free (osm_take (c->domain_name));
+}
+
+/* "~/ca.pem" */
+static void
+expand_home (char **path)
+{
+  const char *home = getenv ("HOME");
+
+  if (home && *path && osm_str_starts_with (*path, "~/")) {
+    char *expanded = osm_asprintf ("%s%s", home, *path + 1);
+
+    free (*path);
+    *path = expanded;
+  }
+}
+
+static int
+complete_auth_type (struct osm_credentials *c, struct osm_error *err)
+{
+  static const char *const known[][2] = { { "password", "password" },
+                                          { "v3password", "password" },
+                                          { "v2password", "v2password" },
+                                          { "token", "token" },
+                                          { "v3token", "token" },
+                                          { "v3applicationcredential", "v3applicationcredential" },
+                                          { "application_credential", "v3applicationcredential" } };
+  bool application = c->application_credential_id || c->application_credential_name;
+
+  if (!c->auth_type)
+    c->auth_type = osm_strdup (application                ? "v3applicationcredential"
+                               : c->token && !c->password ? "token"
+                                                          : "password");
+  for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+    if (strcasecmp (c->auth_type, known[i][0]) == 0) {
+      osm_str_set (&c->auth_type, known[i][1]);
+      return 0;
+    }
+  osm_error_set (err, OSM_ERROR_USER, 0, "cloud '%s': auth_type '%s' is not supported", c->name,
+                 c->auth_type);
+  return osm_error_hint (err, "use password, token, v3applicationcredential or v2password");
+}
+
+static int
+lacks (const struct osm_credentials *c, const char *key, struct osm_error *err)
+{
+  osm_error_set (err, OSM_ERROR_USER, 0, "cloud '%s' has no %s", c->name, key);
+  return osm_error_hint (err, "%s belongs under 'auth' in clouds.yaml or secure.yaml", key);
+}
+
+static int
+check (const struct osm_credentials *c, struct osm_error *err)
+{
+  const char *type = c->auth_type;
+
+  if (!osm_str_starts_with (c->auth_url, "http://") &&
+      !osm_str_starts_with (c->auth_url, "https://"))
+    return osm_error_set (err, OSM_ERROR_USER, 0,
+                          "cloud '%s': auth_url '%s' does not start with http:// or https://",
+                          c->name, c->auth_url);
+  if (strcmp (c->interface, "public") != 0 && strcmp (c->interface, "internal") != 0 &&
+      strcmp (c->interface, "admin") != 0)
+    return osm_error_set (err, OSM_ERROR_USER, 0,
+                          "cloud '%s': interface '%s' is none of public, internal, admin", c->name,
+                          c->interface);
+  if (c->system_scope && strcmp (c->system_scope, "all") != 0)
+    return osm_error_set (err, OSM_ERROR_USER, 0,
+                          "cloud '%s': system_scope is '%s'; only 'all' exists", c->name,
+                          c->system_scope);
+  if (strcmp (type, "token") == 0)
+    return c->token ? 0 : lacks (c, "token", err);
+  if (strcmp (type, "v3applicationcredential") == 0) {
+    if (!c->application_credential_secret)
+      return lacks (c, "application_credential_secret", err);
+    if (!c->application_credential_id && !c->application_credential_name)
+      return lacks (c, "application_credential_id", err);
+    /* A name is unique only among those of its user. */
+    return c->application_credential_id || c->username || c->user_id ? 0
+                                                                     : lacks (c, "username", err);
+  }
+  if (!c->username && !c->user_id)
+    return lacks (c, "username", err);
+  return c->password ? 0 : lacks (c, "password", err);
+}
+
 static int
 complete (struct osm_credentials *c, struct osm_error *err)
 {
-  bool application = c->application_credential_id || c->application_credential_name;
-
   if (!c->auth_url) {
     osm_error_set (err, OSM_ERROR_USER, 0, "cloud '%s' has no auth_url", c->name);
     return osm_error_hint (err, "it belongs under 'auth' in clouds.yaml, or into OS_AUTH_URL");
   }
-  if (!c->interface)
-    c->interface = osm_strdup ("public");
+  default_to (&c->interface, "public");
   if (osm_str_ends_with (c->interface, "URL"))
     c->interface[strlen (c->interface) - 3] = '\0';
-  if (!c->auth_type)
-    c->auth_type = osm_strdup (application ? "v3applicationcredential"
-                               : c->token  ? "token"
-                                           : "password");
-  if (strcasecmp (c->auth_type, "v3password") == 0)
-    osm_str_set (&c->auth_type, "password");
-  if (strcasecmp (c->auth_type, "v3token") == 0)
-    osm_str_set (&c->auth_type, "token");
-  if (strcmp (c->auth_type, "password") != 0 && strcmp (c->auth_type, "token") != 0 &&
-      strcmp (c->auth_type, "v3applicationcredential") != 0) {
-    osm_error_set (err, OSM_ERROR_USER, 0, "cloud '%s': auth_type '%s' is not supported", c->name,
-                   c->auth_type);
-    return osm_error_hint (err, "use password, token or v3applicationcredential");
-  }
-  if (strcmp (c->auth_type, "password") == 0 && (!c->password || !(c->username || c->user_id)))
-    return osm_error_set (err, OSM_ERROR_USER, 0, "cloud '%s' has no %s", c->name,
-                          c->password ? "username" : "password");
-  if (application && !c->application_credential_secret)
-    return osm_error_set (err, OSM_ERROR_USER, 0, "cloud '%s' has no application_credential_secret",
-                          c->name);
-  return 0;
+  if (c->region_name && !*c->region_name)
+    free (osm_take (c->region_name));
+  spread_domain (c);
+  expand_home (&c->ca_file);
+  expand_home (&c->certificate);
+  expand_home (&c->key);
+  return complete_auth_type (c, err) == -1 ? -1 : check (c, err);
 }
 
 int

@@ -17,7 +17,7 @@
 
 struct osm_credentials {
   char *name;      /* of the cloud, for messages */
-  char *auth_type; /* "password", "token", "v3applicationcredential" */
+  char *auth_type; /* "password", "token", "v3applicationcredential", "v2password" */
   char *auth_url;
   char *username, *user_id, *user_domain_name, *user_domain_id, *password, *token;
   char *project_name, *project_id, *project_domain_name, *project_domain_id;

@@ -9,19 +9,30 @@
 
 #include "common/cleanup.h"
 #include "common/json.h"
+#include "common/quote.h"
 #include "common/strbuf.h"
-#include "controller/cloud/volume.h"
 #include "controller/cloud/wait.h"
 
-const struct osm_collection osm_servers = { OSM_COMPUTE, "server",  "/servers/detail",
-                                            "/servers",  "servers", "server",
-                                            false };
-const struct osm_collection osm_flavors = { OSM_COMPUTE, "flavor",  "/flavors/detail",
-                                            "/flavors",  "flavors", "flavor",
-                                            false };
-const struct osm_collection osm_keypairs = { OSM_COMPUTE,    "key pair", "/os-keypairs",
-                                             "/os-keypairs", "keypairs", "keypair",
-                                             false };
+const struct osm_collection osm_servers = { .service = OSM_COMPUTE,
+                                            .what = "server",
+                                            .list_path = "/servers/detail",
+                                            .member_path = "/servers",
+                                            .list_key = "servers",
+                                            .member_key = "server" };
+const struct osm_collection osm_flavors = { .service = OSM_COMPUTE,
+                                            .what = "flavor",
+                                            .list_path = "/flavors/detail",
+                                            .member_path = "/flavors",
+                                            .list_key = "flavors",
+                                            .member_key = "flavor",
+                                            .free_ids = true };
+const struct osm_collection osm_keypairs = { .service = OSM_COMPUTE,
+                                             .what = "key pair",
+                                             .list_path = "/os-keypairs",
+                                             .member_path = "/os-keypairs",
+                                             .list_key = "keypairs",
+                                             .member_key = "keypair",
+                                             .free_ids = true };
 
 static char *
 server_path (const char *id, const char *suffix)
@@ -126,24 +137,48 @@ osm_server_action (struct osm_cloud *cloud, const char *id, const json_t *action
   return osm_cloud_post (cloud, OSM_COMPUTE, path, action, NULL, NULL, err);
 }
 
+/* An action that does no more when done twice. */
 static int
-simple_action (struct osm_cloud *cloud, const char *id, const char *name, struct osm_error *err)
+repeatable_action (struct osm_cloud *cloud, const char *id, const json_t *action,
+                   struct osm_error *err)
 {
-  OSM_CLEANUP_JSON json_t *action = osm_json_pack ("{s:n}", name);
+  OSM_CLEANUP_FREE char *path = server_path (id, "/action");
 
-  return osm_server_action (cloud, id, action, err);
+  return osm_cloud_action (cloud, OSM_COMPUTE, path, action, NULL, NULL, err);
+}
+
+/* Power actions are refused (409) where they have nothing to do, also when that is because the same request came twice. */
+static int
+power_action (struct osm_cloud *cloud, const char *id, const char *name, const char *status,
+              const char *task, struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *action = osm_json_pack ("{s:n}", name), *server = NULL;
+  OSM_ERROR (ignored);
+  OSM_ERROR (why);
+
+  if (repeatable_action (cloud, id, action, &why) == 0)
+    return 0;
+  if (why.code == 409 && osm_server_get (cloud, id, &server, &ignored) == 0) {
+    const char *running = osm_json_str (server, "OS-EXT-STS:task_state");
+
+    if (osm_str_equal (running, task) ||
+        (!running && osm_str_equal (osm_json_str (server, "status"), status)))
+      return 0;
+  }
+  osm_error_move (err, &why);
+  return -1;
 }
 
 int
 osm_server_stop (struct osm_cloud *cloud, const char *id, struct osm_error *err)
 {
-  return simple_action (cloud, id, "os-stop", err);
+  return power_action (cloud, id, "os-stop", "SHUTOFF", "powering-off", err);
 }
 
 int
 osm_server_start (struct osm_cloud *cloud, const char *id, struct osm_error *err)
 {
-  return simple_action (cloud, id, "os-start", err);
+  return power_action (cloud, id, "os-start", "ACTIVE", "powering-on", err);
 }
 
 int
@@ -154,13 +189,35 @@ osm_server_lock (struct osm_cloud *cloud, const char *id, const char *reason, st
           ? osm_json_pack ("{s:{s:s}}", "lock", "locked_reason", reason)
           : osm_json_pack ("{s:n}", "lock");
 
-  return osm_server_action (cloud, id, action, err);
+  return repeatable_action (cloud, id, action, err);
 }
 
 int
 osm_server_unlock (struct osm_cloud *cloud, const char *id, struct osm_error *err)
 {
-  return simple_action (cloud, id, "unlock", err);
+  OSM_CLEANUP_JSON json_t *action = osm_json_pack ("{s:n}", "unlock");
+
+  return repeatable_action (cloud, id, action, err);
+}
+
+/* A cloud with reclaim_instance_interval keeps what is deleted, with its ports and volumes, until it is told again. */
+static enum osm_wait
+judge_deleted (struct osm_cloud *cloud, const json_t *server, void *data, struct osm_error *err)
+{
+  bool *forced = data;
+  const char *id = osm_json_str (server, "id");
+
+  if (!id || *forced || !osm_str_equal (osm_json_str (server, "status"), "SOFT_DELETED"))
+    return osm_wait_gone (cloud, server, NULL, err);
+  else {
+    OSM_CLEANUP_JSON json_t *action = osm_json_pack ("{s:n}", "forceDelete");
+
+    *forced = true;
+    if (repeatable_action (cloud, id, action, err) == -1 && !osm_error_not_found (err))
+      return OSM_WAIT_FAILED;
+    osm_error_clear (err);
+    return OSM_WAIT_MORE;
+  }
 }
 
 int
@@ -168,13 +225,15 @@ osm_server_delete (struct osm_cloud *cloud, const char *id, uint64_t timeout_ms,
                    struct osm_error *err)
 {
   OSM_CLEANUP_FREE char *path = server_path (id, ""), *what = osm_asprintf ("server %s", id);
+  bool forced = false;
   const struct osm_waiting waiting = { .service = OSM_COMPUTE,
                                        .path = path,
                                        .key = "server",
                                        .what = what,
                                        .wanted = "it to be gone",
                                        .timeout_ms = timeout_ms,
-                                       .judge = osm_wait_gone };
+                                       .judge = judge_deleted,
+                                       .data = &forced };
 
   if (osm_cloud_delete (cloud, OSM_COMPUTE, path, err) == -1)
     return -1;
@@ -185,7 +244,8 @@ int
 osm_server_set_metadata (struct osm_cloud *cloud, const char *id, const char *key,
                          const char *value, struct osm_error *err)
 {
-  OSM_CLEANUP_FREE char *path = osm_asprintf ("/servers/%s/metadata/%s", id, key);
+  OSM_CLEANUP_FREE char *quoted = osm_quote_url (key),
+                        *path = osm_asprintf ("/servers/%s/metadata/%s", id, quoted);
   OSM_CLEANUP_JSON json_t *body = osm_json_pack ("{s:{s:s}}", "meta", key, value);
 
   return osm_cloud_put (cloud, OSM_COMPUTE, path, body, NULL, NULL, err);
@@ -195,7 +255,8 @@ int
 osm_server_delete_metadata (struct osm_cloud *cloud, const char *id, const char *key,
                             struct osm_error *err)
 {
-  OSM_CLEANUP_FREE char *path = osm_asprintf ("/servers/%s/metadata/%s", id, key);
+  OSM_CLEANUP_FREE char *quoted = osm_quote_url (key),
+                        *path = osm_asprintf ("/servers/%s/metadata/%s", id, quoted);
 
   return osm_cloud_delete (cloud, OSM_COMPUTE, path, err);
 }
@@ -210,163 +271,10 @@ osm_server_console (struct osm_cloud *cloud, const char *id, unsigned lines, cha
   if (lines)
     json_object_set_new (json_object_get (body, "os-getConsoleOutput"), "length",
                          json_integer ((json_int_t)lines));
-  if (osm_cloud_post (cloud, OSM_COMPUTE, path, body, "output", &output, err) == -1)
+  if (osm_cloud_action (cloud, OSM_COMPUTE, path, body, "output", &output, err) == -1)
     return -1;
   *ret = osm_strdup (json_is_string (output) ? json_string_value (output) : "");
   return 0;
-}
-
-/* ---- volumes of a server ---- */
-
-int
-osm_server_attachments (struct osm_cloud *cloud, const char *id, json_t **ret,
-                        struct osm_error *err)
-{
-  OSM_CLEANUP_FREE char *path = server_path (id, "/os-volume_attachments");
-  OSM_CLEANUP_JSON json_t *all = NULL;
-  size_t i;
-  json_t *a;
-
-  if (osm_cloud_list (cloud, OSM_COMPUTE, path, "volumeAttachments", &all, err) == -1)
-    return -1;
-  *ret = json_array ();
-  json_array_foreach (all, i, a)
-  {
-    json_t *one = osm_json_pack ("{s:s?, s:s?, s:b}", "volume_id", osm_json_str (a, "volumeId"),
-                                 "device", osm_json_str (a, "device"), "delete_on_termination",
-                                 json_is_true (json_object_get (a, "delete_on_termination")));
-
-    osm_json_set_str (one, "tag", osm_json_str (a, "tag"));
-    osm_json_set_str (one, "attachment_id", osm_json_str (a, "attachment_id"));
-    json_array_append_new (*ret, one);
-  }
-  return 0;
-}
-
-struct attach_wait {
-  const char *server_id, *volume_id;
-  bool seen_change; /* left in-use (detach) or available (attach) since the request */
-  bool refused;
-};
-
-static bool
-held_by (const json_t *volume, const char *server_id)
-{
-  size_t i;
-  json_t *a;
-
-  json_array_foreach (json_object_get (volume, "attachments"), i,
-                      a) if (osm_str_equal (osm_json_str (a, "server_id"), server_id)) return true;
-  return false;
-}
-
-static enum osm_wait
-judge_attach (struct osm_cloud *cloud, const json_t *volume, void *data, struct osm_error *err)
-{
-  struct attach_wait *w = data;
-  const char *status = osm_json_str (volume, "status");
-
-  if (volume && osm_str_equal (status, "in-use") && held_by (volume, w->server_id))
-    return OSM_WAIT_DONE;
-  if (volume && (osm_str_equal (status, "attaching") || osm_str_equal (status, "reserved")))
-    w->seen_change = true;
-  if (!volume || osm_str_starts_with (status ? status : "", "error") ||
-      (w->seen_change && osm_str_equal (status, "available"))) {
-    osm_error_set (err, OSM_ERROR_RETRY, 0,
-                   "cloud '%s': volume %s could not be attached to server %s: it is %s",
-                   osm_cloud_name (cloud), w->volume_id, w->server_id,
-                   volume ? status : "not there any more");
-    return OSM_WAIT_FAILED;
-  }
-  return OSM_WAIT_MORE;
-}
-
-int
-osm_server_attach (struct osm_cloud *cloud, const char *server_id, const char *volume_id,
-                   const char *device, int delete_on_termination, uint64_t timeout_ms,
-                   struct osm_error *err)
-{
-  OSM_CLEANUP_FREE char *path = server_path (server_id, "/os-volume_attachments"),
-                        *volume_path = osm_asprintf ("/volumes/%s", volume_id),
-                        *what = osm_asprintf ("volume %s", volume_id);
-  struct attach_wait w = { .server_id = server_id, .volume_id = volume_id };
-  const struct osm_waiting waiting = { .service = OSM_VOLUME,
-                                       .path = volume_path,
-                                       .key = "volume",
-                                       .what = what,
-                                       .wanted = "in-use",
-                                       .timeout_ms = timeout_ms,
-                                       .judge = judge_attach,
-                                       .data = &w };
-  json_t *attachment = osm_json_pack ("{s:s}", "volumeId", volume_id);
-  OSM_CLEANUP_JSON json_t *body = osm_json_pack ("{s:o}", "volumeAttachment", attachment),
-                          *volume = NULL;
-  OSM_ERROR (why);
-
-  if (osm_volume_get (cloud, volume_id, &volume, err) == -1)
-    return -1;
-  if (held_by (volume, server_id))
-    return osm_cloud_wait (cloud, &waiting, NULL, err);
-  osm_json_set_str (attachment, "device", device);
-  if (delete_on_termination >= 0 && osm_cloud_has_microversion (cloud, OSM_COMPUTE, "2.79"))
-    json_object_set_new (attachment, "delete_on_termination", json_boolean (delete_on_termination));
-  if (osm_cloud_post (cloud, OSM_COMPUTE, path, body, NULL, NULL, &why) == -1 &&
-      !osm_error_outcome_unknown (&why)) {
-    osm_error_move (err, &why);
-    return osm_error_wrap (err, "attach volume %s to server %s", volume_id, server_id);
-  }
-  return osm_cloud_wait (cloud, &waiting, NULL, err);
-}
-
-static enum osm_wait
-judge_detach (struct osm_cloud *cloud, const json_t *volume, void *data, struct osm_error *err)
-{
-  struct attach_wait *w = data;
-  const char *status = osm_json_str (volume, "status");
-
-  if (!volume || (!held_by (volume, w->server_id) && !osm_str_equal (status, "detaching")))
-    return OSM_WAIT_DONE;
-  if (osm_str_equal (status, "detaching"))
-    w->seen_change = true;
-  if (osm_str_starts_with (status ? status : "", "error") ||
-      (w->seen_change && osm_str_equal (status, "in-use"))) {
-    osm_error_set (err, OSM_ERROR_RETRY, 0,
-                   "cloud '%s': server %s does not let go of volume %s: it is %s again",
-                   osm_cloud_name (cloud), w->server_id, w->volume_id, status);
-    osm_error_hint (err, "something in the server still uses it (mounted, LVM, a process)");
-    return OSM_WAIT_FAILED;
-  }
-  return OSM_WAIT_MORE;
-}
-
-int
-osm_server_detach (struct osm_cloud *cloud, const char *server_id, const char *volume_id,
-                   uint64_t timeout_ms, struct osm_error *err)
-{
-  OSM_CLEANUP_FREE char *path =
-      osm_asprintf ("/servers/%s/os-volume_attachments/%s", server_id, volume_id);
-  OSM_CLEANUP_FREE char *volume_path = osm_asprintf ("/volumes/%s", volume_id),
-                        *what = osm_asprintf ("volume %s", volume_id);
-  struct attach_wait w = { .server_id = server_id, .volume_id = volume_id };
-  const struct osm_waiting waiting = { .service = OSM_VOLUME,
-                                       .path = volume_path,
-                                       .key = "volume",
-                                       .what = what,
-                                       .wanted = "available",
-                                       .timeout_ms = timeout_ms,
-                                       .judge = judge_detach,
-                                       .data = &w };
-  OSM_CLEANUP_JSON json_t *volume = NULL;
-
-  if (osm_volume_get (cloud, volume_id, &volume, err) == -1)
-    return -1;
-  if (!held_by (volume, server_id) && !osm_str_equal (osm_json_str (volume, "status"), "detaching"))
-    return 0;
-  if (!osm_str_equal (osm_json_str (volume, "status"), "detaching")) {
-    if (osm_cloud_delete (cloud, OSM_COMPUTE, path, err) == -1)
-      return osm_error_wrap (err, "detach volume %s from server %s", volume_id, server_id);
-  }
-  return osm_cloud_wait (cloud, &waiting, NULL, err);
 }
 
 int
@@ -379,14 +287,32 @@ osm_server_interfaces (struct osm_cloud *cloud, const char *id, json_t **ret, st
 
 /* ---- key pairs, limits ---- */
 
+/* Key pairs are looked up by name; the same key under that name is what a repeated request finds. */
+static bool
+has_key_pair (struct osm_cloud *cloud, const char *name, const char *public_key)
+{
+  OSM_CLEANUP_FREE char *quoted = osm_quote_url (name),
+                        *path = osm_asprintf ("/os-keypairs/%s", quoted);
+  OSM_CLEANUP_JSON json_t *found = NULL;
+  OSM_ERROR (ignored);
+
+  return osm_cloud_get (cloud, OSM_COMPUTE, path, "keypair", &found, &ignored) == 0 &&
+         osm_str_equal (osm_json_str (found, "public_key"), public_key);
+}
+
 int
 osm_keypair_create (struct osm_cloud *cloud, const char *name, const char *public_key,
                     struct osm_error *err)
 {
   OSM_CLEANUP_JSON json_t *body =
       osm_json_pack ("{s:{s:s, s:s}}", "keypair", "name", name, "public_key", public_key);
+  OSM_ERROR (why);
 
-  return osm_cloud_post (cloud, OSM_COMPUTE, "/os-keypairs", body, NULL, NULL, err);
+  if (osm_cloud_action (cloud, OSM_COMPUTE, "/os-keypairs", body, NULL, NULL, &why) == 0 ||
+      (why.code == 409 && has_key_pair (cloud, name, public_key)))
+    return 0;
+  osm_error_move (err, &why);
+  return -1;
 }
 
 int

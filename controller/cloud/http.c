@@ -17,7 +17,6 @@
 #include "common/strbuf.h"
 
 #define CONNECT_TIMEOUT_S 10
-/* No byte for so long: the service is not going to answer any more. Nova's slowest synchronous calls stay below a minute. */
 #define SILENCE_TIMEOUT_S 120
 #define IDLE_HANDLES 16
 
@@ -29,9 +28,12 @@ struct osm_http_pool {
   char *ca_file, *certificate, *key;
 };
 
+/* The token is in one of them. */
 static void
 cleanup_slist (struct curl_slist **l)
 {
+  for (struct curl_slist *i = *l; i; i = i->next)
+    explicit_bzero (i->data, strlen (i->data));
   curl_slist_free_all (*l);
 }
 #define CLEANUP_SLIST __attribute__ ((cleanup (cleanup_slist)))
@@ -52,6 +54,7 @@ osm_http_pool_new (const struct osm_http_tls *tls)
   pthread_once (&once, init_curl);
   pthread_mutex_init (&pool->lock, NULL);
   pool->tls.verify = tls->verify;
+  pool->tls.silence_s = tls->silence_s ? tls->silence_s : SILENCE_TIMEOUT_S;
   pool->ca_file = osm_strdup (tls->ca_file);
   pool->certificate = osm_strdup (tls->certificate);
   pool->key = osm_strdup (tls->key);
@@ -78,6 +81,7 @@ osm_http_answer_done (struct osm_http_answer *a)
   osm_secret_free (a->body);
   free (a->request_id);
   osm_secret_free (a->subject_token);
+  free (a->location);
   *a = (struct osm_http_answer){ 0 };
 }
 
@@ -114,7 +118,6 @@ give_handle (struct osm_http_pool *pool, CURL *c)
 struct reception {
   struct osm_http_answer *answer;
   struct osm_strbuf body;
-  bool too_large;
 };
 
 static size_t
@@ -122,10 +125,8 @@ on_body (char *data, size_t size, size_t n, void *arg)
 {
   struct reception *r = arg;
 
-  if (r->body.len + size * n > OSM_HTTP_MAX_BODY) {
-    r->too_large = true;
+  if (r->body.len + size * n > OSM_HTTP_MAX_BODY)
     return 0;
-  }
   osm_strbuf_add_mem (&r->body, data, size * n);
   return size * n;
 }
@@ -198,23 +199,46 @@ on_progress (void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
 }
 
 static enum osm_http_loss
-loss_of (CURLcode code)
+loss_of (CURL *c, CURLcode code)
 {
+  long sent_bytes = 0;
+
   switch (code) {
-  case CURLE_COULDNT_RESOLVE_HOST:
-  case CURLE_COULDNT_RESOLVE_PROXY:
-  case CURLE_COULDNT_CONNECT:
-    return OSM_HTTP_NOT_SENT;
   case CURLE_URL_MALFORMAT:
   case CURLE_UNSUPPORTED_PROTOCOL:
   case CURLE_PEER_FAILED_VERIFICATION:
   case CURLE_SSL_CERTPROBLEM:
   case CURLE_SSL_CACERT_BADFILE:
-  case CURLE_WRITE_ERROR:
     return OSM_HTTP_HOPELESS;
+  case CURLE_WRITE_ERROR:
+    return OSM_HTTP_TOO_LARGE;
   default:
-    return OSM_HTTP_UNKNOWN;
+    curl_easy_getinfo (c, CURLINFO_REQUEST_SIZE, &sent_bytes);
+    return sent_bytes == 0 ? OSM_HTTP_NOT_SENT : OSM_HTTP_UNKNOWN;
   }
+}
+
+static bool
+is_safe_to_repeat (const char *method)
+{
+  return strcmp (method, "POST") != 0 && strcmp (method, "PATCH") != 0;
+}
+
+static int
+loss_error (CURLcode code, enum osm_http_loss loss, const char *message, struct osm_error *err)
+{
+  if (code == CURLE_ABORTED_BY_CALLBACK)
+    return osm_interrupt_check (err) == -1
+               ? -1
+               : osm_error_set (err, OSM_ERROR_INTERRUPTED, 0, "interrupted");
+  if (loss == OSM_HTTP_TOO_LARGE)
+    return osm_error_set (err, OSM_ERROR_REMOTE, 0, "the answer is larger than %d MiB",
+                          OSM_HTTP_MAX_BODY >> 20);
+  osm_error_set (err, loss == OSM_HTTP_HOPELESS ? OSM_ERROR_USER : OSM_ERROR_RETRY, 0, "%s",
+                 *message ? message : curl_easy_strerror (code));
+  if (code == CURLE_PEER_FAILED_VERIFICATION)
+    osm_error_hint (err, "name the file of the cloud's CA as 'cacert' in clouds.yaml");
+  return -1;
 }
 
 int
@@ -226,6 +250,7 @@ osm_http_perform (struct osm_http_pool *pool, const struct osm_http_request *req
   char message[CURL_ERROR_SIZE] = "";
   CURL *c = take_handle (pool);
   CURLcode code;
+  char *location = NULL;
   long status = 0;
 
   ret->retry_after_s = -1;
@@ -250,7 +275,7 @@ osm_http_perform (struct osm_http_pool *pool, const struct osm_http_request *req
   curl_easy_setopt (c, CURLOPT_USERAGENT, PACKAGE_NAME "/" PACKAGE_VERSION);
   curl_easy_setopt (c, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S);
   curl_easy_setopt (c, CURLOPT_LOW_SPEED_LIMIT, 1L);
-  curl_easy_setopt (c, CURLOPT_LOW_SPEED_TIME, (long)SILENCE_TIMEOUT_S);
+  curl_easy_setopt (c, CURLOPT_LOW_SPEED_TIME, (long)pool->tls.silence_s);
   curl_easy_setopt (c, CURLOPT_ERRORBUFFER, message);
   curl_easy_setopt (c, CURLOPT_WRITEFUNCTION, on_body);
   curl_easy_setopt (c, CURLOPT_WRITEDATA, &reception);
@@ -259,6 +284,8 @@ osm_http_perform (struct osm_http_pool *pool, const struct osm_http_request *req
   curl_easy_setopt (c, CURLOPT_XFERINFOFUNCTION, on_progress);
   curl_easy_setopt (c, CURLOPT_NOPROGRESS, 0L);
   curl_easy_setopt (c, CURLOPT_HTTPHEADER, headers);
+  /* On a kept connection that ends without an answer libcurl sends the request once more by itself. */
+  curl_easy_setopt (c, CURLOPT_FRESH_CONNECT, is_safe_to_repeat (request->method) ? 0L : 1L);
   if (request->body) {
     curl_easy_setopt (c, CURLOPT_POSTFIELDS, request->body);
     curl_easy_setopt (c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen (request->body));
@@ -280,23 +307,14 @@ osm_http_perform (struct osm_http_pool *pool, const struct osm_http_request *req
 
   code = curl_easy_perform (c);
   curl_easy_getinfo (c, CURLINFO_RESPONSE_CODE, &status);
+  curl_easy_getinfo (c, CURLINFO_REDIRECT_URL, &location);
   ret->status = (int)status;
+  ret->location = osm_strdup (location);
   ret->len = reception.body.len;
   ret->body = osm_strbuf_take (&reception.body);
-  /* The handle may hold the token in its header list no longer than this call. */
+  *ret_loss = code == CURLE_OK ? OSM_HTTP_UNKNOWN : loss_of (c, code);
+  /* It must not hold on to the list of headers. */
   curl_easy_reset (c);
   give_handle (pool, c);
-  if (code == CURLE_OK)
-    return 0;
-
-  *ret_loss = loss_of (code);
-  if (code == CURLE_ABORTED_BY_CALLBACK)
-    return osm_interrupt_check (err) == -1
-               ? -1
-               : osm_error_set (err, OSM_ERROR_INTERRUPTED, 0, "interrupted");
-  if (reception.too_large)
-    return osm_error_set (err, OSM_ERROR_REMOTE, 0, "the answer is larger than %d MiB",
-                          OSM_HTTP_MAX_BODY >> 20);
-  return osm_error_set (err, *ret_loss == OSM_HTTP_HOPELESS ? OSM_ERROR_USER : OSM_ERROR_RETRY, 0,
-                        "%s", message[0] ? message : curl_easy_strerror (code));
+  return code == CURLE_OK ? 0 : loss_error (code, *ret_loss, message, err);
 }

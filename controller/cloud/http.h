@@ -22,6 +22,8 @@ struct osm_http_pool; /* connections kept open, shared by threads */
 struct osm_http_tls {
   bool verify;                             /* default true */
   const char *ca_file, *certificate, *key; /* or NULL */
+  unsigned
+      silence_s; /* no byte for so long: given up (0: two minutes, Nova's slowest calls stay below one) */
 };
 struct osm_http_pool *osm_http_pool_new (const struct osm_http_tls *tls);
 void osm_http_pool_free (struct osm_http_pool *pool);
@@ -38,6 +40,7 @@ struct osm_http_answer {
   char *body; /* NUL-terminated */
   size_t len;
   char *request_id, *subject_token; /* or NULL */
+  char *location;                   /* where a redirect leads, or NULL; it is not followed */
   double retry_after_s;             /* < 0: none given */
 };
 void osm_http_answer_done (struct osm_http_answer *answer);
@@ -48,7 +51,8 @@ void osm_http_answer_done (struct osm_http_answer *answer);
 enum osm_http_loss {
   OSM_HTTP_NOT_SENT, /* no connection: the service has not seen it */
   OSM_HTTP_UNKNOWN,  /* lost after (part of) it was sent */
-  OSM_HTTP_HOPELESS, /* bad URL, certificate refused, answer beyond the limit */
+  OSM_HTTP_HOPELESS, /* bad URL, certificate refused, not HTTP: it will be the same again */
+  OSM_HTTP_TOO_LARGE /* the answer is beyond the limit */
 };
 int osm_http_perform (struct osm_http_pool *pool, const struct osm_http_request *request,
                       struct osm_http_answer *ret, enum osm_http_loss *ret_loss,

@@ -8,8 +8,12 @@
 #include "common/cleanup.h"
 #include "common/strbuf.h"
 
-const struct osm_collection osm_images = { OSM_IMAGE, "image", "/images", "/images",
-                                           "images",  NULL,    true };
+const struct osm_collection osm_images = { .service = OSM_IMAGE,
+                                           .what = "image",
+                                           .list_path = "/images",
+                                           .member_path = "/images",
+                                           .list_key = "images",
+                                           .name_filter = true };
 
 int
 osm_image_get (struct osm_cloud *cloud, const char *id, json_t **ret, struct osm_error *err)

@@ -9,26 +9,23 @@
 #include "common/json.h"
 #include "common/strbuf.h"
 
-#define COLLECTION(what, plural, singular)                            \
-  {                                                                   \
-    OSM_NETWORK, what, "/" plural, "/" plural, plural, singular, true \
+#define COLLECTION(noun, path, plural, singular, filter)                          \
+  {                                                                               \
+    .service = OSM_NETWORK, .what = noun, .list_path = path, .member_path = path, \
+    .list_key = plural, .member_key = singular, .name_filter = filter             \
   }
 
-const struct osm_collection osm_networks = COLLECTION ("network", "networks", "network");
-const struct osm_collection osm_subnets = COLLECTION ("subnet", "subnets", "subnet");
-const struct osm_collection osm_routers = COLLECTION ("router", "routers", "router");
-const struct osm_collection osm_ports = COLLECTION ("port", "ports", "port");
-/* These two have a dash in the path and an underscore in the body. */
-const struct osm_collection osm_security_groups = { OSM_NETWORK,
-                                                    "security group",
-                                                    "/security-groups",
-                                                    "/security-groups",
-                                                    "security_groups",
-                                                    "security_group",
-                                                    true };
-const struct osm_collection osm_floating_ips = { OSM_NETWORK,    "floating IP", "/floatingips",
-                                                 "/floatingips", "floatingips", "floatingip",
-                                                 false };
+const struct osm_collection osm_networks =
+    COLLECTION ("network", "/networks", "networks", "network", true);
+const struct osm_collection osm_subnets =
+    COLLECTION ("subnet", "/subnets", "subnets", "subnet", true);
+const struct osm_collection osm_routers =
+    COLLECTION ("router", "/routers", "routers", "router", true);
+const struct osm_collection osm_ports = COLLECTION ("port", "/ports", "ports", "port", true);
+const struct osm_collection osm_security_groups =
+    COLLECTION ("security group", "/security-groups", "security_groups", "security_group", true);
+const struct osm_collection osm_floating_ips =
+    COLLECTION ("floating IP", "/floatingips", "floatingips", "floatingip", false);
 
 int
 osm_network_list (struct osm_cloud *cloud, const struct osm_collection *c, const char *query,
@@ -88,18 +85,44 @@ router_interface (struct osm_cloud *cloud, const char *router_id, const char *su
   return osm_cloud_put (cloud, OSM_NETWORK, path, body, NULL, NULL, err);
 }
 
+/* Has the router a port in that subnet? */
+static bool
+is_in_subnet (struct osm_cloud *cloud, const char *router_id, const char *subnet_id)
+{
+  OSM_CLEANUP_FREE char *query =
+      osm_asprintf ("device_id=%s&fixed_ips=subnet_id%%3D%s", router_id, subnet_id);
+  OSM_CLEANUP_JSON json_t *ports = NULL;
+  OSM_ERROR (ignored);
+
+  return osm_network_list (cloud, &osm_ports, query, &ports, &ignored) == 0 &&
+         json_array_size (ports) > 0;
+}
+
+/* Already there: success, because the first of two requests may have lost its answer. */
 int
 osm_router_add_subnet (struct osm_cloud *cloud, const char *router_id, const char *subnet_id,
                        struct osm_error *err)
 {
-  return router_interface (cloud, router_id, subnet_id, "add_router_interface", err);
+  OSM_ERROR (why);
+
+  if (router_interface (cloud, router_id, subnet_id, "add_router_interface", &why) == 0 ||
+      (why.code == 400 && is_in_subnet (cloud, router_id, subnet_id)))
+    return 0;
+  osm_error_move (err, &why);
+  return -1;
 }
 
 int
 osm_router_remove_subnet (struct osm_cloud *cloud, const char *router_id, const char *subnet_id,
                           struct osm_error *err)
 {
-  return router_interface (cloud, router_id, subnet_id, "remove_router_interface", err);
+  OSM_ERROR (why);
+
+  if (router_interface (cloud, router_id, subnet_id, "remove_router_interface", &why) == 0 ||
+      osm_error_not_found (&why))
+    return 0;
+  osm_error_move (err, &why);
+  return -1;
 }
 
 int

@@ -12,12 +12,19 @@
 #include "common/clock.h"
 #include "common/json.h"
 #include "common/log.h"
+#include "common/parse.h"
 #include "common/quote.h"
 #include "common/strbuf.h"
 #include "controller/cloud/session.h"
 
-#define MAX_ATTEMPTS 6
+/* A service that restarts behind its proxy is back within half a minute. */
+#define MAX_ATTEMPTS 9
+#define SLOWEST_RETRY_MS 8000
+#define LONGEST_RETRY_AFTER_S 60
+/* An internal error (500) mostly comes again. */
+#define MAX_ATTEMPTS_OF_BROKEN 4
 #define MAX_PAGES 10000
+#define MAX_MESSAGE 1000
 /* err->code of a POST whose fate is unknown; no HTTP status is negative. */
 #define OUTCOME_UNKNOWN (-1)
 
@@ -27,69 +34,187 @@ osm_error_outcome_unknown (const struct osm_error *err)
   return err->class == OSM_ERROR_RETRY && err->code == OUTCOME_UNKNOWN;
 }
 
+/* RFC 9110, 9.2.2. A POST may have made something. */
+static bool
+is_idempotent (const char *method)
+{
+  return strcmp (method, "POST") != 0 && strcmp (method, "PATCH") != 0;
+}
+
+/* Could it go better the next time, and would sending it again do no harm? */
+static bool
+is_transient (const char *method, int status, enum osm_http_loss loss, double retry_after_s,
+              unsigned attempt)
+{
+  switch (status) {
+  case 0:
+    return loss == OSM_HTTP_NOT_SENT || (loss == OSM_HTTP_UNKNOWN && is_idempotent (method));
+  case 413:
+    /* Rate limits of old, with a time; a quota that is used up (Cinder) has "Retry-After: 0". */
+    return retry_after_s > 0;
+  case 429:
+  case 503:
+    return true; /* the service says that it did not take the request */
+  case 502:
+  case 504:
+    return is_idempotent (method);
+  case 500:
+    return is_idempotent (method) && attempt + 1 < MAX_ATTEMPTS_OF_BROKEN;
+  default:
+    return false;
+  }
+}
+
 enum osm_retry
 osm_request_retry (const char *method, int status, enum osm_http_loss loss, double retry_after_s,
                    unsigned attempt, bool token_renewed, uint64_t *ret_delay_ms)
 {
-  /* RFC 9110, 9.2.2. A POST may have made something. */
-  bool idempotent = strcmp (method, "POST") != 0 && strcmp (method, "PATCH") != 0;
-  uint64_t delay = 250u << (attempt < 7 ? attempt : 7);
+  uint64_t delay = 250u << (attempt < 5 ? attempt : 5);
 
   if (status == 401)
     return token_renewed ? OSM_RETRY_NO : OSM_RETRY_TOKEN;
-  if (attempt + 1 >= MAX_ATTEMPTS)
+  if (attempt + 1 >= MAX_ATTEMPTS || !is_transient (method, status, loss, retry_after_s, attempt))
     return OSM_RETRY_NO;
-  if (retry_after_s >= 0)
-    delay = retry_after_s > 60 ? 60000 : (uint64_t)(retry_after_s * 1000);
+  if (retry_after_s > LONGEST_RETRY_AFTER_S)
+    delay = LONGEST_RETRY_AFTER_S * 1000;
+  else if (retry_after_s > 0)
+    delay = (uint64_t)(retry_after_s * 1000);
   *ret_delay_ms = delay;
-  if (status == 0) {
-    if (loss == OSM_HTTP_NOT_SENT)
-      return OSM_RETRY_WAIT;
-    return loss == OSM_HTTP_UNKNOWN && idempotent ? OSM_RETRY_WAIT : OSM_RETRY_NO;
-  }
-  /* The service says that it did not take the request. */
-  if (status == 429 || status == 503 || (status == 413 && retry_after_s >= 0))
-    return OSM_RETRY_WAIT;
-  if (status == 500 || status == 502 || status == 504)
-    return idempotent ? OSM_RETRY_WAIT : OSM_RETRY_NO;
-  return OSM_RETRY_NO;
+  return OSM_RETRY_WAIT;
+}
+
+uint64_t
+osm_request_jitter (uint64_t ms)
+{
+  unsigned char r = 128;
+
+  if (getrandom (&r, 1, GRND_NONBLOCK) != 1)
+    r = 128;
+  return ms * (192u + r / 2) / 256;
 }
 
 /* ---- errors ---- */
+
+/* One line of text: no tags, no line ends, no blanks beside blanks, at most MAX_MESSAGE bytes. Caller frees; NULL if nothing is left. */
+static char *
+plain_text (const char *s, size_t len)
+{
+  OSM_STRBUF (b);
+  bool blank = false;
+
+  for (size_t i = 0; i < len && s[i] && b.len < MAX_MESSAGE; i++) {
+    unsigned char c = (unsigned char)s[i];
+
+    if (c == '<' && i + 1 < len &&
+        (strchr ("/!", s[i + 1]) || (s[i + 1] >= 'a' && s[i + 1] <= 'z')) &&
+        memchr (s + i, '>', len - i)) {
+      i = (size_t)((const char *)memchr (s + i, '>', len - i) - s);
+      blank = true;
+    }
+    else if (c <= ' ' || c == 0x7f)
+      blank = true;
+    else {
+      if (blank && b.len)
+        osm_strbuf_add (&b, " ");
+      blank = false;
+      osm_strbuf_add_mem (&b, s + i, 1);
+    }
+  }
+  return b.len ? osm_strbuf_take (&b) : NULL;
+}
+
+static char *
+plain_string (const char *s)
+{
+  return s ? plain_text (s, strlen (s)) : NULL;
+}
+
+/* The best of an object's members. */
+static const char *
+message_in (const json_t *object)
+{
+  static const char *const keys[] = { "message", "faultstring", "detail", "error_message",
+                                      "title" };
+
+  for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+    const char *text = osm_json_str (object, keys[i]);
+
+    if (text && *text)
+      return text;
+  }
+  return NULL;
+}
+
+static char *
+message_of_json (const json_t *json)
+{
+  const char *key;
+  const json_t *value;
+
+  /* Glance, Neutron's own errors, Pecan: {"message": ..., "code": ..., "title": ...} */
+  if (message_in (json))
+    return plain_string (message_in (json));
+  /* Placement and newer APIs: {"errors": [{"status": 400, "detail": ...}]} */
+  value = json_object_get (json, "errors");
+  if (message_in (json_array_get (value, 0)))
+    return plain_string (message_in (json_array_get (value, 0)));
+  /* {"badRequest": {"message": ...}}, {"error": {...}}, {"NeutronError": {"message": ...}} or {"...": "text"} */
+  json_object_foreach ((json_t *)json, key, value)
+  {
+    if (json_is_object (value) && message_in (value))
+      return plain_string (message_in (value));
+    if (json_is_string (value))
+      return plain_string (json_string_value (value));
+  }
+  return NULL;
+}
+
+/* A page of a proxy or of a service that does not look at Accept: what it shows, without its title if it has more. */
+static char *
+message_of_page (const char *page)
+{
+  const char *title = strcasestr (page, "<title>"),
+             *end = title ? strcasestr (title, "</title>") : NULL,
+             *body = strcasestr (page, "<body");
+  char *text = NULL;
+
+  if (body && strchr (body, '>'))
+    text = plain_string (strchr (body, '>') + 1);
+  if (text && strlen (text) <= 300)
+    return text;
+  if (title && end) {
+    free (text);
+    return plain_text (title + strlen ("<title>"), (size_t)(end - title) - strlen ("<title>"));
+  }
+  return text;
+}
 
 char *
 osm_request_error_message (const char *body, size_t len)
 {
   OSM_CLEANUP_JSON json_t *json = NULL;
   OSM_ERROR (ignored);
-  const char *key, *text = NULL;
-  json_t *value;
 
   if (len == 0)
     return NULL;
-  if (osm_json_parse (body, len, "error", &json, &ignored) == 0 && json_is_object (json)) {
-    /* {"badRequest": {"message": ...}}, {"error": {...}}, {"NeutronError": {"message": ...}} or "..." */
-    json_object_foreach (json, key, value)
-    {
-      if (json_is_object (value) && osm_json_str (value, "message"))
-        text = osm_json_str (value, "message");
-      else if (json_is_string (value) && (!text || strcmp (key, "message") == 0))
-        text = json_string_value (value);
-    }
-    return text ? osm_strndup (text, strnlen (text, 1000)) : NULL;
-  }
-  /* Glance and proxies answer in HTML: the title says it. */
-  text = strstr (body, "<title>");
-  if (text) {
-    const char *end = strstr (text, "</title>");
+  if (osm_json_parse (body, len, "error", &json, &ignored) == 0)
+    return json_is_object (json)   ? message_of_json (json)
+           : json_is_string (json) ? plain_string (json_string_value (json))
+                                   : NULL;
+  while (*body == ' ' || *body == '\r' || *body == '\n' || *body == '\t')
+    body++;
+  if (*body == '<')
+    return message_of_page (body);
+  return *body == '{' || *body == '[' ? NULL : plain_text (body, strnlen (body, 300));
+}
 
-    text += strlen ("<title>");
-    if (end && end > text && end - text < 300)
-      return osm_strndup (text, (size_t)(end - text));
-  }
-  if (*body != '<' && *body != '{')
-    return osm_strndup (body, strcspn (body, "\r\n") < 300 ? strcspn (body, "\r\n") : 300);
-  return NULL;
+/* Nova: 403 "Quota exceeded for cores", Cinder: 413 "VolumeLimitExceeded", Neutron: 409 of type OverQuota. */
+static bool
+is_quota (int status, const char *message)
+{
+  return status == 413 ||
+         ((status == 403 || status == 409) && message &&
+          (strcasestr (message, "quota") || strcasestr (message, "limit exceeded")));
 }
 
 static int
@@ -97,48 +222,66 @@ answer_error (struct osm_cloud *cloud, enum osm_service service, const struct os
               const struct osm_http_answer *a, struct osm_error *err)
 {
   OSM_CLEANUP_FREE char *message = osm_request_error_message (a->body, a->len);
+  bool quota = is_quota (a->status, message);
   enum osm_error_class class = OSM_ERROR_REMOTE;
 
   if (a->status == 429 || a->status >= 500)
     class = OSM_ERROR_RETRY;
-  else if (a->status == 401 || a->status == 403 || a->status == 413)
+  else if (a->status == 401 || a->status == 403 || quota)
     class = OSM_ERROR_USER;
-  osm_error_set (err, class, a->status, "cloud '%s': %s: %s %s: HTTP %d%s%s%s%s%s",
+  osm_error_set (err, class, a->status, "cloud '%s': %s: %s %s: HTTP %d%s%s%s%s%s%s%s",
                  osm_cloud_name (cloud), osm_service_name (service), request->method, request->path,
-                 a->status, message ? ": " : "", message ? message : "", a->request_id ? " (" : "",
+                 a->status, a->location ? " to " : "", a->location ? a->location : "",
+                 message ? ": " : "", message ? message : "", a->request_id ? " (" : "",
                  a->request_id ? a->request_id : "", a->request_id ? ")" : "");
-  if (message && (a->status == 403 || a->status == 413) &&
-      (strstr (message, "uota") || strstr (message, "exceed")))
+  if (quota)
     osm_error_hint (err, "a quota of cloud '%s' is used up: free something or ask for more",
                     osm_cloud_name (cloud));
   else if (a->status == 403)
     osm_error_hint (err, "the credentials of cloud '%s' have no right to do this",
                     osm_cloud_name (cloud));
+  else if (a->status == 401)
+    osm_error_hint (
+        err,
+        "a token that is minutes old at most was refused: check project and region of cloud '%s'",
+        osm_cloud_name (cloud));
   return -1;
+}
+
+/* The service may have done it, but we do not know what. */
+static void
+mark_unknown (const struct osm_request *request, struct osm_error *err)
+{
+  if (!is_idempotent (request->method) && !request->repeatable) {
+    err->class = OSM_ERROR_RETRY;
+    err->code = OUTCOME_UNKNOWN;
+  }
 }
 
 static int
 loss_error (struct osm_cloud *cloud, enum osm_service service, const struct osm_request *request,
             enum osm_http_loss loss, struct osm_error *err)
 {
-  if (err->class == OSM_ERROR_RETRY && loss == OSM_HTTP_UNKNOWN &&
-      (strcmp (request->method, "POST") == 0 || strcmp (request->method, "PATCH") == 0))
-    err->code = OUTCOME_UNKNOWN;
+  if (loss == OSM_HTTP_UNKNOWN || loss == OSM_HTTP_TOO_LARGE)
+    mark_unknown (request, err);
   return osm_error_wrap (err, "cloud '%s': %s: %s %s", osm_cloud_name (cloud),
                          osm_service_name (service), request->method, request->path);
 }
 
-/* ---- one request, with retries ---- */
-
-static uint64_t
-jitter (uint64_t ms)
+static int
+read_answer (struct osm_cloud *cloud, enum osm_service service, const struct osm_request *request,
+             const struct osm_http_answer *a, json_t **ret, struct osm_error *err)
 {
-  unsigned char r = 128;
-
-  if (getrandom (&r, 1, GRND_NONBLOCK) != 1)
-    r = 128;
-  return ms * (192u + r / 2) / 256; /* 0.75 to 1.25 */
+  *ret = NULL;
+  if (a->len == 0 || osm_json_parse (a->body, a->len, "the answer", ret, err) == 0)
+    return 0;
+  err->class = OSM_ERROR_REMOTE;
+  mark_unknown (request, err);
+  return osm_error_wrap (err, "cloud '%s': %s: %s %s: HTTP %d", osm_cloud_name (cloud),
+                         osm_service_name (service), request->method, request->path, a->status);
 }
+
+/* ---- one request, with retries ---- */
 
 /* Glance's updates are JSON patches; microversion headers go to services that have them. */
 static char **
@@ -152,6 +295,13 @@ headers_for (enum osm_service service, const struct osm_endpoint *e,
         osm_asprintf ("OpenStack-API-Version: %s %s", osm_service_name (service), e->microversion);
 
     osm_strv_append (&headers, line);
+    /* Nova before Newton (2.27) knows only this one. */
+    if (service == OSM_COMPUTE) {
+      OSM_CLEANUP_FREE char *old =
+          osm_asprintf ("X-OpenStack-Nova-API-Version: %s", e->microversion);
+
+      osm_strv_append (&headers, old);
+    }
   }
   if (service == OSM_IMAGE && strcmp (request->method, "PATCH") == 0)
     osm_strv_append (&headers, "Content-Type: application/openstack-images-v2.1-json-patch");
@@ -172,8 +322,7 @@ osm_request (struct osm_cloud *cloud, enum osm_service service, const struct osm
 
   if (osm_session_endpoint (cloud, service, &e, err) == -1)
     return -1;
-  url = strstr (request->path, "://") ? osm_strdup (request->path)
-                                      : osm_asprintf ("%s%s", e->base, request->path);
+  url = osm_asprintf ("%s%s", e->base, request->path);
   headers = headers_for (service, e, request);
   body = request->body ? osm_json_dump (request->body) : NULL;
 
@@ -200,21 +349,15 @@ osm_request (struct osm_cloud *cloud, enum osm_service service, const struct osm
                (unsigned long long)(osm_now_ms () - started), a.request_id ? ", " : "",
                a.request_id ? a.request_id : "");
     if (a.status >= 200 && a.status < 300) {
-      r = 0;
-      if (ret) {
-        *ret = NULL;
-        if (a.len > 0 && osm_json_parse (a.body, a.len, request->path, ret, err) == -1)
-          r = osm_error_wrap (err, "cloud '%s': %s: answer to %s", osm_cloud_name (cloud),
-                              osm_service_name (service), request->method);
-      }
+      r = ret ? read_answer (cloud, service, request, &a, ret, err) : 0;
       break;
     }
     if (why.class == OSM_ERROR_INTERRUPTED) {
       osm_error_move (err, &why);
       break;
     }
-    what = osm_request_retry (request->method, a.status, loss, a.retry_after_s, attempt, renewed,
-                              &delay);
+    what = osm_request_retry (request->repeatable ? "PUT" : request->method, a.status, loss,
+                              a.retry_after_s, attempt, renewed, &delay);
     if (what == OSM_RETRY_NO) {
       if (a.status == 0) {
         osm_error_move (err, &why);
@@ -229,7 +372,7 @@ osm_request (struct osm_cloud *cloud, enum osm_service service, const struct osm
       renewed = true;
       continue;
     }
-    if (osm_wait_ms (jitter (delay), err) == -1)
+    if (osm_wait_ms (osm_request_jitter (delay), err) == -1)
       break;
   }
   free (body);
@@ -285,6 +428,17 @@ osm_cloud_post (struct osm_cloud *cloud, enum osm_service service, const char *p
 }
 
 int
+osm_cloud_action (struct osm_cloud *cloud, enum osm_service service, const char *path,
+                  const json_t *body, const char *key, json_t **ret, struct osm_error *err)
+{
+  const struct osm_request request = {
+    .method = "POST", .path = path, .body = body, .repeatable = true
+  };
+
+  return send_and_pick (cloud, service, &request, key, ret, err);
+}
+
+int
 osm_cloud_put (struct osm_cloud *cloud, enum osm_service service, const char *path,
                const json_t *body, const char *key, json_t **ret, struct osm_error *err)
 {
@@ -334,22 +488,6 @@ next_page (const json_t *answer, const char *key)
   return osm_json_str (json_object_get (answer, "links"), "next");
 }
 
-/* Services behind a proxy give links with addresses of their own: only path and query below the version are taken. */
-static char *
-page_path (const struct osm_endpoint *e, const char *href)
-{
-  const char *host = strstr (e->base, "://"), *base_path, *path = href, *found;
-
-  host = host ? host + 3 : e->base;
-  base_path = host + strcspn (host, "/");
-  found = strstr (href, "://");
-  if (found)
-    path = found + 3 + strcspn (found + 3, "/");
-  if (*base_path && osm_str_starts_with (path, base_path))
-    return osm_strdup (path + strlen (base_path));
-  return osm_strdup (path);
-}
-
 int
 osm_cloud_list (struct osm_cloud *cloud, enum osm_service service, const char *path,
                 const char *key, json_t **ret, struct osm_error *err)
@@ -374,7 +512,7 @@ osm_cloud_list (struct osm_cloud *cloud, enum osm_service service, const char *p
                             osm_cloud_name (cloud), osm_service_name (service), next, key);
     json_array_extend (all, (json_t *)items);
     if (json_array_size (items) > 0 && next_page (answer, key))
-      following = page_path (e, next_page (answer, key));
+      following = osm_endpoint_link (e->base, next_page (answer, key));
     if (following && (pages == MAX_PAGES || strcmp (following, next) == 0)) {
       free (following);
       return osm_error_set (err, OSM_ERROR_REMOTE, 0, "cloud '%s': %s: the list %s has no end",
@@ -387,16 +525,73 @@ osm_cloud_list (struct osm_cloud *cloud, enum osm_service service, const char *p
   return 0;
 }
 
-/* Some APIs know no GET by name (key pairs do, by name only), and many take any text as an id. */
+/* ---- by name or id ---- */
+
+/* Asked for by itself before the list: not what may be part of the API's own paths ("detail"), and where ids are always
+ * UUIDs, no names. */
 static bool
-may_be_id (const char *s)
+may_be_id (const struct osm_collection *c, const char *s)
 {
-  if (!*s || strlen (s) > 255)
-    return false;
-  for (; *s; s++)
-    if (!strchr ("0123456789abcdefABCDEFghijklmnopqrstuvwxyzGHIJKLMNOPQRSTUVWXYZ._-", *s))
-      return false;
-  return true;
+  size_t n = strlen (s), hexadecimal = strspn (s, "0123456789abcdefABCDEF-");
+
+  if (osm_is_uuid (s) || (n == 32 && hexadecimal == n))
+    return true;
+  return c->free_ids && n > 0 && n <= 255 && strcmp (s, "detail") != 0 && strcmp (s, ".") != 0 &&
+         strcmp (s, "..") != 0 && !strchr (s, '/');
+}
+
+/* Members of a collection with that name: a new array. */
+static json_t *
+named (const struct osm_collection *c, const json_t *items, const char *name)
+{
+  json_t *found = json_array ();
+  const json_t *item;
+  size_t i;
+
+  json_array_foreach (items, i, item)
+  {
+    const json_t *object = item;
+
+    if (c->member_key && json_object_size (item) == 1 && json_object_get (item, c->member_key))
+      object = json_object_get (item, c->member_key); /* [{"keypair": {...}}] */
+    if (osm_str_equal (osm_json_str (object, "name"), name))
+      json_array_append (found, (json_t *)object);
+  }
+  return found;
+}
+
+/* An administrator sees those of all projects ("default" security groups): the one of our project is meant. */
+static json_t *
+choose_own (const struct osm_cloud *cloud, const json_t *found)
+{
+  json_t *own = NULL, *object;
+  size_t i;
+
+  json_array_foreach (found, i, object)
+  {
+    if (!osm_str_equal (osm_json_str (object, "project_id"), osm_cloud_project_id (cloud)))
+      continue;
+    if (own)
+      return NULL;
+    own = object;
+  }
+  return own;
+}
+
+static int
+ambiguous (const struct osm_cloud *cloud, const struct osm_collection *c, const char *name,
+           const json_t *found, struct osm_error *err)
+{
+  OSM_STRBUF (ids);
+  const json_t *object;
+  size_t i;
+
+  json_array_foreach (found, i, object) if (i < 20) osm_strbuf_addf (
+      &ids, "%s%s", i ? ", " : "", osm_json_str (object, "id") ? osm_json_str (object, "id") : "?");
+  osm_error_set (err, OSM_ERROR_USER, 0, "cloud '%s' has %zu %ss named '%s'",
+                 osm_cloud_name (cloud), json_array_size (found), c->what, name);
+  return osm_error_hint (err, "name it by id: %s%s", osm_strbuf_str (&ids),
+                         json_array_size (found) > 20 ? ", ..." : "");
 }
 
 int
@@ -405,11 +600,9 @@ osm_cloud_find (struct osm_cloud *cloud, const struct osm_collection *c, const c
 {
   OSM_CLEANUP_FREE char *quoted = osm_quote_url (name_or_id), *path = NULL;
   OSM_CLEANUP_JSON json_t *items = NULL, *found = NULL;
-  OSM_STRBUF (candidates);
-  size_t i, n = 0;
-  json_t *item;
+  json_t *one;
 
-  if (may_be_id (name_or_id)) {
+  if (may_be_id (c, name_or_id)) {
     OSM_ERROR (why);
     OSM_CLEANUP_FREE char *member = osm_asprintf ("%s/%s", c->member_path, quoted);
 
@@ -425,27 +618,13 @@ osm_cloud_find (struct osm_cloud *cloud, const struct osm_collection *c, const c
                         : osm_strdup (c->list_path);
   if (osm_cloud_list (cloud, c->service, path, c->list_key, &items, err) == -1)
     return -1;
-  json_array_foreach (items, i, item)
-  {
-    const json_t *object = item;
-
-    if (json_object_size (item) == 1 && c->member_key && json_object_get (item, c->member_key))
-      object = json_object_get (item, c->member_key); /* [{"keypair": {...}}] */
-    if (!osm_str_equal (osm_json_str (object, "name"), name_or_id))
-      continue;
-    if (n++ == 0)
-      found = json_incref ((json_t *)object);
-    osm_strbuf_addf (&candidates, "%s%s", n > 1 ? ", " : "",
-                     osm_json_str (object, "id") ? osm_json_str (object, "id") : "?");
-  }
-  if (n == 0)
+  found = named (c, items, name_or_id);
+  if (json_array_size (found) == 0)
     return osm_error_set (err, OSM_ERROR_USER, 404, "cloud '%s' has no %s '%s'",
                           osm_cloud_name (cloud), c->what, name_or_id);
-  if (n > 1) {
-    osm_error_set (err, OSM_ERROR_USER, 0, "cloud '%s' has %zu %ss named '%s'",
-                   osm_cloud_name (cloud), n, c->what, name_or_id);
-    return osm_error_hint (err, "name it by id: %s", osm_strbuf_str (&candidates));
-  }
-  *ret = osm_take (found);
+  one = json_array_size (found) == 1 ? json_array_get (found, 0) : choose_own (cloud, found);
+  if (!one)
+    return ambiguous (cloud, c, name_or_id, found, err);
+  *ret = json_incref (one);
   return 0;
 }

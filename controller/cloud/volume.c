@@ -13,14 +13,26 @@
 #include "common/strbuf.h"
 #include "controller/cloud/wait.h"
 
-const struct osm_collection osm_volumes = { OSM_VOLUME, "volume",  "/volumes/detail",
-                                            "/volumes", "volumes", "volume",
-                                            true };
-const struct osm_collection osm_snapshots = { OSM_VOLUME,   "snapshot",  "/snapshots/detail",
-                                              "/snapshots", "snapshots", "snapshot",
-                                              true };
-const struct osm_collection osm_volume_types = { OSM_VOLUME,     "volume type", "/types", "/types",
-                                                 "volume_types", "volume_type", false };
+const struct osm_collection osm_volumes = { .service = OSM_VOLUME,
+                                            .what = "volume",
+                                            .list_path = "/volumes/detail",
+                                            .member_path = "/volumes",
+                                            .list_key = "volumes",
+                                            .member_key = "volume",
+                                            .name_filter = true };
+const struct osm_collection osm_snapshots = { .service = OSM_VOLUME,
+                                              .what = "snapshot",
+                                              .list_path = "/snapshots/detail",
+                                              .member_path = "/snapshots",
+                                              .list_key = "snapshots",
+                                              .member_key = "snapshot",
+                                              .name_filter = true };
+const struct osm_collection osm_volume_types = { .service = OSM_VOLUME,
+                                                 .what = "volume type",
+                                                 .list_path = "/types",
+                                                 .member_path = "/types",
+                                                 .list_key = "volume_types",
+                                                 .member_key = "volume_type" };
 
 static char *
 member (const char *collection, const char *id, const char *suffix)
@@ -114,7 +126,7 @@ struct status_wait {
   const char *what, *id, *status;
 };
 
-/* Cinder tells users why in its messages (3.3). Caller frees; NULL if it says nothing. */
+/* Cinder tells users why in its messages (filtered by resource since 3.5). Caller frees; NULL if it says nothing. */
 static char *
 reason (struct osm_cloud *cloud, const char *id)
 {
@@ -127,10 +139,12 @@ reason (struct osm_cloud *cloud, const char *id)
   if (!osm_cloud_has_microversion (cloud, OSM_VOLUME, "3.5") ||
       osm_cloud_list (cloud, OSM_VOLUME, path, "messages", &messages, &ignored) == -1)
     return NULL;
-  json_array_foreach (
-      messages, i,
-      message) if (osm_str_equal (osm_json_str (message, "resource_uuid"),
-                                  id)) return osm_strdup (osm_json_str (message, "user_message"));
+  /* The newest comes first. */
+  json_array_foreach (messages, i, message)
+  {
+    if (osm_str_equal (osm_json_str (message, "resource_uuid"), id))
+      return osm_strdup (osm_json_str (message, "user_message"));
+  }
   return NULL;
 }
 
@@ -190,22 +204,67 @@ osm_snapshot_wait (struct osm_cloud *cloud, const char *id, const char *status, 
   return wait_status (cloud, "snapshots", "snapshot", id, status, timeout_ms, ret, err);
 }
 
+struct deletion {
+  const char *what, *id;
+  bool under_way; /* seen "deleting" */
+};
+
+/* A backend that is not ready for it (a clone in the making, a lock) has Cinder put the old status back. */
+static enum osm_wait
+judge_deletion (struct osm_cloud *cloud, const json_t *object, void *data, struct osm_error *err)
+{
+  struct deletion *d = data;
+  const char *status = osm_json_str (object, "status");
+  OSM_CLEANUP_FREE char *why = NULL;
+
+  if (!object || osm_str_equal (status, "deleted"))
+    return OSM_WAIT_DONE;
+  if (osm_str_equal (status, "deleting"))
+    d->under_way = true;
+  if (!osm_str_equal (status, "error_deleting") &&
+      !(d->under_way && !osm_str_equal (status, "deleting")))
+    return OSM_WAIT_MORE;
+  why = reason (cloud, d->id);
+  osm_error_set (err, osm_str_equal (status, "error_deleting") ? OSM_ERROR_REMOTE : OSM_ERROR_RETRY,
+                 0, "cloud '%s': %s %s could not be deleted: it is in state '%s'%s%s",
+                 osm_cloud_name (cloud), d->what, d->id, status, why ? ": " : "", why ? why : "");
+  return OSM_WAIT_FAILED;
+}
+
+static bool
+is_being_deleted (struct osm_cloud *cloud, const char *path, const char *key)
+{
+  OSM_CLEANUP_JSON json_t *object = NULL;
+  OSM_ERROR (why);
+
+  if (osm_cloud_get (cloud, OSM_VOLUME, path, key, &object, &why) == -1)
+    return osm_error_not_found (&why);
+  return osm_str_equal (osm_json_str (object, "status"), "deleting");
+}
+
 static int
 delete_and_wait (struct osm_cloud *cloud, const char *collection, const char *key, const char *id,
                  uint64_t timeout_ms, struct osm_error *err)
 {
   OSM_CLEANUP_FREE char *path = member (collection, id, ""),
                         *what = osm_asprintf ("%s %s", key, id);
+  struct deletion d = { .what = key, .id = id };
   const struct osm_waiting waiting = { .service = OSM_VOLUME,
                                        .path = path,
                                        .key = key,
                                        .what = what,
                                        .wanted = "it to be gone",
                                        .timeout_ms = timeout_ms,
-                                       .judge = osm_wait_gone };
+                                       .judge = judge_deletion,
+                                       .data = &d };
+  OSM_ERROR (why);
 
-  if (osm_cloud_delete (cloud, OSM_VOLUME, path, err) == -1)
+  /* Refused (400) where a request before it was already taken. */
+  if (osm_cloud_delete (cloud, OSM_VOLUME, path, &why) == -1 &&
+      !(why.code == 400 && is_being_deleted (cloud, path, key))) {
+    osm_error_move (err, &why);
     return -1;
+  }
   return osm_cloud_wait (cloud, &waiting, NULL, err);
 }
 
@@ -259,7 +318,7 @@ volume_action (struct osm_cloud *cloud, const char *id, const json_t *action, st
 {
   OSM_CLEANUP_FREE char *path = member ("volumes", id, "/action");
 
-  return osm_cloud_post (cloud, OSM_VOLUME, path, action, NULL, NULL, err);
+  return osm_cloud_action (cloud, OSM_VOLUME, path, action, NULL, NULL, err);
 }
 
 int
