@@ -74,6 +74,10 @@ osm_controller_SOURCES = \
 	controller/osm-controller.c
 osm_controller_LDADD = controller/libosmcontroller.la
 
+noinst_PROGRAMS += tests/functional/cloud-driver
+tests_functional_cloud_driver_SOURCES = tests/functional/cloud-driver.c
+tests_functional_cloud_driver_LDADD = controller/libosmcontroller.la
+
 noinst_HEADERS += tests/unit/test-store.h
 unit_tests += \
 	tests/unit/test-config-file \
