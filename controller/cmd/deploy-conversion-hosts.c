@@ -14,7 +14,8 @@
 #include "controller/hosts/internal.h"
 
 const struct osm_option osm_options_deploy_conversion_hosts[] = {
-  { "print-user-data", 0, "SIDE", "print what the server of a side would get, touch nothing" },
+  { "print-user-data", 0, "source|destination",
+    "print what the server of that side would get, touch nothing" },
   { NULL, 0, NULL, NULL },
 };
 
@@ -29,17 +30,8 @@ print_user_data (const struct osm_args *args, const char *side_name, struct osm_
 {
   OSM_CLEANUP_SESSION struct osm_session *session = NULL;
   OSM_CLEANUP_FREE char *path = NULL, *key = NULL, *text = NULL;
-  enum osm_side side = OSM_SOURCE;
+  enum osm_side side = strcmp (side_name, "source") == 0 ? OSM_SOURCE : OSM_DESTINATION;
 
-  if (strcmp (side_name, "destination") == 0)
-    side = OSM_DESTINATION;
-  else if (strcmp (side_name, "source") != 0) {
-    osm_error_set (err, OSM_ERROR_USER, 0,
-                   "--print-user-data: '%s' is neither source nor "
-                   "destination",
-                   side_name);
-    return OSM_EXIT_USAGE;
-  }
   if (osm_session_open (args, 0, &session, err) == -1 ||
       osm_host_controller_key (session->config, &path, &key, err) == -1 ||
       osm_hosts_render_user_data (session->config, side, key, &text, err) == -1)

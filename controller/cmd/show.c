@@ -83,7 +83,10 @@ print_head (const struct story *s)
   if (s->holder)
     printf ("  process      %s\n", s->holder);
   printf ("  source       %s in cloud '%s'\n", row->object_id, row->source_cloud);
-  printf ("  destination  %s in cloud '%s'\n", row->result_id ? row->result_id : "not there yet",
+  printf ("  destination  %s in cloud '%s'\n",
+          osm_str_equal (row->state, "rolled-back") ? "nothing"
+          : row->result_id                          ? row->result_id
+                                                    : "not there yet",
           row->destination_cloud);
   printf ("  created      %s (%s ago)\n", osm_time_text (row->created_ms, created), age);
   printf ("  last change  %s\n", osm_time_text (row->updated_ms, updated));

@@ -24,7 +24,7 @@ struct watch {
   struct osm_session *session;
   char *id;
   uint64_t last_event;
-  size_t nr_steps;         /* that were shown */
+  json_t *steps;           /* "SEQ": started_ms of those that were shown */
   uint64_t alone_since_ms; /* 0: a process is there */
 };
 
@@ -32,10 +32,13 @@ static void
 watch_done (struct watch *w)
 {
   free (w->id);
+  json_decref (w->steps);
 }
 
+/* ---- what is new since the last look, as objects with "time_ms" ---- */
+
 static int
-show_events (struct watch *w, struct osm_error *err)
+new_events (struct watch *w, json_t *news, struct osm_error *err)
 {
   OSM_CLEANUP_JSON json_t *events = NULL;
   size_t i;
@@ -45,39 +48,84 @@ show_events (struct watch *w, struct osm_error *err)
     return -1;
   json_array_foreach (events, i, event)
   {
-    char time[OSM_TIME_LEN];
-    json_t *object = json_copy (event);
-    OSM_CLEANUP_FREE char *line = NULL;
-
-    osm_time_text (json_integer_value (json_object_get (event, "time_ms")), time);
-    line = osm_asprintf ("%s  %s", time, osm_json_str (event, "text"));
-    json_object_set_new (object, "event", json_string ("journal"));
-    json_object_set_new (object, "time", json_string (time));
-    osm_ui_event (w->session->ui, object, line);
     w->last_event = (uint64_t)json_integer_value (json_object_get (event, "seq"));
+    json_object_set_new (event, "event", json_string ("journal"));
+    json_array_append (news, event);
   }
   return 0;
 }
 
-/* Steps that were begun since the last look. */
+/* Steps that were begun, or whose undo was begun. */
 static int
-show_steps (struct watch *w, struct osm_error *err)
+new_steps (struct watch *w, json_t *news, struct osm_error *err)
 {
   OSM_CLEANUP_JSON json_t *steps = NULL;
+  size_t i;
+  const json_t *step;
 
   if (osm_store_step_list (w->session->store, w->id, &steps, err) == -1)
     return -1;
-  for (; w->nr_steps < json_array_size (steps); w->nr_steps++) {
-    const json_t *step = json_array_get (steps, w->nr_steps);
+  json_array_foreach (steps, i, step)
+  {
+    OSM_CLEANUP_FREE char *seq =
+        osm_asprintf ("%" JSON_INTEGER_FORMAT, json_integer_value (json_object_get (step, "seq")));
+    OSM_CLEANUP_FREE char *text = NULL;
+    json_t *started = json_object_get (step, "started_ms");
+
+    if (json_equal (json_object_get (w->steps, seq), started))
+      continue;
+    json_object_set (w->steps, seq, started);
+    text = osm_asprintf (
+        "%s%s", osm_str_starts_with (osm_json_str (step, "state"), "und") ? "undo of " : "",
+        osm_json_str (step, "name"));
+    json_array_append_new (
+        news, osm_json_pack ("{s:s, s:O, s:s}", "event", "step", "time_ms", started, "text", text));
+  }
+  return 0;
+}
+
+/* The earliest, the first of those. *ret is taken out of the array. */
+static bool
+take_earliest (json_t *news, json_t **ret)
+{
+  size_t i, best = 0;
+  const json_t *item;
+  json_int_t best_ms = INT64_MAX;
+
+  if (json_array_size (news) == 0)
+    return false;
+  json_array_foreach (news, i, item)
+  {
+    json_int_t ms = json_integer_value (json_object_get (item, "time_ms"));
+
+    if (ms < best_ms) {
+      best = i;
+      best_ms = ms;
+    }
+  }
+  *ret = json_incref (json_array_get (news, best));
+  json_array_remove (news, best);
+  return true;
+}
+
+static int
+show_news (struct watch *w, struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *news = json_array ();
+  json_t *item;
+
+  if (new_events (w, news, err) == -1 || new_steps (w, news, err) == -1)
+    return -1;
+  while (take_earliest (news, &item)) {
     char time[OSM_TIME_LEN];
     OSM_CLEANUP_FREE char *line = NULL;
 
-    osm_time_text (json_integer_value (json_object_get (step, "started_ms")), time);
-    line = osm_asprintf ("%s  step %s", time, osm_json_str (step, "name"));
-    osm_ui_event (w->session->ui,
-                  osm_json_pack ("{s:s, s:s, s:s}", "event", "step", "text",
-                                 osm_json_str (step, "name"), "time", time),
-                  line);
+    osm_time_text (json_integer_value (json_object_get (item, "time_ms")), time);
+    line = osm_asprintf ("%s  %s%s", time,
+                         osm_str_equal (osm_json_str (item, "event"), "step") ? "step: " : "",
+                         osm_json_str (item, "text"));
+    json_object_set_new (item, "time", json_string (time));
+    osm_ui_event (w->session->ui, item, line);
   }
   return 0;
 }
@@ -149,7 +197,7 @@ look (struct watch *w, int *ret_status, struct osm_error *err)
   if (osm_store_migration_get (w->session->store, w->id, &row, err) == -1)
     return -1;
   if (osm_describe_alive (w->session->store, row, &alive, &holder, err) == -1 ||
-      show_events (w, err) == -1 || show_steps (w, err) == -1)
+      show_news (w, err) == -1)
     goto out;
   held = holder != NULL;
   show_progress (w, row);
@@ -181,6 +229,7 @@ osm_cmd_watch (const struct osm_args *args, struct osm_error *err)
     return OSM_EXIT_FAILED;
   w.session = session;
   w.id = osm_strdup (row->id);
+  w.steps = json_object ();
   osm_migration_row_free (row);
   for (;;) {
     if (look (&w, &status, err) == -1)

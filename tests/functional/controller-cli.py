@@ -316,6 +316,19 @@ class Watch(WithJournal):
         self.assertEqual((status, err), (0, ""))
         self.assertIn("running -> completed\nmigration 00000001 is completed\n", out)
 
+    def test_steps_and_their_undo_are_shown_in_order(self):
+        self.add("00000001", "rolled-back")
+        self.db.execute("INSERT INTO event (migration, time_ms, text)"
+                        " SELECT number, 2500, 'running -> rolling-back' FROM migration")
+        for seq, name, state, start in [(0, "claim", "undone", 4000), (1, "stop", "undone", 3000),
+                                        (2, "copy", "failed", 2000)]:
+            self.db.execute("INSERT INTO step SELECT number, ?, ?, ?, ?, ?, NULL FROM migration",
+                            (seq, name, state, start, start + 500))
+        out = self.run_it("watch", "00000001").stdout
+        self.assertEqual([l.partition("Z  ")[2] for l in out.splitlines()[:4]],
+                         ["step: copy", "running -> rolling-back", "step: undo of stop",
+                          "step: undo of claim"])
+
     def test_the_status_is_that_of_the_migration(self):
         for state, status in [("completed", 0), ("failed", 1), ("interrupted", 130),
                               ("rolled-back", 1), ("rollback-failed", 1), ("cleaned", 0),
