@@ -185,22 +185,28 @@ task_floating_ips (void *data, struct osm_error *err)
   return delete_marked (data, &osm_floating_ips, err);
 }
 
+/* Several, if a deployment went wrong. Nova may list a server a moment longer than it shows it. */
 static int
 task_server (void *data, struct osm_error *err)
 {
   struct deletion *d = data;
+  OSM_CLEANUP_JSON json_t *marked = NULL;
+  size_t i;
+  json_t *server;
 
-  for (;;) {
-    OSM_CLEANUP_JSON json_t *server = NULL;
+  if (osm_server_list_marked (d->cloud, OSM_MARK_PAIR, d->config->name, &marked, err) == -1)
+    return -1;
+  json_array_foreach (marked, i, server) {
+    const char *id = osm_json_str (server, "id");
 
-    if (osm_host_find_server (d->cloud, d->config, &server, err) == -1)
+    if (!osm_str_equal (osm_json_str (json_object_get (server, "metadata"), OSM_MARK_ROLE),
+                        OSM_ROLE_HOST))
+      continue;
+    if (osm_server_delete (d->cloud, id, TIMEOUT_MS, err) == -1)
       return -1;
-    if (!server)
-      return 0;
-    if (osm_server_delete (d->cloud, osm_json_str (server, "id"), TIMEOUT_MS, err) == -1)
-      return -1;
-    gone (d, "server", osm_json_str (server, "id"));
+    gone (d, "server", id);
   }
+  return 0;
 }
 
 static int
