@@ -196,7 +196,8 @@ task_server (void *data, struct osm_error *err)
 
   if (osm_server_list_marked (d->cloud, OSM_MARK_PAIR, d->config->name, &marked, err) == -1)
     return -1;
-  json_array_foreach (marked, i, server) {
+  json_array_foreach (marked, i, server)
+  {
     const char *id = osm_json_str (server, "id");
 
     if (!osm_str_equal (osm_json_str (json_object_get (server, "metadata"), OSM_MARK_ROLE),
