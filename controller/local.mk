@@ -77,6 +77,7 @@ osm_controller_LDADD = controller/libosmcontroller.la
 noinst_PROGRAMS += tests/functional/cloud-driver
 tests_functional_cloud_driver_SOURCES = tests/functional/cloud-driver.c
 tests_functional_cloud_driver_LDADD = controller/libosmcontroller.la
+script_tests += tests/functional/cloud-faults.py
 
 noinst_HEADERS += tests/unit/test-store.h
 unit_tests += \

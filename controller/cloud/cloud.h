@@ -44,8 +44,9 @@ int osm_cloud_get (struct osm_cloud *cloud, enum osm_service service, const char
 /* GET of a collection, all pages; *ret is a new array. */
 int osm_cloud_list (struct osm_cloud *cloud, enum osm_service service, const char *path,
                     const char *key, json_t **ret, struct osm_error *err);
-/* POST/PUT/PATCH with a JSON body. ret may be NULL. POST is not repeated when its outcome is unknown (connection lost
- * after the request was sent): then class RETRY and osm_error_outcome_unknown (err). */
+/* POST/PUT/PATCH with a JSON body. ret may be NULL. POST and PATCH are not repeated when their outcome is unknown (connection
+ * lost after the request was sent, an answer that cannot be read, HTTP 500, 502, 504): then class RETRY and
+ * osm_error_outcome_unknown (err). */
 int osm_cloud_post (struct osm_cloud *cloud, enum osm_service service, const char *path,
                     const json_t *body, const char *key, json_t **ret, struct osm_error *err);
 /* A POST that may be repeated, because doing it twice does no more than doing it once ("os-stop", "unlock"). */

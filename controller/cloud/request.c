@@ -217,6 +217,16 @@ is_quota (int status, const char *message)
           (strcasestr (message, "quota") || strcasestr (message, "limit exceeded")));
 }
 
+/* The service may have done it, but we do not know what. */
+static void
+mark_unknown (const struct osm_request *request, struct osm_error *err)
+{
+  if (!is_idempotent (request->method) && !request->repeatable) {
+    err->class = OSM_ERROR_RETRY;
+    err->code = OUTCOME_UNKNOWN;
+  }
+}
+
 static int
 answer_error (struct osm_cloud *cloud, enum osm_service service, const struct osm_request *request,
               const struct osm_http_answer *a, struct osm_error *err)
@@ -245,17 +255,10 @@ answer_error (struct osm_cloud *cloud, enum osm_service service, const struct os
         err,
         "a token that is minutes old at most was refused: check project and region of cloud '%s'",
         osm_cloud_name (cloud));
+  /* A proxy has given up waiting, or a service broke in the middle of it. 503 is what a service says that did not begin. */
+  if (a->status >= 500 && a->status != 503)
+    mark_unknown (request, err);
   return -1;
-}
-
-/* The service may have done it, but we do not know what. */
-static void
-mark_unknown (const struct osm_request *request, struct osm_error *err)
-{
-  if (!is_idempotent (request->method) && !request->repeatable) {
-    err->class = OSM_ERROR_RETRY;
-    err->code = OUTCOME_UNKNOWN;
-  }
 }
 
 static int
