@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
-EXTRA_DIST += docs/PROTOCOL.md
+EXTRA_DIST += docs/ARCHITECTURE.md docs/PROTOCOL.md
 
 POD_MAN1 += docs/osm-controller.pod
 POD_MAN5 += docs/osm.yaml.pod
+POD_MAN8 += docs/osm-agent.pod

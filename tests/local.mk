@@ -11,6 +11,9 @@ dist_folders += \
 
 noinst_HEADERS += tests/unit/test.h
 EXTRA_DIST += \
+	check \
+	quickstart \
+	tests/common.sh \
 	tests/lint/dist \
 	tests/lint/cppcheck.txt \
 	tests/lint/lint \
