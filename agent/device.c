@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <linux/fs.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -19,6 +20,7 @@
 
 #include "agent/paths.h"
 #include "common/cleanup.h"
+#include "common/clock.h"
 #include "common/file.h"
 #include "common/json.h"
 #include "common/strbuf.h"
@@ -27,6 +29,8 @@
  * https://docs.openstack.org/nova/latest/ : libvirt's <serial> is the volume id. */
 #define SHORT_SERIAL 20
 #define CANDIDATES_MAX 8
+#define DEVICES_MAX 1024
+#define HOLDER_PATIENCE_MS 2000
 
 static void
 cleanup_dir (DIR **d)
@@ -48,13 +52,19 @@ bool
 osm_device_link_names (const char *link, const char *volume_id)
 {
   static const char *const prefixes[] = { "virtio-", "scsi-", "nvme-", "ata-" };
-  size_t n = strlen (link), full = strlen (volume_id);
+  size_t n = strlen (link), full = strlen (volume_id), digits;
   bool known = false;
 
   for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++)
     known = known || osm_str_starts_with (link, prefixes[i]);
   if (!known || is_partition_link (link) || full < SHORT_SERIAL)
     return false;
+  /* Newer udev rules add the number of the NVMe namespace: "nvme-MODEL_SERIAL_1". */
+  for (digits = 0; digits < n && strchr ("0123456789", link[n - digits - 1]); digits++)
+    ;
+  if (osm_str_starts_with (link, "nvme-") && digits > 0 && digits < 4 && n > digits + 1 &&
+      link[n - digits - 1] == '_')
+    n -= digits + 1;
   for (size_t len = full;; len = SHORT_SERIAL) {
     /* The serial is the last part, after "-" or "_". */
     if (n > len && strncmp (link + n - len, volume_id, len) == 0 &&
@@ -198,18 +208,62 @@ is_held (const char *path)
   return fd == -1 && errno == EBUSY;
 }
 
-int
-osm_device_open (const char *path, uint64_t size_bytes, bool writable, struct osm_error *err)
+static void
+find_candidates (const char *volume_id, struct candidates *c)
 {
-  OSM_CLEANUP_FD int fd = open (path, (writable ? O_RDWR | O_EXCL : O_RDONLY) | O_CLOEXEC);
+  find_by_link (volume_id, c);
+  find_by_serial (volume_id, c);
+}
+
+/* Exactly one, or an error. */
+static int
+check_number (const struct candidates *c, const char *volume_id, struct osm_error *err)
+{
+  if (c->nr == 0)
+    return osm_error_set (err, OSM_ERROR_RETRY, ENOENT, "no disk with the id of volume %s",
+                          volume_id);
+  if (c->nr > 1)
+    return osm_error_set (err, OSM_ERROR_USER, 0,
+                          "two disks carry the id of volume %s: %s and %s; nothing was touched",
+                          volume_id, c->path[0], c->path[1]);
+  return 0;
+}
+
+int
+osm_device_check (int fd, const char *volume_id, struct osm_error *err)
+{
+  struct candidates c = { .nr = 0 };
+  struct stat st;
+  int r;
+
+  if (fstat (fd, &st) == -1)
+    return osm_error_set_errno (err, errno, "disk of volume %s", volume_id);
+  find_candidates (volume_id, &c);
+  r = check_number (&c, volume_id, err);
+  if (r == 0 && c.dev[0] != st.st_rdev)
+    r = osm_error_set (err, OSM_ERROR_RETRY, ESTALE,
+                       "the disk of volume %s is %s now, another one was opened", volume_id,
+                       c.path[0]);
+  candidates_done (&c);
+  return r;
+}
+
+static int
+in_use (const char *path, const char *volume_id, struct osm_error *err)
+{
+  return osm_error_set (err, OSM_ERROR_USER, EBUSY,
+                        "device %s of volume %s is in use (mounted, or part of LVM or RAID)", path,
+                        volume_id);
+}
+
+static int
+open_block (const char *path, int flags, uint64_t size_bytes, struct osm_error *err)
+{
+  OSM_CLEANUP_FD int fd = open (path, flags | O_CLOEXEC | O_NOCTTY);
   struct stat st;
 
-  if (fd == -1) {
-    if (errno == EBUSY)
-      return osm_error_set (err, OSM_ERROR_USER, EBUSY,
-                            "device %s is in use (mounted, or part of LVM or RAID)", path);
+  if (fd == -1)
     return osm_error_set_errno (err, errno, "open %s", path);
-  }
   if (fstat (fd, &st) == -1)
     return osm_error_set_errno (err, errno, "%s", path);
   if (!S_ISBLK (st.st_mode))
@@ -219,41 +273,67 @@ osm_device_open (const char *path, uint64_t size_bytes, bool writable, struct os
   return osm_take_fd (&fd);
 }
 
-static int
-choose (const struct candidates *c, const char *volume_id, uint64_t size_bytes, char **ret_path,
-        struct osm_error *err)
+int
+osm_device_open (const char *volume_id, const char *path, uint64_t size_bytes, bool writable,
+                 struct osm_error *err)
 {
+  uint64_t started = osm_now_ms ();
   OSM_CLEANUP_FD int fd = -1;
 
-  if (c->nr == 0)
-    return osm_error_set (err, OSM_ERROR_RETRY, ENOENT, "no disk with the id of volume %s",
-                          volume_id);
-  if (c->nr > 1)
-    return osm_error_set (err, OSM_ERROR_USER, 0,
-                          "two disks carry the id of volume %s: %s and %s; nothing was touched",
-                          volume_id, c->path[0], c->path[1]);
-  fd = osm_device_open (c->path[0], size_bytes, false, err);
-  if (fd == -1)
+  for (;;) {
+    OSM_ERROR (why);
+
+    fd = open_block (path, writable ? O_RDWR | O_EXCL : O_RDONLY, size_bytes, &why);
+    if (fd >= 0)
+      break;
+    if (why.code != EBUSY) {
+      osm_error_move (err, &why);
+      return -1;
+    }
+    /* The service's own look at a disk holds it for a moment, and so does a worker that ends. */
+    if (osm_now_ms () - started > HOLDER_PATIENCE_MS)
+      return in_use (path, volume_id, err);
+    (void)poll (NULL, 0, 20);
+  }
+  if (osm_device_check (fd, volume_id, err) == -1)
     return -1;
-  if (is_held (c->path[0]))
-    return osm_error_set (err, OSM_ERROR_USER, EBUSY,
-                          "device %s of volume %s is in use (mounted, or part of LVM or RAID)",
-                          c->path[0], volume_id);
-  *ret_path = osm_strdup (c->path[0]);
-  return 0;
+  return osm_take_fd (&fd);
 }
 
 int
 osm_device_find (const char *volume_id, uint64_t size_bytes, char **ret_path, struct osm_error *err)
 {
   struct candidates c = { .nr = 0 };
+  OSM_CLEANUP_FD int fd = -1;
   int r;
 
-  find_by_link (volume_id, &c);
-  find_by_serial (volume_id, &c);
-  r = choose (&c, volume_id, size_bytes, ret_path, err);
+  find_candidates (volume_id, &c);
+  r = check_number (&c, volume_id, err);
+  if (r == 0) {
+    fd = open_block (c.path[0], O_RDONLY, size_bytes, err);
+    if (fd == -1)
+      r = osm_error_wrap (err, "volume %s", volume_id);
+    else if (is_held (c.path[0]))
+      r = in_use (c.path[0], volume_id, err);
+  }
+  if (r == 0)
+    *ret_path = osm_strdup (c.path[0]);
   candidates_done (&c);
   return r;
+}
+
+static bool
+is_listed (const json_t *list, const char *path)
+{
+  size_t i;
+  json_t *one;
+
+  json_array_foreach (list, i, one)
+  {
+    if (strcmp (osm_json_str (one, "path"), path) == 0)
+      return true;
+  }
+  return false;
 }
 
 json_t *
@@ -264,7 +344,7 @@ osm_device_list (void)
   CLEANUP_DIR DIR *dir = opendir (folder);
   struct dirent *entry;
 
-  while (dir && (entry = readdir (dir))) {
+  while (dir && (entry = readdir (dir)) && json_array_size (list) < DEVICES_MAX) {
     OSM_CLEANUP_FREE char *link = NULL, *path = NULL;
     OSM_CLEANUP_FD int fd = -1;
     const char *serial;
@@ -275,9 +355,9 @@ osm_device_list (void)
       continue;
     link = osm_asprintf ("%s/%s", folder, entry->d_name);
     path = realpath (link, NULL);
-    if (!path)
+    if (!path || is_listed (list, path))
       continue;
-    fd = open (path, O_RDONLY | O_CLOEXEC);
+    fd = open (path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd == -1 || device_size (fd, path, &size, &ignored) == -1)
       continue;
     serial = strrchr (entry->d_name, '_');

@@ -3,8 +3,8 @@
 
 /* Disks by volume id: never by letter or order of appearance.
  *
- *   osm_device_find (volume_id, size_bytes, &path, err);     RETRY while it is not there
- *   fd = osm_device_open (path, size_bytes, true, err);      target: exclusive; false: read-only
+ *   osm_device_find (volume_id, size_bytes, &path, err);             RETRY while it is not there
+ *   fd = osm_device_open (volume_id, path, size_bytes, true, err);   target: exclusive; false: read-only
  */
 
 #ifndef OSM_AGENT_DEVICE_H
@@ -20,9 +20,13 @@
  * in use: USER. Caller frees. */
 int osm_device_find (const char *volume_id, uint64_t size_bytes, char **ret_path,
                      struct osm_error *err);
-/* Opens and checks again that it is a block device of that size; returns the fd or -1. */
-int osm_device_open (const char *path, uint64_t size_bytes, bool writable, struct osm_error *err);
-/* Whole disks: [{"path","serial","size_bytes","in_use"}]; serial as far as a link names it. New array. */
+/* Opens and checks again, now that it cannot change any more: a block device of that size, and the one disk with that volume's id (a
+ * letter may have gone to another disk since it was found). Waits up to 2 s for another holder to let go. Returns the fd or -1. */
+int osm_device_open (const char *volume_id, const char *path, uint64_t size_bytes, bool writable,
+                     struct osm_error *err);
+/* Is what is open there still the one disk with that volume's id? */
+int osm_device_check (int fd, const char *volume_id, struct osm_error *err);
+/* Whole disks that have a link in by-id: [{"path","serial","size_bytes","in_use"}]; the serial as the link gives it. New array. */
 json_t *osm_device_list (void);
 /* Does a link of /dev/disk/by-id name this volume? (pure) */
 bool osm_device_link_names (const char *link, const char *volume_id);

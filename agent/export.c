@@ -26,6 +26,7 @@
 
 #define FILE_MAX (256 * 1024)
 #define RESTART_MS 1000
+#define RESTART_MAX_MS 30000
 #define BACKLOG 64
 
 struct export
@@ -34,7 +35,9 @@ struct export
   json_t *params;
   int listen_fd;
   struct osm_child child;
+  uint64_t started_ms;
   uint64_t restart_at_ms; /* when the child is to be started again; 0: it runs */
+  uint64_t delay_ms;      /* the last wait before a start */
 };
 
 struct osm_exports {
@@ -103,7 +106,23 @@ launch (struct export *e, struct osm_error *err)
   if (osm_child_start (&e->child, "export", spec, e->listen_fd, err) == -1)
     return -1;
   e->restart_at_ms = 0;
+  e->started_ms = osm_now_ms ();
   return 0;
+}
+
+/* A second after it ended; rarer and rarer when that does not help (its disk has gone, say). */
+static void
+restart_later (struct export *e, const char *why)
+{
+  uint64_t now = osm_now_ms ();
+
+  if (now - e->started_ms > RESTART_MAX_MS && e->child.pid == 0 && !e->restart_at_ms)
+    e->delay_ms = 0;
+  e->delay_ms = e->delay_ms == 0                   ? RESTART_MS
+                : e->delay_ms * 2 < RESTART_MAX_MS ? e->delay_ms * 2
+                                                   : RESTART_MAX_MS;
+  e->restart_at_ms = now + e->delay_ms;
+  osm_warning ("export %s: %s; again in %u s", e->id, why, (unsigned)(e->delay_ms / 1000));
 }
 
 static void
@@ -149,7 +168,7 @@ add (struct osm_exports *exports, const json_t *params, bool must_run, struct os
       osm_error_move (err, &why);
       return osm_error_wrap (err, "export %s", osm_json_str (params, "id"));
     }
-    e->restart_at_ms = osm_now_ms () + RESTART_MS;
+    restart_later (e, why.message);
   }
   exports->nr++;
   return 0;
@@ -169,8 +188,13 @@ osm_export_start (struct osm_exports *exports, const json_t *params, char **ret_
     if (exports->nr == OSM_EXPORTS_MAX)
       return osm_error_set (err, OSM_ERROR_RETRY, EAGAIN, "there are %d exports already",
                             OSM_EXPORTS_MAX);
-    if (add (exports, params, true, err) == -1 || save (exports, err) == -1)
+    if (add (exports, params, true, err) == -1)
       return -1;
+    /* What sshd permits is read from there: an export that is not saved cannot be reached. */
+    if (save (exports, err) == -1) {
+      drop (&exports->v[--exports->nr]);
+      return -1;
+    }
     osm_info ("export %s of volume %s started", id,
               osm_json_str (params, "volume_id") ? osm_json_str (params, "volume_id") : "(test)");
   }
@@ -214,6 +238,8 @@ osm_exports_child_ended (struct osm_exports *exports, pid_t pid, int status)
   for (size_t i = 0; i < exports->nr; i++) {
     struct export *e = &exports->v[i];
     OSM_CLEANUP_JSON json_t *frame = NULL;
+    OSM_CLEANUP_FREE char *why = NULL;
+    const char *said = NULL;
     char text[128];
     OSM_ERROR (ignored);
 
@@ -221,11 +247,11 @@ osm_exports_child_ended (struct osm_exports *exports, pid_t pid, int status)
       continue;
     /* What it said before it became nbdkit. */
     (void)osm_child_read (&e->child, &frame, &ignored);
-    osm_warning ("export %s: nbdkit %s%s%s", e->id, osm_run_status_text (status, text, sizeof text),
-                 frame ? ": " : "",
-                 frame ? osm_json_str (json_object_get (frame, "error"), "message") : "");
+    said = osm_json_str (json_object_get (frame, "error"), "message");
+    why = osm_asprintf ("nbdkit %s%s%s", osm_run_status_text (status, text, sizeof text),
+                        said ? ": " : "", said ? said : "");
     osm_child_ended (&e->child);
-    e->restart_at_ms = osm_now_ms () + RESTART_MS;
+    restart_later (e, why);
     return true;
   }
   return false;
@@ -238,10 +264,8 @@ osm_exports_tick (struct osm_exports *exports)
     struct export *e = &exports->v[i];
     OSM_ERROR (why);
 
-    if (e->restart_at_ms && osm_now_ms () >= e->restart_at_ms && launch (e, &why) == -1) {
-      osm_warning ("export %s: %s", e->id, why.message);
-      e->restart_at_ms = osm_now_ms () + RESTART_MS;
-    }
+    if (e->restart_at_ms && osm_now_ms () >= e->restart_at_ms && launch (e, &why) == -1)
+      restart_later (e, why.message);
   }
 }
 

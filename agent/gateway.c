@@ -37,6 +37,9 @@ connect_service (const char *path, struct osm_error *err)
       return osm_error_set_errno (err, errno, "socket");
     if (connect (fd, (struct sockaddr *)&address, sizeof address) == 0)
       return osm_take_fd (&fd);
+    if (errno == EACCES)
+      return osm_error_set (err, OSM_ERROR_USER, EACCES,
+                            "this user may not talk to the agent's service at %s", path);
     if (osm_now_ms () - started > PATIENCE_MS) {
       osm_error_set (err, OSM_ERROR_RETRY, errno, "the agent's service does not answer at %s: %s",
                      path, strerror (errno));
@@ -67,17 +70,20 @@ move (int from, int to, struct osm_error *err)
 static int
 join (int fd, struct osm_error *err)
 {
-  struct pollfd fds[2] = { { .fd = STDIN_FILENO, .events = POLLIN },
-                           { .fd = fd, .events = POLLIN } };
+  struct pollfd fds[3] = { { .fd = STDIN_FILENO, .events = POLLIN },
+                           { .fd = fd, .events = POLLIN },
+                           { .fd = STDOUT_FILENO, .events = 0 } };
 
   for (;;) {
     int r;
 
-    if (poll (fds, 2, -1) == -1) {
+    if (poll (fds, 3, -1) == -1) {
       if (errno == EINTR)
         continue;
       return osm_error_set_errno (err, errno, "poll");
     }
+    if (fds[2].revents)
+      return 0; /* nobody reads the answers */
     if (fds[1].revents) {
       r = move (fd, STDOUT_FILENO, err);
       if (r <= 0)
@@ -87,8 +93,11 @@ join (int fd, struct osm_error *err)
       r = move (STDIN_FILENO, fd, err);
       if (r == -1)
         return -1;
-      if (r == 0)
-        return 0; /* the controller has gone; jobs go on without it */
+      if (r == 0) {
+        /* The controller says no more; what it has asked is answered yet. */
+        shutdown (fd, SHUT_WR);
+        fds[0].fd = -1;
+      }
     }
   }
 }

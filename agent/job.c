@@ -28,6 +28,9 @@
 #define FILE_MAX (256 * 1024)
 #define CANCEL_PATIENCE_MS 10000
 #define CHUNKS_AT_ONCE 16384
+#define RESUME_PATIENCE_MS 60000 /* for disks to appear after a boot, and old workers to let go */
+#define RESUME_RETRY_MS 500
+#define KEEP_RESULT_MS 60000 /* of a job that is not on disk */
 
 enum state { RUNNING, DONE, FAILED, CANCELLED };
 static const char *const state_names[] = { "running", "done", "failed", "cancelled" };
@@ -44,6 +47,8 @@ struct osm_job {
   json_t *error, *result;
   bool cancel;
   uint64_t cancelled_at_ms;
+  uint64_t resume_until_ms, resume_at_ms; /* while it waits to run again; else 0 */
+  uint64_t ended_at_ms;                   /* as osm_now_ms */
   struct osm_child child;
 };
 
@@ -112,7 +117,9 @@ job_end (struct osm_job *job, enum state state, const struct osm_error *why)
   OSM_ERROR (err);
 
   job->state = state;
+  job->resume_until_ms = 0;
   job->ended_ms = osm_wall_ms ();
+  job->ended_at_ms = osm_now_ms ();
   json_decref (job->error);
   job->error = state == FAILED && why ? osm_error_to_json (why) : NULL;
   job->rate = 0;
@@ -158,6 +165,7 @@ job_launch (struct osm_job *job, struct osm_error *err)
       osm_child_start (&job->child, job->kind, spec, -1, err) == -1)
     return osm_error_wrap (err, "job %s", job->id);
   job->state = RUNNING;
+  job->resume_until_ms = 0;
   job->cancel = false;
   job->started_ms = osm_wall_ms ();
   job->ended_ms = 0;
@@ -197,6 +205,16 @@ osm_job_find (struct osm_jobs *jobs, const char *id, struct osm_error *err)
   return job;
 }
 
+static int
+check_room (const struct osm_jobs *jobs, bool one_more, struct osm_error *err)
+{
+  if ((one_more && jobs->nr == OSM_JOBS_MAX) || nr_running (jobs) >= OSM_JOBS_RUNNING_MAX)
+    return osm_error_set (err, OSM_ERROR_RETRY, EAGAIN,
+                          "the agent has %zu jobs, %zu of them running: no room for more", jobs->nr,
+                          nr_running (jobs));
+  return 0;
+}
+
 /* What makes two requests the same work; how the source is reached may change between two attempts. */
 static bool
 same_work (const struct osm_job *job, const char *kind, const json_t *params)
@@ -231,6 +249,8 @@ osm_job_start (struct osm_jobs *jobs, const char *kind, const json_t *params, st
       *ret = job;
       return 0;
     }
+    if (check_room (jobs, false, err) == -1)
+      return -1;
     json_decref (job->params);
     job->params = json_deep_copy (params);
     if (job_launch (job, err) == -1)
@@ -238,10 +258,8 @@ osm_job_start (struct osm_jobs *jobs, const char *kind, const json_t *params, st
     *ret = job;
     return job_save (job, err);
   }
-  if (jobs->nr == OSM_JOBS_MAX || nr_running (jobs) == OSM_JOBS_RUNNING_MAX)
-    return osm_error_set (err, OSM_ERROR_RETRY, EAGAIN,
-                          "the agent has %zu jobs, %zu of them running: no room for more", jobs->nr,
-                          nr_running (jobs));
+  if (check_room (jobs, true, err) == -1)
+    return -1;
   job = osm_calloc (1, sizeof *job);
   job->child = (struct osm_child)OSM_CHILD_NONE;
   job->id = osm_strdup (id);
@@ -350,7 +368,9 @@ read_frames (struct osm_job *job)
 
     if (osm_child_read (&job->child, &frame, &why) == -1) {
       osm_warning ("job %s: %s", job->id, why.message);
-      kill (job->child.pid, SIGKILL);
+      if (job->child.pid > 0)
+        kill (job->child.pid, SIGKILL);
+      close (osm_take_fd (&job->child.out)); /* nothing more is believed */
       return;
     }
     if (!frame)
@@ -405,15 +425,44 @@ osm_jobs_read (struct osm_jobs *jobs)
       read_frames (jobs->v[i]);
 }
 
+/* A job that was running when the service ended. Right after a boot its disk may not be there yet, and right after a crash the worker of
+ * before may still hold it. */
+static void
+resume (struct osm_job *job)
+{
+  uint64_t now = osm_now_ms ();
+  OSM_ERROR (why);
+
+  if (now < job->resume_at_ms)
+    return;
+  if (job_launch (job, &why) == 0) {
+    osm_info ("job %s goes on", job->id);
+    return;
+  }
+  job->resume_at_ms = now + RESUME_RETRY_MS;
+  if (now >= job->resume_until_ms ||
+      (why.class != OSM_ERROR_RETRY && why.code != EBUSY && why.code != EACCES))
+    job_end (job, FAILED, &why);
+}
+
 void
 osm_jobs_tick (struct osm_jobs *jobs)
 {
+  uint64_t now = osm_now_ms ();
+
   for (size_t i = 0; i < jobs->nr; i++) {
     struct osm_job *job = jobs->v[i];
 
     if (job->state == RUNNING && job->cancel && job->child.pid > 0 &&
-        osm_now_ms () - job->cancelled_at_ms > CANCEL_PATIENCE_MS)
+        now - job->cancelled_at_ms > CANCEL_PATIENCE_MS)
       kill (job->child.pid, SIGKILL);
+    if (job->state == RUNNING && job->resume_until_ms)
+      resume (job);
+    /* Whoever asked for it has gone. */
+    if (job->state != RUNNING && !job->on_disk && now - job->ended_at_ms > KEEP_RESULT_MS) {
+      job_free (job);
+      jobs->v[i--] = jobs->v[--jobs->nr];
+    }
   }
 }
 
@@ -556,8 +605,8 @@ osm_jobs_load (struct osm_jobs **ret, struct osm_error *err)
       continue;
     }
     jobs->v[jobs->nr++] = job;
-    if (job->state == RUNNING && job_launch (job, &why) == -1)
-      job_end (job, FAILED, &why);
+    if (job->state == RUNNING)
+      job->resume_until_ms = osm_now_ms () + RESUME_PATIENCE_MS;
   }
   closedir (dir);
   *ret = jobs;
@@ -567,6 +616,8 @@ osm_jobs_load (struct osm_jobs **ret, struct osm_error *err)
 void
 osm_jobs_free (struct osm_jobs *jobs)
 {
+  uint64_t until = osm_now_ms () + CANCEL_PATIENCE_MS;
+
   if (!jobs)
     return;
   /* All at once, then wait: each saves its bitmap on SIGTERM. Their state on disk stays "running". */
@@ -575,7 +626,6 @@ osm_jobs_free (struct osm_jobs *jobs)
       kill (jobs->v[i]->child.pid, SIGTERM);
   for (size_t i = 0; i < jobs->nr; i++) {
     struct osm_job *job = jobs->v[i];
-    uint64_t until = osm_now_ms () + CANCEL_PATIENCE_MS;
 
     while (job->child.pid > 0) {
       pid_t r = waitpid (job->child.pid, NULL, WNOHANG);

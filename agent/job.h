@@ -4,7 +4,7 @@
 /* Jobs of the service: copy, digest, link test. One worker process each; what they are and how far they got is on disk, so that they
  * survive the controller's connection and a restart of the service.
  *
- *   osm_jobs_load (&jobs, err);                    starts again what was running
+ *   osm_jobs_load (&jobs, err);                    what was running goes on with the next ticks
  *   osm_job_start (jobs, "copy", params, &job, err);
  *   osm_jobs_child_ended (jobs, pid, status);      after waitpid
  *   osm_job_to_json (job)                          as PROTOCOL.md describes it
@@ -54,6 +54,7 @@ int osm_job_chunks (struct osm_jobs *jobs, const char *id, uint64_t first, uint6
 size_t osm_jobs_poll_fds (const struct osm_jobs *jobs, struct pollfd *fds, size_t max);
 void osm_jobs_read (struct osm_jobs *jobs);
 bool osm_jobs_child_ended (struct osm_jobs *jobs, pid_t pid, int status);
+/* Time-outs: cancelled workers, jobs that wait to go on, results that nobody fetched. */
 void osm_jobs_tick (struct osm_jobs *jobs);
 
 #endif

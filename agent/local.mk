@@ -18,3 +18,5 @@ agent_libosmagent_la_LIBADD = nbd/libosmnbd.la common/libosmcommon.la $(SYSTEMD_
 bin_PROGRAMS += osm-agent
 osm_agent_SOURCES = agent/osm-agent.c
 osm_agent_LDADD = agent/libosmagent.la
+
+script_tests += tests/functional/agent-basic.py

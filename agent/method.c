@@ -17,11 +17,17 @@
 #include "common/parse.h"
 #include "common/run.h"
 #include "common/strbuf.h"
+#include "nbd/copy.h"
+#include "nbd/digest.h"
 #include "nbd/sshconn.h"
 
 #define FIND_TIMEOUT_MAX_MS 600000
 #define WAIT_TIMEOUT_MAX_MS 30000
 #define TEST_BYTES_MAX ((uint64_t)16 << 30)
+#define HELD_PATIENCE_MS 3000 /* udev, or a worker that ends, may hold a new disk for a moment */
+#define TEXT_MAX 255
+#define HOST_KEYS_MAX 32
+#define PUBLIC_KEY_MAX 4096
 
 struct call {
   struct osm_agent *agent;
@@ -85,6 +91,67 @@ check_volume (const struct call *c, struct osm_error *err)
   return 0;
 }
 
+/* Members of `from` that are named; what is unknown is ignored, so that it is neither kept nor compared. New object. */
+static json_t *
+pick (const json_t *from, const char *const *names)
+{
+  json_t *object = json_object ();
+
+  for (size_t i = 0; names[i]; i++) {
+    json_t *value = json_object_get (from, names[i]);
+
+    if (value && !json_is_null (value))
+      json_object_set (object, names[i], value);
+  }
+  return object;
+}
+
+static int
+check_text (const json_t *object, const char *key, bool mandatory, struct osm_error *err)
+{
+  const json_t *value = json_object_get (object, key);
+
+  if (!value && !mandatory)
+    return 0;
+  if (!json_is_string (value) || json_string_length (value) == 0 ||
+      json_string_length (value) > TEXT_MAX)
+    return osm_error_set (err, OSM_ERROR_USER, EINVAL,
+                          "'%s' must be a string of 1 to %d characters", key, TEXT_MAX);
+  return 0;
+}
+
+/* The source of a copy or a link test; *ret with what is known only. */
+static int
+get_source (const struct call *c, json_t **ret, struct osm_error *err)
+{
+  static const char *const names[] = { "address", "port", "user", "host_keys", "socket", NULL };
+  OSM_CLEANUP_JSON json_t *source = pick (json_object_get (c->params, "source"), names);
+  const struct call inner = { .params = source };
+  const json_t *host_keys = json_object_get (source, "host_keys");
+  uint64_t port;
+  size_t i;
+  json_t *key;
+
+  if (check_text (source, "address", true, err) == -1 ||
+      check_text (source, "user", false, err) == -1 ||
+      check_text (source, "socket", true, err) == -1 ||
+      get_number (&inner, "port", 22, UINT16_MAX, &port, err) == -1)
+    return osm_error_wrap (err, "parameter 'source'");
+  if (!json_is_array (host_keys) || json_array_size (host_keys) == 0 ||
+      json_array_size (host_keys) > HOST_KEYS_MAX)
+    return osm_error_set (err, OSM_ERROR_USER, EINVAL,
+                          "parameter 'source': 'host_keys' must be a list of 1 to %d public keys",
+                          HOST_KEYS_MAX);
+  json_array_foreach (host_keys, i, key)
+  {
+    if (!json_is_string (key) || json_string_length (key) > PUBLIC_KEY_MAX)
+      return osm_error_set (err, OSM_ERROR_USER, EINVAL,
+                            "parameter 'source': a host key is no public key");
+  }
+  *ret = osm_take (source);
+  return 0;
+}
+
 /* ---- methods ---- */
 
 static enum osm_answer
@@ -99,7 +166,7 @@ ping (struct call *c, json_t **ret, struct osm_error *err)
 static enum osm_answer
 device_find (struct call *c, json_t **ret, struct osm_error *err)
 {
-  uint64_t timeout, size;
+  uint64_t timeout, size, passed;
   OSM_CLEANUP_FREE char *path = NULL;
 
   if (check_volume (c, err) == -1 ||
@@ -111,7 +178,9 @@ device_find (struct call *c, json_t **ret, struct osm_error *err)
     return OSM_ANSWER_NOW;
   }
   /* EACCES: the kernel has made the node, udev has not yet given it its group. */
-  if ((err->code == ENOENT || err->code == EACCES) && osm_now_ms () - c->started_ms < timeout) {
+  passed = osm_now_ms () - c->started_ms;
+  if (((err->code == ENOENT || err->code == EACCES) && passed < timeout) ||
+      (err->code == EBUSY && passed < timeout && passed < HELD_PATIENCE_MS)) {
     osm_error_clear (err);
     return OSM_ANSWER_LATER;
   }
@@ -145,9 +214,20 @@ static enum osm_answer
 peer_authorize (struct call *c, json_t **ret, struct osm_error *err)
 {
   const char *id, *key;
+  const json_t *from = json_object_get (c->params, "from");
 
-  if (get_id (c, &id, err) == 0 && get_string (c, "public_key", &key, err) == 0 &&
-      osm_peer_authorize (id, key, osm_json_str (c->params, "from"), err) == 0)
+  if (get_id (c, &id, err) == -1 || get_string (c, "public_key", &key, err) == -1)
+    return OSM_ANSWER_NOW;
+  /* A limit that is not understood must not become no limit. */
+  if (from && !json_is_string (from) && !json_is_null (from)) {
+    osm_error_set (err, OSM_ERROR_USER, EINVAL, "parameter 'from' must be a string");
+    return OSM_ANSWER_NOW;
+  }
+  if (strlen (key) > PUBLIC_KEY_MAX) {
+    osm_error_set (err, OSM_ERROR_USER, EINVAL, "parameter 'public_key' is too long");
+    return OSM_ANSWER_NOW;
+  }
+  if (osm_peer_authorize (id, key, json_string_value (from), err) == 0)
     *ret = osm_json_pack ("{s:s}", "user", OSM_PEER_USER);
   return OSM_ANSWER_NOW;
 }
@@ -176,8 +256,11 @@ peer_list (struct call *c, json_t **ret, struct osm_error *err)
 static enum osm_answer
 export_start (struct call *c, json_t **ret, struct osm_error *err)
 {
+  static const char *const names[] = { "id", "volume_id", "size_bytes", NULL },
+                           *const test_names[] = { "id", "test_bytes", NULL };
   const char *id;
   OSM_CLEANUP_FREE char *socket = NULL;
+  OSM_CLEANUP_JSON json_t *params = NULL;
   uint64_t bytes;
 
   if (get_id (c, &id, err) == -1)
@@ -185,10 +268,14 @@ export_start (struct call *c, json_t **ret, struct osm_error *err)
   if (json_object_get (c->params, "test_bytes")) {
     if (get_number (c, "test_bytes", UINT64_MAX, TEST_BYTES_MAX, &bytes, err) == -1)
       return OSM_ANSWER_NOW;
+    params = pick (c->params, test_names);
   }
-  else if (check_volume (c, err) == -1)
-    return OSM_ANSWER_NOW;
-  if (osm_export_start (c->agent->exports, c->params, &socket, err) == 0)
+  else {
+    if (check_volume (c, err) == -1)
+      return OSM_ANSWER_NOW;
+    params = pick (c->params, names);
+  }
+  if (osm_export_start (c->agent->exports, params, &socket, err) == 0)
     *ret = osm_json_pack ("{s:s}", "socket", socket);
   return OSM_ANSWER_NOW;
 }
@@ -211,32 +298,64 @@ export_list (struct call *c, json_t **ret, struct osm_error *err)
   return OSM_ANSWER_NOW;
 }
 
-static enum osm_answer
-start_job (struct call *c, const char *kind, json_t **ret, struct osm_error *err)
+static void
+start_job (struct call *c, const char *kind, const json_t *params, json_t **ret,
+           struct osm_error *err)
 {
-  const char *id;
   struct osm_job *job;
 
-  if (get_id (c, &id, err) == 0 && check_volume (c, err) == 0 &&
-      osm_job_start (c->agent->jobs, kind, c->params, &job, err) == 0)
+  if (osm_job_start (c->agent->jobs, kind, params, &job, err) == 0)
     *ret = osm_job_to_json (job);
-  return OSM_ANSWER_NOW;
 }
 
 static enum osm_answer
 copy_start (struct call *c, json_t **ret, struct osm_error *err)
 {
-  if (!json_is_object (json_object_get (c->params, "source"))) {
-    osm_error_set (err, OSM_ERROR_USER, EINVAL, "parameter 'source' must be an object");
+  static const char *const names[] = { "id",          "volume_id", "size_bytes",
+                                       "connections", "requests",  NULL };
+  OSM_CLEANUP_JSON json_t *params = NULL;
+  const char *id;
+  uint64_t connections, requests;
+  json_t *source;
+
+  if (get_id (c, &id, err) == -1 || check_volume (c, err) == -1 ||
+      get_number (c, "connections", 0, OSM_COPY_CONNECTIONS_MAX, &connections, err) == -1 ||
+      get_number (c, "requests", 0, OSM_COPY_REQUESTS_MAX, &requests, err) == -1 ||
+      get_source (c, &source, err) == -1)
     return OSM_ANSWER_NOW;
-  }
-  return start_job (c, "copy", ret, err);
+  params = pick (c->params, names);
+  json_object_set_new (params, "source", source);
+  start_job (c, "copy", params, ret, err);
+  return OSM_ANSWER_NOW;
 }
 
 static enum osm_answer
 digest_start (struct call *c, json_t **ret, struct osm_error *err)
 {
-  return start_job (c, "digest", ret, err);
+  static const char *const names[] = { "id",          "volume_id",  "size_bytes",
+                                       "chunk_bytes", "drop_cache", NULL };
+  OSM_CLEANUP_JSON json_t *params = NULL;
+  const json_t *drop_cache = json_object_get (c->params, "drop_cache");
+  const char *id;
+  uint64_t chunk;
+
+  if (get_id (c, &id, err) == -1 || check_volume (c, err) == -1 ||
+      get_number (c, "chunk_bytes", OSM_DIGEST_CHUNK_DEFAULT, OSM_DIGEST_CHUNK_MAX, &chunk, err) ==
+          -1)
+    return OSM_ANSWER_NOW;
+  if (chunk < OSM_DIGEST_CHUNK_MIN || (chunk & (chunk - 1)) != 0) {
+    osm_error_set (err, OSM_ERROR_USER, EINVAL,
+                   "parameter 'chunk_bytes' must be a power of two from %d on",
+                   OSM_DIGEST_CHUNK_MIN);
+    return OSM_ANSWER_NOW;
+  }
+  if (drop_cache && !json_is_boolean (drop_cache)) {
+    osm_error_set (err, OSM_ERROR_USER, EINVAL, "parameter 'drop_cache' must be true or false");
+    return OSM_ANSWER_NOW;
+  }
+  params = pick (c->params, names);
+  start_job (c, "digest", params, ret, err);
+  return OSM_ANSWER_NOW;
 }
 
 /* A job that is not kept: its id is made here and remembered in the request's state. */
@@ -250,13 +369,16 @@ link_test (struct call *c, json_t **ret, struct osm_error *err)
 
   if (!id) {
     char uuid[OSM_UUID_LEN + 1];
-    OSM_CLEANUP_JSON json_t *params = json_copy ((json_t *)c->params);
+    OSM_CLEANUP_JSON json_t *params = json_object ();
     uint64_t bytes, seconds;
+    json_t *source;
 
     if (get_number (c, "bytes", 64 << 20, TEST_BYTES_MAX, &bytes, err) == -1 ||
-        get_number (c, "seconds", 10, 120, &seconds, err) == -1)
+        get_number (c, "seconds", 10, 120, &seconds, err) == -1 ||
+        get_source (c, &source, err) == -1)
       return OSM_ANSWER_NOW;
     osm_uuid_new (uuid);
+    json_object_set_new (params, "source", source);
     osm_json_set_str (params, "id", uuid);
     json_object_set_new (params, "bytes", json_integer ((json_int_t)bytes));
     json_object_set_new (params, "seconds", json_integer ((json_int_t)seconds));

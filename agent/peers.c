@@ -18,7 +18,7 @@
 #include "nbd/sshkey.h"
 
 #define PEERS_MAX 64
-#define FILE_MAX (256 * 1024)
+#define FILE_MAX (1024 * 1024)
 
 int
 osm_peer_key (char **ret_line, struct osm_error *err)

@@ -44,6 +44,8 @@ struct connection {
   struct osm_strbuf output;
   size_t sent; /* of output */
   bool greeted, closing;
+  bool ended;        /* it says no more, but waits for answers */
+  uint64_t heard_ms; /* when it last said something */
   struct pending pending[PENDING_MAX];
   size_t nr_pending;
 };
@@ -79,20 +81,22 @@ connection_free (struct connection *c)
   free (c);
 }
 
-static void
+static int
 send_frame (struct connection *c, const json_t *frame)
 {
   OSM_CLEANUP_FREE char *data = NULL;
   size_t len;
   OSM_ERROR (err);
 
-  if (osm_frame_encode (frame, &data, &len, &err) == -1 || c->output.len + len > OUTPUT_MAX) {
-    osm_warning ("connection closed: %s",
-                 osm_error_is_set (&err) ? err.message : "the peer does not read");
+  if (osm_frame_encode (frame, &data, &len, &err) == -1)
+    return -1;
+  if (c->output.len + len > OUTPUT_MAX) {
+    osm_warning ("connection closed: it does not read its answers");
     c->closing = true;
-    return;
+    return 0;
   }
   osm_strbuf_add_mem (&c->output, data, len);
+  return 0;
 }
 
 static void
@@ -107,12 +111,15 @@ flush_output (struct connection *c)
     if (n == -1) {
       if (errno != EAGAIN)
         c->closing = true;
-      return;
+      break;
     }
     c->sent += (size_t)n;
   }
-  osm_strbuf_clear (&c->output);
-  c->sent = 0;
+  if (c->sent > 0) {
+    c->output.len -= c->sent;
+    memmove (c->output.s, c->output.s + c->sent, c->output.len);
+    c->sent = 0;
+  }
 }
 
 static void
@@ -124,7 +131,26 @@ answer (struct connection *c, const json_t *id, json_t *result, const struct osm
     json_object_set_new (frame, "result", result);
   else
     json_object_set_new (frame, "error", osm_error_to_json (err));
-  send_frame (c, frame);
+  if (send_frame (c, frame) == -1) {
+    OSM_ERROR (why);
+
+    osm_error_set (&why, OSM_ERROR_USER, EMSGSIZE, "the answer does not fit into a frame");
+    osm_error_hint (&why, "ask for less at once");
+    json_object_del (frame, "result");
+    json_object_set_new (frame, "error", osm_error_to_json (&why));
+    (void)send_frame (c, frame);
+  }
+}
+
+/* The last word to a connection. */
+static void
+refuse (struct connection *c, const struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *frame = osm_json_pack ("{s:o}", "error", osm_error_to_json (err));
+
+  osm_warning ("connection closed: %s", err->message);
+  (void)send_frame (c, frame);
+  c->closing = true;
 }
 
 /* True if it was answered. */
@@ -145,7 +171,6 @@ static void
 take_hello (struct connection *c, const json_t *frame)
 {
   const json_t *hello = json_object_get (frame, "hello");
-  OSM_CLEANUP_JSON json_t *refusal = NULL;
   OSM_ERROR (err);
 
   if (json_integer_value (json_object_get (hello, "protocol")) == OSM_PROTOCOL) {
@@ -155,9 +180,7 @@ take_hello (struct connection *c, const json_t *frame)
   osm_error_set (&err, OSM_ERROR_USER, EPROTO, "this agent (version %s) speaks protocol %d",
                  PACKAGE_VERSION, OSM_PROTOCOL);
   osm_error_hint (&err, "use the same version of osm on both sides");
-  refusal = osm_json_pack ("{s:o}", "error", osm_error_to_json (&err));
-  send_frame (c, refusal);
-  c->closing = true;
+  refuse (c, &err);
 }
 
 static void
@@ -173,8 +196,14 @@ take_request (struct service *s, struct connection *c, const json_t *frame)
     return;
   }
   if (!json_is_integer (id) || !method || (params && !json_is_object (params))) {
-    osm_warning ("connection closed: a frame that is no request");
-    c->closing = true;
+    osm_error_set (&err, OSM_ERROR_REMOTE, EPROTO, "control channel: a frame that is no request");
+    refuse (c, &err);
+    return;
+  }
+  if (c->nr_pending == PENDING_MAX) {
+    osm_error_set (&err, OSM_ERROR_RETRY, EAGAIN, "%d requests of this connection wait already",
+                   PENDING_MAX);
+    answer (c, id, NULL, &err);
     return;
   }
   p = (struct pending){ .id = json_incref ((json_t *)id),
@@ -184,12 +213,6 @@ take_request (struct service *s, struct connection *c, const json_t *frame)
   osm_debug ("request %s", method);
   if (turn (s, c, &p))
     pending_done (&p);
-  else if (c->nr_pending == PENDING_MAX) {
-    osm_error_set (&err, OSM_ERROR_RETRY, EAGAIN, "%d requests of this connection wait already",
-                   PENDING_MAX);
-    answer (c, p.id, NULL, &err);
-    pending_done (&p);
-  }
   else
     c->pending[c->nr_pending++] = p;
 }
@@ -204,21 +227,21 @@ read_connection (struct service *s, struct connection *c)
   if (n == -1 && (errno == EAGAIN || errno == EINTR))
     return;
   if (n <= 0) {
-    c->closing = true;
+    /* The second time it is not the end of a stream but of the connection. */
+    c->closing = n == -1 || c->ended;
+    c->ended = true;
     return;
   }
+  c->heard_ms = osm_now_ms ();
   if (osm_frame_parser_feed (&c->parser, buf, (size_t)n, &err) == -1) {
-    osm_warning ("connection closed: %s", err.message);
-    c->closing = true;
+    refuse (c, &err);
     return;
   }
   while (!c->closing) {
     OSM_CLEANUP_JSON json_t *frame = NULL;
 
-    if (osm_frame_parser_take (&c->parser, &frame, &err) == -1) {
-      osm_warning ("connection closed: %s", err.message);
-      c->closing = true;
-    }
+    if (osm_frame_parser_take (&c->parser, &frame, &err) == -1)
+      refuse (c, &err);
     else if (frame)
       take_request (s, c, frame);
     else
@@ -237,6 +260,22 @@ is_welcome (int fd)
          (peer.uid == 0 || peer.uid == geteuid ());
 }
 
+/* Gateways of controllers that vanished without a word (a network that is gone) stay for hours: the one that was silent for longest goes. */
+static void
+make_room (struct service *s)
+{
+  size_t oldest = 0;
+
+  if (s->nr_connections < CONNECTIONS_MAX)
+    return;
+  for (size_t i = 1; i < s->nr_connections; i++)
+    if (s->connections[i]->heard_ms < s->connections[oldest]->heard_ms)
+      oldest = i;
+  osm_warning ("connection closed: there are too many, and this one was silent for longest");
+  connection_free (s->connections[oldest]);
+  s->connections[oldest] = s->connections[--s->nr_connections];
+}
+
 static void
 accept_connection (struct service *s)
 {
@@ -247,15 +286,16 @@ accept_connection (struct service *s)
 
   if (fd == -1)
     return;
-  if (!is_welcome (fd) || s->nr_connections == CONNECTIONS_MAX) {
-    osm_warning ("a connection was refused: %s",
-                 s->nr_connections == CONNECTIONS_MAX ? "too many" : "not this user's");
+  if (!is_welcome (fd)) {
+    osm_warning ("a connection of another user was refused");
     return;
   }
+  make_room (s);
   c = osm_calloc (1, sizeof *c);
   c->fd = osm_take_fd (&fd);
+  c->heard_ms = osm_now_ms ();
   s->connections[s->nr_connections++] = c;
-  send_frame (c, s->agent.hello);
+  (void)send_frame (c, s->agent.hello);
 }
 
 static void
@@ -273,6 +313,7 @@ turn_all (struct service *s)
         k++;
     }
     flush_output (c);
+    c->closing = c->closing || (c->ended && c->nr_pending == 0 && c->output.len == 0);
   }
 }
 
@@ -374,6 +415,7 @@ service_start (struct service *s, struct osm_error *err)
   if (s->listen_fd == -1 || osm_exports_load (&s->agent.exports, err) == -1 ||
       osm_jobs_load (&s->agent.jobs, err) == -1)
     return -1;
+  osm_jobs_tick (s->agent.jobs);
   return 0;
 }
 
@@ -390,8 +432,9 @@ loop_once (struct service *s)
   for (size_t i = 0; i < nr_connections; i++) {
     const struct connection *c = s->connections[i];
 
-    fds[n++] =
-        (struct pollfd){ .fd = c->fd, .events = (short)(POLLIN | (c->output.len ? POLLOUT : 0)) };
+    fds[n++] = (struct pollfd){
+      .fd = c->fd, .events = (short)((c->ended ? 0 : POLLIN) | (c->output.len ? POLLOUT : 0))
+    };
     if (c->nr_pending)
       timeout = TICK_MS;
   }

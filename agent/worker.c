@@ -6,6 +6,7 @@
 #include "agent/worker.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
@@ -204,7 +205,8 @@ run_copy (const json_t *specification, json_t **ret, struct osm_error *err)
     return -1;
   }
   source = osm_source_tunnel (&spec.tunnel);
-  fd = osm_device_open (osm_json_str (specification, "device"), options.size_bytes, true, err);
+  fd = osm_device_open (osm_json_str (specification, "volume_id"),
+                        osm_json_str (specification, "device"), options.size_bytes, true, err);
   if (fd == -1 || load_bitmap (bitmap_path, options.size_bytes, &bitmap, err) == -1 ||
       reporter_start (&reporter, err) == -1) {
     osm_strv_free (spec.host_keys);
@@ -232,16 +234,21 @@ run_digest (const json_t *specification, json_t **ret, struct osm_error *err)
     .cancel = &cancelled,
     .done_bytes = &done,
   };
+  const char *volume_id = osm_json_str (specification, "volume_id"),
+             *device = osm_json_str (specification, "device");
+  uint64_t size = number (specification, "size_bytes");
+  OSM_CLEANUP_FD int fd = osm_device_open (volume_id, device, size, false, err);
   OSM_MANIFEST (manifest);
   int r;
 
-  if (reporter_start (&reporter, err) == -1)
+  if (fd == -1 || reporter_start (&reporter, err) == -1)
     return -1;
-  r = osm_digest_run (osm_json_str (specification, "device"), number (specification, "size_bytes"),
-                      &options, &manifest, err);
+  r = osm_digest_run (device, size, &options, &manifest, err);
   reporter_stop (&reporter);
-  if (r == -1 || osm_file_write (osm_json_str (specification, "digests"), manifest.digests,
-                                 manifest.nr_chunks * OSM_DIGEST_LEN, 0600, err) == -1)
+  /* It opened the disk by its name: that must have meant the same disk all the time. */
+  if (r == -1 || osm_device_check (fd, volume_id, err) == -1 ||
+      osm_file_write (osm_json_str (specification, "digests"), manifest.digests,
+                      manifest.nr_chunks * OSM_DIGEST_LEN, 0600, err) == -1)
     return -1;
   *ret = osm_json_pack ("{s:{s:I, s:I, s:s}}", "manifest", "chunk_bytes",
                         (json_int_t)manifest.chunk_bytes, "chunks", (json_int_t)manifest.nr_chunks,
@@ -281,18 +288,20 @@ run_export (const json_t *specification, json_t **ret, struct osm_error *err)
 {
   const char *device = osm_json_str (specification, "device");
   OSM_CLEANUP_FREE char *what = NULL, *size = NULL, *pid = osm_asprintf ("%ld", (long)getpid ());
+  OSM_CLEANUP_FD int fd = -1;
   char *argv[16];
   size_t n = 0;
 
   (void)ret;
   if (device) {
-    /* Opened here as nbdkit will open it: what is wrong is said in our words. */
-    OSM_CLEANUP_FD int fd =
-        osm_device_open (device, number (specification, "size_bytes"), false, err);
-
+    fd = osm_device_open (osm_json_str (specification, "volume_id"), device,
+                          number (specification, "size_bytes"), false, err);
     if (fd == -1)
       return -1;
-    what = osm_asprintf ("device=%s", device);
+    /* nbdkit gets what was checked, not a name that may come to mean another disk. */
+    if (fcntl (fd, F_SETFD, 0) == -1)
+      return osm_error_set_errno (err, errno, "descriptor of %s", device);
+    what = osm_asprintf ("device=/proc/self/fd/%d", fd);
     size = osm_asprintf ("size=%" PRIu64, number (specification, "size_bytes"));
   }
   else

@@ -4,10 +4,10 @@
 /* The worker processes: `osm-agent worker copy | digest | link-test | export`.
  *
  * Specification frames (stdin):
- *   copy       {"device","size_bytes","source":{...},"key","bitmap","connections","requests"}
- *   digest     {"device","size_bytes","chunk_bytes","drop_cache","digests"}
+ *   copy       {"volume_id","device","size_bytes","source":{...},"key","bitmap","connections","requests"}
+ *   digest     {"volume_id","device","size_bytes","chunk_bytes","drop_cache","digests"}
  *   link-test  {"source","key","bytes","seconds"}
- *   export     {"device","size_bytes"} or {"test_bytes"}; descriptor 3 is the listening socket
+ *   export     {"volume_id","device","size_bytes"} or {"test_bytes"}; descriptor 3 is the listening socket
  * Answer frames (stdout): {"progress": {...}} several times a second, then {"result": {...}} or {"error": {...}}. */
 
 #ifndef OSM_AGENT_WORKER_H
