@@ -233,7 +233,8 @@ ensure_port (struct deployment *d, struct osm_error *err)
   return 0;
 }
 
-/* The key pair's name holds a digest of the key: one of that name is ours. */
+/* Only where somebody has to log in as the image's own user: that user may do everything, which the control key must not be able
+ * to. The key pair's name holds a digest of the key: one of that name is ours. */
 static int
 ensure_key_pair (struct deployment *d, struct osm_error *err)
 {
@@ -244,6 +245,8 @@ ensure_key_pair (struct deployment *d, struct osm_error *err)
     d->key_pair = osm_strdup (d->config->key_pair);
     return osm_cloud_find (d->cloud, &osm_keypairs, d->key_pair, &found, err);
   }
+  if (!osm_str_equal (d->config->agent_install, "upload"))
+    return 0;
   d->key_pair = osm_host_key_pair_name (d->config, d->public_key);
   if (osm_cloud_find (d->cloud, &osm_keypairs, d->key_pair, &found, &why) == 0)
     return 0;
@@ -328,11 +331,12 @@ create_server (struct deployment *d, struct osm_error *err)
       -1)
     return -1;
   encoded = osm_base64_encode (user_data, strlen (user_data));
-  server = osm_json_pack ("{s:s, s:s, s:s, s:s, s:[{s:s}], s:{s:s, s:s, s:s}, s:b}", "name",
-                          d->config->name, "flavorRef", d->flavor_id, "key_name", d->key_pair,
-                          "user_data", encoded, "networks", "port", d->port_id, "metadata",
-                          OSM_MARK_ROLE, OSM_ROLE_HOST, OSM_MARK_PAIR, d->config->name, "osm.side",
-                          osm_side_name (d->side), "config_drive", 1);
+  server =
+      osm_json_pack ("{s:s, s:s, s:s, s:[{s:s}], s:{s:s, s:s, s:s}, s:b}", "name", d->config->name,
+                     "flavorRef", d->flavor_id, "user_data", encoded, "networks", "port",
+                     d->port_id, "metadata", OSM_MARK_ROLE, OSM_ROLE_HOST, OSM_MARK_PAIR,
+                     d->config->name, "osm.side", osm_side_name (d->side), "config_drive", 1);
+  osm_json_set_str (server, "key_name", d->key_pair);
   osm_json_set_str (server, "availability_zone", d->config->availability_zone);
   if (d->config->boot_from_volume) {
     json_t *device =

@@ -42,9 +42,38 @@ load_template (char **ret, struct osm_error *err)
 
 /* A JSON value is a YAML value. */
 static char *
-yaml_list (const json_t *list)
+yaml_line (const char *key, json_t *value)
 {
-  return osm_json_dump (list);
+  OSM_CLEANUP_FREE char *text = osm_json_dump (value);
+
+  json_decref (value);
+  return osm_asprintf ("%s: %s\n", key, text);
+}
+
+static char *
+packages (bool upload)
+{
+  OSM_CLEANUP_FREE char *list = NULL;
+  json_t *names = json_array ();
+
+  for (size_t i = 0; upload_packages[i]; i++)
+    json_array_append_new (names, json_string (upload_packages[i]));
+  list = yaml_line ("packages", names);
+  return upload ? osm_asprintf ("package_update: true\n%s", list) : osm_strdup ("");
+}
+
+/* With agent_install: upload the controller runs agent-setup after it has brought the agent. */
+static char *
+commands (bool upload)
+{
+  return upload ? osm_strdup ("")
+                : yaml_line ("runcmd", osm_json_pack ("[[s, s, s]]", "sh", "-c", run_agent_setup));
+}
+
+static bool
+is_name (const char *name, size_t len, const char *wanted)
+{
+  return strlen (wanted) == len && strncmp (name, wanted, len) == 0;
 }
 
 static int
@@ -52,25 +81,15 @@ value_of (const char *name, size_t len, const struct osm_host_config *config,
           const char *public_key, char **ret, struct osm_error *err)
 {
   bool upload = osm_str_equal (config->agent_install, "upload");
-  OSM_CLEANUP_JSON json_t *list = json_array ();
 
-  if (len == 8 && strncmp (name, "PACKAGES", len) == 0) {
-    for (size_t i = 0; upload && upload_packages[i]; i++)
-      json_array_append_new (list, json_string (upload_packages[i]));
-    *ret = yaml_list (list);
-  }
-  else if (len == 14 && strncmp (name, "PACKAGE_UPDATE", len) == 0)
-    *ret = osm_strdup (upload ? "true" : "false");
-  else if (len == 15 && strncmp (name, "CONTROLLER_KEYS", len) == 0) {
+  if (is_name (name, len, "PACKAGES"))
+    *ret = packages (upload);
+  else if (is_name (name, len, "COMMANDS"))
+    *ret = commands (upload);
+  else if (is_name (name, len, "CONTROLLER_KEYS")) {
     OSM_CLEANUP_FREE char *line = osm_asprintf ("%s\n", public_key);
 
     *ret = osm_quote_yaml (line);
-  }
-  else if (len == 8 && strncmp (name, "COMMANDS", len) == 0) {
-    /* With agent.install=upload the controller runs it after it has brought the agent. */
-    if (!upload)
-      json_array_append_new (list, osm_json_pack ("[s, s, s]", "sh", "-c", run_agent_setup));
-    *ret = yaml_list (list);
   }
   else
     return osm_error_set (err, OSM_ERROR_USER, 0, "%s has an unknown placeholder '%.*s'", TEMPLATE,

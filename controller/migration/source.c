@@ -63,10 +63,46 @@ osm_source_unclaim (struct osm_migration *m, struct osm_error *err)
   return osm_server_delete_metadata (cloud_of (m), server_id (m), OSM_MARK_MIGRATION, err);
 }
 
+/* How often the server was started or changed so that its disks may have been written to, by Nova's record of actions. */
+static int
+count_starts (struct osm_migration *m, json_int_t *ret, struct osm_error *err)
+{
+  static const char *const writing[] = { "start",    "reboot",  "rebuild", "resize",  "rescue",
+                                         "unshelve", "unpause", "resume",  "evacuate" };
+  OSM_CLEANUP_FREE char *path = osm_asprintf ("/servers/%s/os-instance-actions", server_id (m));
+  OSM_CLEANUP_JSON json_t *actions = NULL;
+  size_t i;
+  json_t *action;
+
+  if (osm_cloud_list (cloud_of (m), OSM_COMPUTE, path, "instanceActions", &actions, err) == -1)
+    return -1;
+  *ret = 0;
+  json_array_foreach (actions, i, action) for (size_t k = 0; k < sizeof writing / sizeof writing[0];
+                                               k++) *ret +=
+      osm_str_equal (osm_json_str (action, "action"), writing[k]);
+  return 0;
+}
+
+/* Before its disks are copied: what osm_source_check_quiet compares with. */
+static int
+remember_starts (struct osm_migration *m, struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *fact = NULL;
+  json_int_t starts;
+
+  if (count_starts (m, &starts, err) == -1)
+    return -1;
+  fact = osm_json_pack ("{s:I}", "count", starts);
+  return osm_store_fact_set (m->context.store, m->row->id, "source-starts", fact, err);
+}
+
 int
 osm_source_stop (struct osm_migration *m, struct osm_error *err)
 {
   OSM_CLEANUP_JSON json_t *server = NULL;
+
+  if (remember_starts (m, err) == -1)
+    return -1;
 
   if (osm_server_get (cloud_of (m), server_id (m), &server, err) == -1)
     return -1;
@@ -97,13 +133,17 @@ osm_source_start (struct osm_migration *m, struct osm_error *err)
 int
 osm_source_check_quiet (struct osm_migration *m, struct osm_error *err)
 {
-  OSM_CLEANUP_JSON json_t *server = NULL;
+  OSM_CLEANUP_JSON json_t *server = NULL, *then = NULL;
   const char *status;
+  json_int_t starts;
 
-  if (osm_server_get (cloud_of (m), server_id (m), &server, err) == -1)
+  if (osm_server_get (cloud_of (m), server_id (m), &server, err) == -1 ||
+      count_starts (m, &starts, err) == -1 ||
+      osm_store_fact_get (m->context.store, m->row->id, "source-starts", &then, err) == -1)
     return -1;
   status = osm_json_str (server, "status");
-  if (osm_str_equal (status, "SHUTOFF"))
+  if (osm_str_equal (status, "SHUTOFF") &&
+      starts == json_integer_value (json_object_get (then, "count")))
     return 0;
   osm_error_set (err, OSM_ERROR_USER, 0,
                  "server '%s' is %s in cloud '%s': it ran after it was copied, so that the copies "
