@@ -20,3 +20,14 @@ osm_agent_SOURCES = agent/osm-agent.c
 osm_agent_LDADD = agent/libosmagent.la
 
 script_tests += tests/functional/agent-basic.py
+
+noinst_HEADERS += tests/unit/test-agent.h
+unit_tests += \
+	tests/unit/test-agent-device \
+	tests/unit/test-agent-job \
+	tests/unit/test-agent-method \
+	tests/unit/test-agent-peers
+tests_unit_test_agent_device_LDADD = agent/libosmagent.la $(CMOCKA_LIBS)
+tests_unit_test_agent_job_LDADD = agent/libosmagent.la $(CMOCKA_LIBS)
+tests_unit_test_agent_method_LDADD = agent/libosmagent.la $(CMOCKA_LIBS)
+tests_unit_test_agent_peers_LDADD = agent/libosmagent.la $(CMOCKA_LIBS)

@@ -343,7 +343,7 @@ digest_start (struct call *c, json_t **ret, struct osm_error *err)
       get_number (c, "chunk_bytes", OSM_DIGEST_CHUNK_DEFAULT, OSM_DIGEST_CHUNK_MAX, &chunk, err) ==
           -1)
     return OSM_ANSWER_NOW;
-  if (chunk < OSM_DIGEST_CHUNK_MIN || (chunk & (chunk - 1)) != 0) {
+  if (chunk != 0 && (chunk < OSM_DIGEST_CHUNK_MIN || (chunk & (chunk - 1)) != 0)) {
     osm_error_set (err, OSM_ERROR_USER, EINVAL,
                    "parameter 'chunk_bytes' must be a power of two from %d on",
                    OSM_DIGEST_CHUNK_MIN);
