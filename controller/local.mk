@@ -81,11 +81,19 @@ script_tests += tests/functional/cloud-faults.py
 
 noinst_HEADERS += tests/unit/test-store.h
 unit_tests += \
+	tests/unit/test-cloud-catalog \
+	tests/unit/test-cloud-clouds \
+	tests/unit/test-cloud-identity \
+	tests/unit/test-cloud-request \
 	tests/unit/test-config-file \
 	tests/unit/test-store-file \
 	tests/unit/test-store-journal \
 	tests/unit/test-store-migrations \
 	tests/unit/test-ui-format
+tests_unit_test_cloud_catalog_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
+tests_unit_test_cloud_clouds_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
+tests_unit_test_cloud_identity_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
+tests_unit_test_cloud_request_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_config_file_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_store_file_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_store_journal_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)

@@ -5,7 +5,7 @@
 
 #include "controller/cloud/catalog.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/cleanup.h"
@@ -161,12 +161,21 @@ osm_endpoint_link (const char *base, const char *href)
 
 /* ---- microversions ---- */
 
+/* "2.93": two numbers of at most five digits. */
 static bool
 split_microversion (const char *s, unsigned *major, unsigned *minor)
 {
-  char end;
+  static const char digits[] = "0123456789";
+  size_t n = s ? strspn (s, digits) : 0, m;
 
-  return s && sscanf (s, "%5u.%5u%c", major, minor, &end) == 2;
+  if (n == 0 || n > 5 || s[n] != '.')
+    return false;
+  m = strspn (s + n + 1, digits);
+  if (m == 0 || m > 5 || s[n + 1 + m] != '\0')
+    return false;
+  *major = (unsigned)strtoul (s, NULL, 10);
+  *minor = (unsigned)strtoul (s + n + 1, NULL, 10);
+  return true;
 }
 
 int

@@ -265,7 +265,8 @@ osm_http_perform (struct osm_http_pool *pool, const struct osm_http_request *req
   for (size_t i = 0; request->headers && request->headers[i]; i++)
     headers = curl_slist_append (headers, request->headers[i]);
   if (request->body)
-    headers = curl_slist_append (headers, "Content-Type: application/json");
+    headers = curl_slist_append (headers, request->content_type ? request->content_type
+                                                                : "Content-Type: application/json");
 
   curl_easy_setopt (c, CURLOPT_URL, request->url);
   curl_easy_setopt (c, CURLOPT_CUSTOMREQUEST, request->method);

@@ -30,9 +30,10 @@ void osm_http_pool_free (struct osm_http_pool *pool);
 
 struct osm_http_request {
   const char *method, *url;
-  const char *body;     /* JSON text or NULL */
-  const char *token;    /* X-Auth-Token or NULL */
-  char *const *headers; /* further "Name: value" lines, NULL-terminated, or NULL */
+  const char *body;         /* JSON text or NULL */
+  const char *content_type; /* whole header line; NULL: JSON */
+  const char *token;        /* X-Auth-Token or NULL */
+  char *const *headers;     /* further "Name: value" lines, NULL-terminated, or NULL */
 };
 
 struct osm_http_answer {

@@ -95,6 +95,16 @@ osm_request_jitter (uint64_t ms)
 
 /* ---- errors ---- */
 
+/* "<br />", "</p>", "<!-- ... >"; not "<class 'oslo_messaging.exceptions.MessagingTimeout'>", which tells most. */
+static bool
+is_tag (const char *s, size_t len)
+{
+  char c = len > 1 ? s[1] : '\0';
+
+  return (c == '/' || c == '!' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')) &&
+         !osm_str_starts_with (s, "<class ") && memchr (s, '>', len);
+}
+
 /* One line of text: no tags, no line ends, no blanks beside blanks, at most MAX_MESSAGE bytes. Caller frees; NULL if nothing is left. */
 static char *
 plain_text (const char *s, size_t len)
@@ -105,9 +115,7 @@ plain_text (const char *s, size_t len)
   for (size_t i = 0; i < len && s[i] && b.len < MAX_MESSAGE; i++) {
     unsigned char c = (unsigned char)s[i];
 
-    if (c == '<' && i + 1 < len &&
-        (strchr ("/!", s[i + 1]) || (s[i + 1] >= 'a' && s[i + 1] <= 'z')) &&
-        memchr (s + i, '>', len - i)) {
+    if (c == '<' && is_tag (s + i, len - i)) {
       i = (size_t)((const char *)memchr (s + i, '>', len - i) - s);
       blank = true;
     }
@@ -123,10 +131,13 @@ plain_text (const char *s, size_t len)
   return b.len ? osm_strbuf_take (&b) : NULL;
 }
 
+/* The first paragraph: Keystone has a whole schema after it. */
 static char *
 plain_string (const char *s)
 {
-  return s ? plain_text (s, strlen (s)) : NULL;
+  const char *end = s ? strstr (s, "\n\n") : NULL;
+
+  return s ? plain_text (s, end && end > s ? (size_t)(end - s) : strlen (s)) : NULL;
 }
 
 /* The best of an object's members. */
@@ -179,7 +190,7 @@ message_of_page (const char *page)
   char *text = NULL;
 
   if (body && strchr (body, '>'))
-    text = plain_string (strchr (body, '>') + 1);
+    text = plain_text (strchr (body, '>') + 1, strlen (strchr (body, '>') + 1));
   if (text && strlen (text) <= 300)
     return text;
   if (title && end) {
@@ -198,9 +209,7 @@ osm_request_error_message (const char *body, size_t len)
   if (len == 0)
     return NULL;
   if (osm_json_parse (body, len, "error", &json, &ignored) == 0)
-    return json_is_object (json)   ? message_of_json (json)
-           : json_is_string (json) ? plain_string (json_string_value (json))
-                                   : NULL;
+    return json_is_object (json) ? message_of_json (json) : NULL;
   while (*body == ' ' || *body == '\r' || *body == '\n' || *body == '\t')
     body++;
   if (*body == '<')
@@ -286,10 +295,18 @@ read_answer (struct osm_cloud *cloud, enum osm_service service, const struct osm
 
 /* ---- one request, with retries ---- */
 
-/* Glance's updates are JSON patches; microversion headers go to services that have them. */
+/* Glance's updates are JSON patches. */
+static const char *
+content_type_of (enum osm_service service, const struct osm_request *request)
+{
+  return service == OSM_IMAGE && strcmp (request->method, "PATCH") == 0
+             ? "Content-Type: application/openstack-images-v2.1-json-patch"
+             : NULL;
+}
+
+/* Microversion headers go to services that have them. */
 static char **
-headers_for (enum osm_service service, const struct osm_endpoint *e,
-             const struct osm_request *request)
+headers_for (enum osm_service service, const struct osm_endpoint *e)
 {
   char **headers = NULL;
 
@@ -306,8 +323,6 @@ headers_for (enum osm_service service, const struct osm_endpoint *e,
       osm_strv_append (&headers, old);
     }
   }
-  if (service == OSM_IMAGE && strcmp (request->method, "PATCH") == 0)
-    osm_strv_append (&headers, "Content-Type: application/openstack-images-v2.1-json-patch");
   return headers;
 }
 
@@ -326,7 +341,7 @@ osm_request (struct osm_cloud *cloud, enum osm_service service, const struct osm
   if (osm_session_endpoint (cloud, service, &e, err) == -1)
     return -1;
   url = osm_asprintf ("%s%s", e->base, request->path);
-  headers = headers_for (service, e, request);
+  headers = headers_for (service, e);
   body = request->body ? osm_json_dump (request->body) : NULL;
 
   for (unsigned attempt = 0;; attempt++) {
@@ -336,9 +351,11 @@ osm_request (struct osm_cloud *cloud, enum osm_service service, const struct osm
     enum osm_retry what;
     uint64_t delay = 0, generation, started = osm_now_ms ();
     char *token = NULL;
-    struct osm_http_request http = {
-      .method = request->method, .url = url, .body = body, .headers = headers
-    };
+    struct osm_http_request http = { .method = request->method,
+                                     .url = url,
+                                     .body = body,
+                                     .content_type = content_type_of (service, request),
+                                     .headers = headers };
 
     if (osm_interrupt_check (err) == -1 ||
         osm_session_token (cloud, refused, &token, &generation, err) == -1)

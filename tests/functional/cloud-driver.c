@@ -84,6 +84,13 @@ do_put (const struct command *c, json_t **ret, struct osm_error *err)
 }
 
 static int
+do_patch (const struct command *c, json_t **ret, struct osm_error *err)
+{
+  return osm_cloud_patch (c->cloud, service (c), arg (c, 1), json_array_get (c->args, 3),
+                          arg (c, 2), ret, err);
+}
+
+static int
 do_delete (const struct command *c, json_t **ret, struct osm_error *err)
 {
   (void)ret;
@@ -309,6 +316,7 @@ static const struct {
   { "post", do_post },
   { "action", do_action },
   { "put", do_put },
+  { "patch", do_patch },
   { "delete", do_delete },
   { "find", do_find },
   { "network-create", do_network_create },

@@ -526,6 +526,23 @@ class Tokens(FaultTest):
         self.assert_ok(self.get(driver), 1)
 
 
+class Headers(FaultTest):
+    def test_glance_wants_its_own_type_of_patches(self):
+        self.server.extra_catalog = [{"type": "image", "endpoints": [
+            {"interface": "public", "region": "R", "url": self.server.url + "/image"}]}]
+        self.server.routes.append(("/image/v2/images/1", status(200, {"id": "1"})))
+        patch = [{"op": "add", "path": "/x", "value": "y"}]
+        self.assertEqual(self.open()("patch", "image", "/images/1", None, patch).get("ok"), {"id": "1"})
+        sent = self.server.seen[-1]
+        self.assertEqual(sent[2].get_all("Content-Type"), ["application/openstack-images-v2.1-json-patch"])
+        self.assertEqual(json.loads(sent[3]), patch)
+
+    def test_bodies_are_json(self):
+        self.post(self.open())
+        self.assertEqual(self.server.api()[0][2].get_all("Content-Type"), ["application/json"])
+        self.assertIsNone(self.server.api()[0][2].get("Expect"))
+
+
 class Versions(FaultTest):
     def test_the_microversion_is_sent_in_both_headers(self):
         driver = self.open()
