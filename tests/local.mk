@@ -20,3 +20,8 @@ EXTRA_DIST += \
 	tests/lint/jansson.cfg \
 	tests/lint/layers \
 	tests/lint/valgrind.supp
+
+# How long an operator waits; as root, starts the lab afresh.
+bench: all
+	$(AM_V_at)$(top_srcdir)/tests/bench/e2e '$(abs_top_builddir)'
+phony_targets += bench

@@ -31,25 +31,26 @@ class Demo:
         return net, group
 
     def create(self, name='demo', boot_gb=2, data_gb=1, odd_gb=1):
-        """Returns the running source server; self.address is where its SSH answers."""
+        """Returns the running source server; self.address is where its SSH answers. odd_gb 0: no third volume."""
         src = self.src
         image = src.image('guest', self.guest_image)
         (net, group), _ = side_by_side(lambda: self.surroundings(src), lambda: self.surroundings(self.dst))
-        boot, data, odd = side_by_side(
+        made = side_by_side(
             lambda: src.volume(name + '-boot', boot_gb, image_id=image.id, volume_type='lab', metadata={'disk': 'boot'}),
             lambda: src.volume(name + '-data', data_gb, volume_type='fast', description='files'),
-            lambda: src.volume(name + '-odd', odd_gb, volume_type='lab'))
-        self.odd_content(src.volume_file(odd.id))
+            *([lambda: src.volume(name + '-odd', odd_gb, volume_type='lab')] if odd_gb else []))
+        self.volumes = dict(zip(('boot', 'data', 'odd'), [v.id for v in made]))
+        if odd_gb:
+            self.odd_content(src.volume_file(self.volumes['odd']))
         port = src.api.network.create_port(
             network_id=net.id, name=name + '-port', security_group_ids=[group.id], mac_address=MAC,
             fixed_ips=[{'ip_address': ADDRESS}])
         self.server = src.server(
-            name, 'm1.tiny', [port], [(boot.id, True), (data.id, False), (odd.id, False)], key='demo-key',
+            name, 'm1.tiny', [port], [(v, role == 'boot') for role, v in self.volumes.items()], key='demo-key',
             metadata={'owner': 'demo', 'purpose': 'a server to move'}, user_data=user_data(USER_DATA))
         self.address = src.floating_ip(port.id)
         wait_ssh(self.address, self.key)
-        self.fill(data.id)
-        self.volumes = {'boot': boot.id, 'data': data.id, 'odd': odd.id}
+        self.fill(self.volumes['data'])
         return self.server
 
     @staticmethod
