@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A server that is off, on a SCSI bus, with everything mapped and user data; cleaned up.  A detached volume."""
+import base64
+import json
+import types
+
+import pytest
+
+from conftest import OTHER_ADDRESS, OTHER_MAC
+from osmlib import get, inventory, own, volumes_of
+
+pytestmark = pytest.mark.usefixtures('hosts')
+
+
+@pytest.fixture(scope='module')
+def operator(src):
+    """The administrator may work in the tenant's project, so that user data is shown."""
+    identity = src.admin.identity
+    user, role = identity.find_user('admin'), identity.find_role('admin')
+    args = src.api.current_project_id, user, role
+    identity.assign_project_role_to_user(*args)
+    yield {'cloud': 'operator'}
+    identity.unassign_project_role_from_user(*args)
+
+
+@pytest.fixture(scope='module')
+def moved(osm, scsi, operator, src, dst):
+    before = inventory(src)
+    r = osm.run('migrate-server', 'e2e-scsi', source=operator,
+                map={'flavors': {'m1.tiny': 'm1.small'}, 'volume_types': {'src-only': 'fast'}}).expect(0)
+    server = get(dst.api.compute, '/servers/' + r.result()['destination_id'], microversion='2.79')['server']
+    return types.SimpleNamespace(run=r, id=r.result()['id'], server=server, volumes=volumes_of(dst, server['id']),
+                                 before=before)
+
+
+def test_server_that_was_off_stays_off(moved):
+    assert moved.server['status'] == 'SHUTOFF'
+
+
+def test_scsi_disks_keep_their_names(moved):
+    assert [v['device'] for v in moved.volumes] == ['/dev/sda', '/dev/sdb']
+    assert moved.volumes[0]['volume_image_metadata']['hw_disk_bus'] == 'scsi'
+    assert moved.volumes[0]['volume_image_metadata']['hw_scsi_model'] == 'virtio-scsi'
+
+
+def test_flavor_is_mapped(moved):
+    assert moved.server['flavor']['original_name'] == 'm1.small'
+
+
+def test_volume_types_are_mapped(moved):
+    assert [v['volume_type'] for v in moved.volumes] == ['lab', 'fast']
+
+
+def test_operator_brings_the_user_data(moved, dst):
+    assert 'source-user-data-hidden' not in moved.run.findings(), moved.run
+    shown = get(dst.admin.compute, '/servers/' + moved.server['id'], microversion='2.79')['server']
+    assert base64.b64decode(shown['OS-EXT-SRV-ATTR:user_data']) == b'#cloud-config\n{}\n'
+
+
+def test_volumes_of_a_server_that_stays_off_are_equal(moved, src, dst, scsi):
+    source = volumes_of(src, scsi.id)
+    assert [src.sha256(v['id']) for v in source][1:] == [dst.sha256(v['id']) for v in moved.volumes][1:]
+
+
+def test_cleanup_takes_the_marks_off(moved, osm, dst, src):
+    assert osm.run('cleanup', moved.id).expect(0).result()['state'] == 'cleaned'
+    server = get(dst.api.compute, '/servers/' + moved.server['id'], microversion='2.79')['server']
+    assert not [k for k in server['metadata'] if k.startswith('osm.')]
+    for v in volumes_of(dst, server['id']):
+        assert not [k for k in v['metadata'] if k.startswith('osm.')]
+    for p in dst.api.network.ports(device_id=server['id']):
+        assert p.mac_address == OTHER_MAC and p.fixed_ips[0]['ip_address'] == OTHER_ADDRESS
+        assert p.tags == [] and 'osm' not in (p.description or '')
+    assert inventory(src) == moved.before
+    osm.run('cleanup', moved.id).expect(3)
+    osm.run('rollback', moved.id).expect(1)
+
+
+def test_user_data_of_a_file(osm, source, folder):
+    """In the plan: that the new server gets it was seen above."""
+    path = folder / 'user-data'
+    path.write_text('#cloud-config\n')
+    plan = json.loads(osm.run('migrate-server', '--dry-run', '--user-data', str(path), 'e2e-a').expect(0).out)
+    assert plan['server']['user_data'] == 'I2Nsb3VkLWNvbmZpZwo='
+    assert 'source-user-data-hidden' not in [f['id'] for f in plan['findings']]
+
+
+def test_detached_volume(osm, src, dst):
+    v = src.volume('e2e-alone', 1, volume_type='fast', description='alone', metadata={'a': 'b'})
+    with open(src.volume_file(v.id), 'r+b') as f:
+        f.seek(123456789)
+        f.write(b'an island')
+    was, before = get(src.api.block_storage, '/volumes/' + v.id)['volume'], inventory(dst)
+    r = osm.run('migrate-volume', 'e2e-alone').expect(0).result()
+    new = get(dst.api.block_storage, '/volumes/' + r['destination_id'])['volume']
+    assert dst.sha256(new['id']) == src.sha256(v.id)
+    assert own(new['metadata']) == {'a': 'b'}
+    for key in ('name', 'size', 'volume_type', 'description', 'bootable', 'status', 'attachments'):
+        assert new[key] == was[key], key
+    now = get(src.api.block_storage, '/volumes/' + v.id)['volume']
+    del now['updated_at'], was['updated_at']
+    assert now == was
+    osm.run('migrate-volume', 'e2e-alone').expect(3)
+    osm.run('rollback', r['id']).expect(0)
+    assert inventory(dst) == before

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The end of the conversion hosts, in use and forgotten."""
+import shutil
+import signal
+
+from conftest import osm_left
+from osmlib import inventory, server_state
+
+
+def test_force_gives_volumes_back_to_their_server(hosts, osm, clouds, source):
+    src, dst = clouds
+    before = server_state(src, source.id), inventory(dst)
+    run = osm.start('migrate-server', 'e2e-a')
+    run.copying()
+    run.signal(signal.SIGKILL)
+    run.end()
+    migration = osm.migrations()[0]['id']
+    osm.run('delete-conversion-hosts').expect(1).says(migration)
+    osm.run('delete-conversion-hosts', '--force').expect(0)
+    for cloud in clouds:
+        assert osm_left(cloud) == []
+    assert server_state(src, source.id)['attachments'] == before[0]['attachments']
+    osm.run('rollback', migration).expect(0)
+    assert server_state(src, source.id) == before[0]
+    assert not [name for (kind, _), name in inventory(dst).items() if kind == 'volume' and name.startswith('e2e-')]
+
+
+def test_hosts_are_found_by_their_marks_when_the_state_is_lost(osm, clouds):
+    before = [inventory(c) for c in clouds]
+    osm.run('deploy-conversion-hosts').expect(0)
+    shutil.rmtree(osm.state_dir)
+    osm.run('delete-conversion-hosts').expect(0)
+    for cloud, was in zip(clouds, before):
+        assert osm_left(cloud) == []
+        assert inventory(cloud) == was
+    osm.run('delete-conversion-hosts').expect(3)
