@@ -62,7 +62,7 @@ osm_path_plugin (void)
 const char *
 osm_path_program (void)
 {
-  return "/proc/self/exe";
+  return root ("OSM_AGENT_PROGRAM", "/proc/self/exe");
 }
 
 char *
