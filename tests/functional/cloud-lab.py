@@ -319,10 +319,17 @@ class Servers(LabTest):
         self.assert_error(answer, "remote", "is in state ERROR: No valid host")
 
 
-if __name__ == "__main__":
+def main():
     if len(sys.argv) > 1 and os.path.exists(sys.argv[1]):
         Shared.image_file = sys.argv.pop(1)
     else:
         Shared.image_file = subprocess.run([os.path.join(TOP, "tests/lab/lab"), "image"], check=True,
-                                            stdout=subprocess.PIPE, text=True).stdout.strip()
-    unittest.main(verbosity=2, warnings="ignore")
+                                           stdout=subprocess.PIPE, text=True).stdout.strip()
+    result = unittest.main(verbosity=2, warnings="ignore", exit=False).result
+    bad = len(result.failures) + len(result.errors)
+    print("%d passed, %d failed" % (max(result.testsRun - bad, 0), bad))
+    sys.exit(0 if result.wasSuccessful() and result.testsRun else 1)
+
+
+if __name__ == "__main__":
+    main()
