@@ -17,6 +17,7 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/cloud/volume.c controller/cloud/volume.h \
 	controller/cloud/wait.c controller/cloud/wait.h \
 	controller/config.c controller/config.h \
+	controller/hosts/agent.c \
 	controller/hosts/check.c \
 	controller/hosts/delete.c \
 	controller/hosts/deploy.c \
@@ -26,6 +27,7 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/hosts/rules.c \
 	controller/hosts/userdata.c \
 	controller/link/link.c controller/link/link.h \
+	controller/link/remote.c controller/link/remote.h \
 	controller/migration/data.c \
 	controller/migration/destination.c \
 	controller/migration/internal.h \
@@ -86,6 +88,10 @@ unit_tests += \
 	tests/unit/test-cloud-identity \
 	tests/unit/test-cloud-request \
 	tests/unit/test-config-file \
+	tests/unit/test-hosts-find \
+	tests/unit/test-hosts-keys \
+	tests/unit/test-hosts-rules \
+	tests/unit/test-hosts-userdata \
 	tests/unit/test-store-file \
 	tests/unit/test-store-journal \
 	tests/unit/test-store-migrations \
@@ -95,11 +101,21 @@ tests_unit_test_cloud_clouds_LDADD = controller/libosmcontroller.la $(CMOCKA_LIB
 tests_unit_test_cloud_identity_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_cloud_request_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_config_file_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
+tests_unit_test_hosts_find_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
+tests_unit_test_hosts_keys_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
+tests_unit_test_hosts_rules_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
+tests_unit_test_hosts_userdata_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_store_file_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_store_journal_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_store_migrations_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_ui_format_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 
+noinst_PROGRAMS += tests/functional/link-driver
+tests_functional_link_driver_SOURCES = tests/functional/link-driver.c
+tests_functional_link_driver_LDADD = controller/libosmcontroller.la
+
 script_tests += \
 	tests/functional/controller-cli.py \
+	tests/functional/hosts-link.py \
+	tests/functional/hosts-user-data.py \
 	tests/functional/manual-pages.py

@@ -28,30 +28,51 @@ print_problem (const char *what, const json_t *result)
   printf ("%s: %s%s%s\n", what, message, hint ? "\n  -> " : "", hint ? hint : "");
 }
 
+/* "nbdkit 1.32.5, libguestfs 1.48.6" */
+static json_t *
+tools_text (const json_t *agent)
+{
+  OSM_STRBUF (text);
+  const char *name;
+  json_t *version;
+
+  json_object_foreach (json_object_get (agent, "tools"), name, version)
+  {
+    if (json_is_string (version))
+      osm_strbuf_addf (&text, "%s%s %s", text.len ? ", " : "", name, json_string_value (version));
+  }
+  return json_string (osm_strbuf_str (&text));
+}
+
+/* What could not be found out is left out. */
 static void
 print_sides (const json_t *result)
 {
-  static const char *const columns[] = { "SIDE",  "CLOUD", "SERVER",  "STATUS",     "ADDRESS",
-                                         "AGENT", "BUS",   "VOLUMES", "FREE SLOTS", NULL };
+  static const char *const columns[] = { "SIDE",    "CLOUD",      "SERVER", "STATUS",
+                                         "ADDRESS", "AGENT",      "TOOLS",  "BUS",
+                                         "VOLUMES", "FREE SLOTS", NULL };
   OSM_CLEANUP_JSON json_t *rows = json_array ();
 
+  for (enum osm_side side = OSM_SOURCE; side <= OSM_DESTINATION; side++) {
+    const json_t *s = json_object_get (result, osm_side_name (side));
+    const json_t *agent = json_object_get (s, "agent");
+
+    json_array_append_new (
+        rows,
+        osm_json_pack ("[s, O?, O?, O?, O?, O?, o, O?, O?, O?]", osm_side_name (side),
+                       json_object_get (s, "cloud"), json_object_get (s, "name"),
+                       json_object_get (s, "status"), json_object_get (s, "address"),
+                       json_object_get (agent, "version"), tools_text (agent),
+                       json_object_get (s, "disk_bus"), json_object_get (s, "attached_volumes"),
+                       json_object_get (s, "free_slots")));
+  }
+  osm_ui_table (columns, rows);
   for (enum osm_side side = OSM_SOURCE; side <= OSM_DESTINATION; side++) {
     const json_t *s = json_object_get (result, osm_side_name (side));
 
     if (json_object_get (s, "error"))
       print_problem (osm_side_name (side), s);
-    else
-      json_array_append_new (
-          rows,
-          osm_json_pack ("[s, O, O, O, O, O?, O, O, O]", osm_side_name (side),
-                         json_object_get (s, "cloud"), json_object_get (s, "name"),
-                         json_object_get (s, "status"), json_object_get (s, "address"),
-                         json_object_get (json_object_get (s, "agent"), "version"),
-                         json_object_get (s, "disk_bus"), json_object_get (s, "attached_volumes"),
-                         json_object_get (s, "free_slots")));
   }
-  if (json_array_size (rows) > 0)
-    osm_ui_table (columns, rows);
 }
 
 static bool

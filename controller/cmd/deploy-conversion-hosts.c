@@ -16,6 +16,8 @@
 const struct osm_option osm_options_deploy_conversion_hosts[] = {
   { "print-user-data", 0, "source|destination",
     "print what the server of that side would get, touch nothing" },
+  { "host-key-policy", 0, "console|accept-new",
+    "pin the SSH host keys of the console log (the default), or whichever answer first" },
   { NULL, 0, NULL, NULL },
 };
 
@@ -45,6 +47,7 @@ osm_cmd_deploy_conversion_hosts (const struct osm_args *args, struct osm_error *
 {
   OSM_CLEANUP_SESSION struct osm_session *session = NULL;
   const char *side = osm_args_get (args, "print-user-data");
+  const char *policy = osm_args_get (args, "host-key-policy");
   struct osm_hosts_context context;
   bool changed;
 
@@ -53,6 +56,7 @@ osm_cmd_deploy_conversion_hosts (const struct osm_args *args, struct osm_error *
   if (osm_session_open (args, OSM_WANT_CLOUDS | OSM_WANT_STORE, &session, err) == -1)
     return OSM_EXIT_FAILED;
   context = osm_cmd_hosts_context (session);
+  context.accept_new_host_keys = policy && strcmp (policy, "accept-new") == 0;
   if (osm_hosts_deploy (&context, &changed, err) == -1)
     return OSM_EXIT_FAILED;
   osm_ui_event (session->ui, osm_json_pack ("{s:s, s:b}", "event", "result", "changed", changed),

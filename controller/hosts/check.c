@@ -47,67 +47,111 @@ struct side_check {
   enum osm_side side;
   struct osm_host *host;
   json_t *result;
+  struct osm_error why; /* what is wrong with it */
 };
+
+/* Slots are those beside the boot disk. */
+static int
+count_volumes (struct side_check *c, const json_t *server, struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *attachments = NULL;
+  const struct osm_host_config *config = &c->context->config->host[c->side];
+  size_t i, used = 0;
+  json_t *attachment;
+
+  if (osm_server_attachments (c->context->cloud[c->side], osm_json_str (server, "id"), &attachments,
+                              err) == -1)
+    return -1;
+  json_array_foreach (attachments, i, attachment) used +=
+      !osm_host_is_boot_volume (server, attachments, attachment);
+  json_object_set_new (c->result, "attached_volumes", json_integer ((json_int_t)used));
+  json_object_set_new (c->result, "free_slots",
+                       json_integer (config->max_attachments > used
+                                         ? (json_int_t)(config->max_attachments - used)
+                                         : 0));
+  return 0;
+}
 
 static int
 check_side (void *data, struct osm_error *err)
 {
   struct side_check *c = data;
-  OSM_CLEANUP_JSON json_t *attachments = NULL;
-  size_t used;
+  struct osm_cloud *cloud = c->context->cloud[c->side];
+  OSM_CLEANUP_JSON json_t *server = NULL;
 
-  if (osm_host_open (c->context, c->side, &c->host, err) == -1)
+  json_object_set_new (c->result, "cloud", json_string (osm_cloud_name (cloud)));
+  if (osm_host_find (c->context, c->side, &server, err) == -1)
     return -1;
-  if (osm_server_attachments (c->context->cloud[c->side], c->host->server_id, &attachments, err) ==
-      -1)
+  osm_json_set_str (c->result, "server_id", osm_json_str (server, "id"));
+  osm_json_set_str (c->result, "name", osm_json_str (server, "name"));
+  osm_json_set_str (c->result, "status", osm_json_str (server, "status"));
+  if (count_volumes (c, server, err) == -1 ||
+      osm_host_open_server (c->context, c->side, server, false, &c->host, err) == -1)
     return -1;
-  used = json_array_size (attachments);
-  c->result = osm_json_pack (
-      "{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:O}", "cloud",
-      osm_cloud_name (c->context->cloud[c->side]), "server_id", c->host->server_id, "name",
-      c->host->name, "status", c->host->status, "address", c->host->address, "disk_bus",
-      c->host->disk_bus, "attached_volumes", (json_int_t)used, "free_slots",
-      (json_int_t)(c->host->max_attachments > used ? c->host->max_attachments - used : 0), "agent",
-      osm_link_hello (c->host->link));
+  osm_json_set_str (c->result, "address", c->host->address);
+  osm_json_set_str (c->result, "disk_bus", c->host->disk_bus);
+  json_object_set (c->result, "agent", (json_t *)osm_link_hello (c->host->link));
   return 0;
 }
 
-/* What could not be found out is an "error" in its place, so that the rest is shown all the same. */
-static json_t *
-or_error (json_t *result, const struct osm_error *why)
+/* What is wrong with one side is found out about the other all the same. */
+static int
+task_side (void *data, struct osm_error *err)
 {
-  return result ? result : osm_json_pack ("{s:o}", "error", osm_error_to_json (why));
+  struct side_check *c = data;
+
+  if (check_side (c, &c->why) == 0)
+    return 0;
+  if (c->why.class == OSM_ERROR_INTERRUPTED) {
+    osm_error_copy (err, &c->why);
+    return -1;
+  }
+  json_object_set_new (c->result, "error", osm_error_to_json (&c->why));
+  return 0;
+}
+
+static int
+check_link (struct osm_host *source, struct osm_host *destination, json_t **ret,
+            struct osm_error *err)
+{
+  OSM_ERROR (why);
+
+  if (osm_hosts_link_test (source, destination, CHECK_TEST_BYTES, ret, &why) == 0)
+    return 0;
+  if (why.class == OSM_ERROR_INTERRUPTED) {
+    osm_error_move (err, &why);
+    return -1;
+  }
+  if (!why.hint)
+    osm_error_hint (&why, "osm-controller deploy-conversion-hosts repairs the security groups and "
+                          "links the two again");
+  *ret = osm_json_pack ("{s:o}", "error", osm_error_to_json (&why));
+  return 0;
 }
 
 int
 osm_hosts_check (struct osm_hosts_context *context, json_t **ret, struct osm_error *err)
 {
-  struct side_check c[2] = { { .context = context, .side = OSM_SOURCE },
-                             { .context = context, .side = OSM_DESTINATION } };
-  struct osm_error why[2] = { { 0 }, { 0 } };
-  json_t *link = NULL, *result = json_object ();
-  OSM_ERROR (link_error);
+  struct side_check c[2] = {
+    { .context = context, .side = OSM_SOURCE, .result = json_object () },
+    { .context = context, .side = OSM_DESTINATION, .result = json_object () },
+  };
+  const struct osm_task tasks[] = { { task_side, &c[0] }, { task_side, &c[1] } };
+  json_t *link = NULL;
+  int r = osm_parallel (tasks, 2, err);
 
-  for (size_t i = 0; i < 2; i++) {
-    (void)check_side (&c[i], &why[i]);
-    if (why[i].class == OSM_ERROR_INTERRUPTED)
-      osm_error_copy (err, &why[i]);
+  if (r == 0 && c[0].host && c[1].host)
+    r = check_link (c[0].host, c[1].host, &link, err);
+  if (r == 0) {
+    *ret = osm_json_pack ("{s:O, s:O}", "source", c[0].result, "destination", c[1].result);
+    if (link)
+      json_object_set (*ret, "link", link);
   }
-  if (!osm_error_is_set (err) && c[0].host && c[1].host &&
-      osm_hosts_link_test (c[0].host, c[1].host, CHECK_TEST_BYTES, &link, &link_error) == -1)
-    link = NULL;
-  json_object_set_new (result, "source", or_error (c[0].result, &why[0]));
-  json_object_set_new (result, "destination", or_error (c[1].result, &why[1]));
-  if (link || osm_error_is_set (&link_error))
-    json_object_set_new (result, "link", or_error (link, &link_error));
+  json_decref (link);
   for (size_t i = 0; i < 2; i++) {
     osm_host_free (c[i].host);
-    osm_error_done (&why[i]);
+    json_decref (c[i].result);
+    osm_error_done (&c[i].why);
   }
-  if (osm_error_is_set (err)) {
-    json_decref (result);
-    return -1;
-  }
-  *ret = result;
-  return 0;
+  return r;
 }

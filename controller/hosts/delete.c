@@ -5,6 +5,8 @@
 
 #include "controller/hosts/hosts.h"
 
+#include <stdarg.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "common/cleanup.h"
@@ -23,17 +25,28 @@ struct deletion {
   enum osm_side side;
   struct osm_cloud *cloud;
   const struct osm_host_config *config;
-  bool force, changed;
+  bool force;
+  atomic_bool changed; /* two tasks of a side run at once */
 };
+
+static void __attribute__ ((format (printf, 2, 3)))
+changed (struct deletion *d, const char *format, ...)
+{
+  OSM_CLEANUP_FREE char *text = NULL;
+  va_list args;
+
+  va_start (args, format);
+  text = osm_vasprintf (format, args);
+  va_end (args);
+  d->changed = true;
+  if (d->context->report)
+    d->context->report (d->context->report_data, d->side, text);
+}
 
 static void
 gone (struct deletion *d, const char *what, const char *id)
 {
-  OSM_CLEANUP_FREE char *text = osm_asprintf ("%s %s deleted", what, id);
-
-  d->changed = true;
-  if (d->context->report)
-    d->context->report (d->context->report_data, d->side, text);
+  changed (d, "%s %s deleted", what, id);
 }
 
 /* A data volume that was on its way goes back to the server whose it is (mark osm.home). */
@@ -59,8 +72,10 @@ send_home (struct deletion *d, const char *volume_id, struct osm_error *err)
   if (osm_server_attach (d->cloud, id, volume_id, *device ? device : NULL, -1, TIMEOUT_MS, err) ==
       -1)
     return -1;
-  gone (d, "its attachment to the conversion host: volume", volume_id);
-  return 0;
+  changed (d, "volume %s given back to server %s", volume_id, id);
+  if (osm_volume_delete_metadata (d->cloud, volume_id, "osm.home", err) == -1)
+    return -1;
+  return osm_volume_delete_metadata (d->cloud, volume_id, "osm.migration", err);
 }
 
 static int
@@ -71,7 +86,6 @@ release_volumes (struct deletion *d, const json_t *server, struct osm_error *err
   size_t i, n = 0;
   json_t *attachment;
   OSM_STRBUF (list);
-  bool from_volume = !json_is_object (json_object_get (server, "image"));
 
   if (osm_server_attachments (d->cloud, id, &attachments, err) == -1)
     return -1;
@@ -79,14 +93,15 @@ release_volumes (struct deletion *d, const json_t *server, struct osm_error *err
   {
     const char *volume_id = osm_json_str (attachment, "volume_id");
 
-    /* Its own boot volume goes with it. */
-    if (from_volume && json_is_true (json_object_get (attachment, "delete_on_termination")))
+    if (osm_host_is_boot_volume (server, attachments, attachment))
       continue;
     osm_strbuf_addf (&list, "%s%s", n++ ? ", " : "", volume_id);
     if (!d->force)
       continue;
-    if (osm_server_detach (d->cloud, id, volume_id, TIMEOUT_MS, err) == -1 ||
-        send_home (d, volume_id, err) == -1)
+    if (osm_server_detach (d->cloud, id, volume_id, TIMEOUT_MS, err) == -1)
+      return -1;
+    changed (d, "volume %s detached", volume_id);
+    if (send_home (d, volume_id, err) == -1)
       return -1;
   }
   if (n == 0 || d->force)
@@ -118,36 +133,46 @@ delete_marked (struct deletion *d, const struct osm_collection *collection, stru
   return 0;
 }
 
-static int
-delete_routers (struct deletion *d, struct osm_error *err)
+static bool
+is_router_interface (const json_t *port)
 {
-  OSM_CLEANUP_JSON json_t *routers = NULL;
-  size_t i, j, k;
-  json_t *router, *port, *fixed_ip;
+  const char *owner = osm_json_str (port, "device_owner");
 
-  if (osm_host_marked (d->cloud, d->config, &osm_routers, &routers, err) == -1)
+  /* Also network:router_interface_distributed. */
+  return owner && (osm_str_starts_with (owner, "network:router_interface") ||
+                   osm_str_equal (owner, "network:ha_router_replicated_interface"));
+}
+
+/* Our own subnets from whatever router they are on: ours, or one that the configuration named. */
+static int
+delete_router_interfaces (struct deletion *d, struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *networks = NULL;
+  size_t i, j, k;
+  json_t *network, *port, *fixed_ip;
+
+  if (osm_host_marked (d->cloud, d->config, &osm_networks, &networks, err) == -1)
     return -1;
-  json_array_foreach (routers, i, router)
+  json_array_foreach (networks, i, network)
   {
-    OSM_CLEANUP_FREE char *query = osm_asprintf ("device_id=%s", osm_json_str (router, "id"));
+    OSM_CLEANUP_FREE char *query = osm_asprintf ("network_id=%s", osm_json_str (network, "id"));
     OSM_CLEANUP_JSON json_t *ports = NULL;
 
     if (osm_network_list (d->cloud, &osm_ports, query, &ports, err) == -1)
       return -1;
     json_array_foreach (ports, j, port)
     {
-      if (!osm_str_starts_with (
-              osm_json_str (port, "device_owner") ? osm_json_str (port, "device_owner") : "",
-              "network:router_interface"))
+      if (!is_router_interface (port))
         continue;
-      json_array_foreach (
-          json_object_get (port, "fixed_ips"), k,
-          fixed_ip) if (osm_router_remove_subnet (d->cloud, osm_json_str (router, "id"),
-                                                  osm_json_str (fixed_ip, "subnet_id"),
-                                                  err) == -1) return -1;
+      json_array_foreach (json_object_get (port, "fixed_ips"), k, fixed_ip)
+      {
+        if (osm_router_remove_subnet (d->cloud, osm_json_str (port, "device_id"),
+                                      osm_json_str (fixed_ip, "subnet_id"), err) == -1)
+          return -1;
+      }
     }
   }
-  return delete_marked (d, &osm_routers, err);
+  return 0;
 }
 
 /* Names that osm_host_key_pair_name would give to their own key: ours without doubt. */
@@ -190,19 +215,16 @@ static int
 task_server (void *data, struct osm_error *err)
 {
   struct deletion *d = data;
-  OSM_CLEANUP_JSON json_t *marked = NULL;
+  OSM_CLEANUP_JSON json_t *servers = NULL;
   size_t i;
   json_t *server;
 
-  if (osm_server_list_marked (d->cloud, OSM_MARK_PAIR, d->config->name, &marked, err) == -1)
+  if (osm_host_list_servers (d->cloud, d->config, &servers, err) == -1)
     return -1;
-  json_array_foreach (marked, i, server)
+  json_array_foreach (servers, i, server)
   {
     const char *id = osm_json_str (server, "id");
 
-    if (!osm_str_equal (osm_json_str (json_object_get (server, "metadata"), OSM_MARK_ROLE),
-                        OSM_ROLE_HOST))
-      continue;
     if (osm_server_delete (d->cloud, id, TIMEOUT_MS, err) == -1)
       return -1;
     gone (d, "server", id);
@@ -211,31 +233,54 @@ task_server (void *data, struct osm_error *err)
 }
 
 static int
+delete_side (struct deletion *d, struct osm_error *err)
+{
+  const struct osm_task first[] = { { task_floating_ips, d }, { task_server, d } };
+  const struct osm_collection *const rest[] = { &osm_ports, &osm_routers, &osm_subnets,
+                                                &osm_networks, &osm_security_groups };
+  OSM_CLEANUP_FREE char *store_key = osm_host_store_key (d->cloud);
+
+  if (osm_parallel (first, 2, err) == -1 || delete_router_interfaces (d, err) == -1)
+    return -1;
+  for (size_t i = 0; i < sizeof rest / sizeof rest[0]; i++)
+    if (delete_marked (d, rest[i], err) == -1)
+      return -1;
+  if (delete_key_pairs (d, err) == -1)
+    return -1;
+  return osm_store_host_delete (d->context->store, store_key, d->config->name, err);
+}
+
+static int
 task_side (void *data, struct osm_error *err)
 {
   struct deletion *d = data;
-  const struct osm_task first[] = { { task_floating_ips, d }, { task_server, d } };
-  const struct osm_collection *const rest[] = { &osm_ports, &osm_subnets, &osm_networks,
-                                                &osm_security_groups };
 
-  if (osm_parallel (first, 2, err) == -1 || delete_routers (d, err) == -1)
-    return osm_error_wrap (err, "%s", osm_side_name (d->side));
-  for (size_t i = 0; i < sizeof rest / sizeof rest[0]; i++)
-    if (delete_marked (d, rest[i], err) == -1)
-      return osm_error_wrap (err, "%s", osm_side_name (d->side));
-  if (delete_key_pairs (d, err) == -1)
-    return osm_error_wrap (err, "%s", osm_side_name (d->side));
-  return osm_store_host_delete (d->context->store, osm_cloud_url (d->cloud), d->config->name, err);
+  return delete_side (d, err) == -1 ? osm_error_wrap (err, "%s", osm_side_name (d->side)) : 0;
 }
 
 static int
 check_unused (struct deletion *d, struct osm_error *err)
 {
-  OSM_CLEANUP_JSON json_t *server = NULL;
+  OSM_CLEANUP_JSON json_t *servers = NULL;
+  size_t i;
+  json_t *server;
 
-  if (osm_host_find_server (d->cloud, d->config, &server, err) == -1)
+  if (osm_host_list_servers (d->cloud, d->config, &servers, err) == -1)
     return -1;
-  return server ? release_volumes (d, server, err) : 0;
+  json_array_foreach (servers, i, server)
+  {
+    if (release_volumes (d, server, err) == -1)
+      return -1;
+  }
+  return 0;
+}
+
+/* One journal may hold migrations between several pairs of clouds. */
+static bool
+is_between_ours (const struct osm_hosts_context *context, const struct osm_migration_row *row)
+{
+  return osm_str_equal (row->source_cloud, osm_cloud_name (context->cloud[OSM_SOURCE])) ||
+         osm_str_equal (row->destination_cloud, osm_cloud_name (context->cloud[OSM_DESTINATION]));
 }
 
 static int
@@ -250,7 +295,7 @@ check_migrations (struct osm_hosts_context *context, struct osm_error *err)
                                            "interrupted", "rolling-back", "rollback-failed" };
 
     for (size_t k = 0; r == 0 && k < sizeof working / sizeof working[0]; k++) {
-      if (!osm_str_equal (rows[i]->state, working[k]))
+      if (!osm_str_equal (rows[i]->state, working[k]) || !is_between_ours (context, rows[i]))
         continue;
       r = osm_error_set (err, OSM_ERROR_USER, 0,
                          "migration %s of %s '%s' is %s and needs the conversion hosts",

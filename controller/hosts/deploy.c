@@ -6,6 +6,7 @@
 #include "controller/hosts/hosts.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "common/base64.h"
@@ -18,10 +19,9 @@
 #include "controller/cloud/image.h"
 #include "controller/cloud/network.h"
 #include "controller/hosts/internal.h"
+#include "nbd/sshkey.h"
 
 #define SERVER_TIMEOUT_MS (10 * 60 * 1000)
-/* First boot with cloud-init, on slow clouds and with packages to install. */
-#define AGENT_TIMEOUT_MS (15 * 60 * 1000)
 #define TEST_BYTES (1024 * 1024)
 
 /* One side while it is being deployed. */
@@ -33,13 +33,14 @@ struct deployment {
   const char *public_key;
   char *key_pair;
   char *image_id, *flavor_id, *external_id;
-  char *network_id, *subnet_id, *group_id, *port_id, *server_id;
+  char *network_id, *subnet_id, *router_id, *group_id, *port_id, *server_id;
   char *floating_id, *floating_address; /* NULL: none */
   char *fixed_address;
-  bool own_group, own_router;
+  char **seen_as; /* the addresses that its connections come from, as others see them */
+  bool own_group;
   json_t *server;
   struct osm_host *host;
-  bool changed;
+  atomic_bool changed; /* several tasks of a side run at once */
 };
 
 static void __attribute__ ((format (printf, 2, 3)))
@@ -65,13 +66,14 @@ made (struct deployment *d, const char *what, const char *id)
 static void
 deployment_done (struct deployment *d)
 {
-  char **const strings[] = { &d->key_pair,    &d->image_id,         &d->flavor_id,
-                             &d->external_id, &d->network_id,       &d->subnet_id,
-                             &d->group_id,    &d->port_id,          &d->server_id,
-                             &d->floating_id, &d->floating_address, &d->fixed_address };
+  char **const strings[] = { &d->key_pair,     &d->image_id,  &d->flavor_id,   &d->external_id,
+                             &d->network_id,   &d->subnet_id, &d->router_id,   &d->group_id,
+                             &d->port_id,      &d->server_id, &d->floating_id, &d->floating_address,
+                             &d->fixed_address };
 
   for (size_t i = 0; i < sizeof strings / sizeof strings[0]; i++)
     free (*strings[i]);
+  osm_strv_free (d->seen_as);
   json_decref (d->server);
   osm_host_free (d->host);
 }
@@ -263,33 +265,34 @@ ensure_key_pair (struct deployment *d, struct osm_error *err)
 static int
 ensure_router (struct deployment *d, struct osm_error *err)
 {
-  OSM_CLEANUP_FREE char *router = NULL, *query = NULL;
-  OSM_CLEANUP_JSON json_t *ports = NULL;
   json_t *spec;
 
   /* A network that exists already has its way out. */
   if (d->config->network || d->config->router) {
     if (!d->config->router)
       return 0;
-    if (look_up (d, &osm_routers, d->config->router, &router, err) == -1)
-      return -1;
+    return look_up (d, &osm_routers, d->config->router, &d->router_id, err);
   }
-  else {
-    d->own_router = true;
-    spec = named (d, "-router");
-    json_object_set_new (spec, "external_gateway_info",
-                         osm_json_pack ("{s:s}", "network_id", d->external_id));
-    if (ensure (d, &osm_routers, spec, NULL, &router, err) == -1)
-      return -1;
-  }
+  spec = named (d, "-router");
+  json_object_set_new (spec, "external_gateway_info",
+                       osm_json_pack ("{s:s}", "network_id", d->external_id));
+  return ensure (d, &osm_routers, spec, NULL, &d->router_id, err);
+}
+
+static int
+ensure_router_interface (struct deployment *d, struct osm_error *err)
+{
+  OSM_CLEANUP_FREE char *query = NULL;
+  OSM_CLEANUP_JSON json_t *ports = NULL;
+
   if (d->config->network)
     return 0;
-  query = osm_asprintf ("device_id=%s&network_id=%s", router, d->network_id);
+  query = osm_asprintf ("device_id=%s&network_id=%s", d->router_id, d->network_id);
   if (osm_network_list (d->cloud, &osm_ports, query, &ports, err) == -1)
     return -1;
   if (json_array_size (ports) > 0)
     return 0;
-  if (osm_router_add_subnet (d->cloud, router, d->subnet_id, err) == -1)
+  if (osm_router_add_subnet (d->cloud, d->router_id, d->subnet_id, err) == -1)
     return -1;
   d->changed = true;
   return 0;
@@ -318,24 +321,72 @@ associate_floating_ip (struct deployment *d, struct osm_error *err)
   return 0;
 }
 
+/* Behind a router without a floating IP: translated to the router's outer address, unless the other side is reached without
+ * translation. */
+static int
+add_router_addresses (struct deployment *d, const char *router_id, struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *router = NULL;
+  size_t i;
+  json_t *ip;
+
+  if (osm_cloud_find (d->cloud, &osm_routers, router_id, &router, err) == -1)
+    return -1;
+  json_array_foreach (
+      json_object_get (json_object_get (router, "external_gateway_info"), "external_fixed_ips"), i,
+      ip)
+  {
+    if (osm_json_str (ip, "ip_address"))
+      osm_strv_append (&d->seen_as, osm_json_str (ip, "ip_address"));
+  }
+  return 0;
+}
+
+static int
+find_seen_as (struct deployment *d, struct osm_error *err)
+{
+  OSM_CLEANUP_FREE char *query = NULL;
+  OSM_CLEANUP_JSON json_t *ports = NULL;
+  size_t i;
+  json_t *port;
+
+  if (d->floating_address) {
+    osm_strv_append (&d->seen_as, d->floating_address);
+    return 0;
+  }
+  osm_strv_append (&d->seen_as, d->fixed_address);
+  if (d->router_id)
+    return add_router_addresses (d, d->router_id, err);
+  query = osm_asprintf ("network_id=%s&device_owner=network:router_interface", d->network_id);
+  if (osm_network_list (d->cloud, &osm_ports, query, &ports, err) == -1)
+    return -1;
+  json_array_foreach (ports, i, port)
+  {
+    if (add_router_addresses (d, osm_json_str (port, "device_id"), err) == -1)
+      return -1;
+  }
+  return 0;
+}
+
 /* ---- the server ---- */
 
 static int
 create_server (struct deployment *d, struct osm_error *err)
 {
-  OSM_CLEANUP_FREE char *user_data = NULL, *encoded = NULL;
+  OSM_CLEANUP_FREE char *user_data = NULL, *encoded = NULL, *fingerprint = NULL;
   OSM_CLEANUP_JSON json_t *body = NULL;
   json_t *server;
 
-  if (osm_hosts_render_user_data (d->context->config, d->side, d->public_key, &user_data, err) ==
-      -1)
+  if (osm_sshkey_fingerprint (d->public_key, &fingerprint, err) == -1 ||
+      osm_hosts_render_user_data (d->context->config, d->side, d->public_key, &user_data, err) ==
+          -1)
     return -1;
   encoded = osm_base64_encode (user_data, strlen (user_data));
-  server =
-      osm_json_pack ("{s:s, s:s, s:s, s:[{s:s}], s:{s:s, s:s, s:s}, s:b}", "name", d->config->name,
-                     "flavorRef", d->flavor_id, "user_data", encoded, "networks", "port",
-                     d->port_id, "metadata", OSM_MARK_ROLE, OSM_ROLE_HOST, OSM_MARK_PAIR,
-                     d->config->name, "osm.side", osm_side_name (d->side), "config_drive", 1);
+  server = osm_json_pack ("{s:s, s:s, s:s, s:[{s:s}], s:{s:s, s:s, s:s, s:s}, s:b}", "name",
+                          d->config->name, "flavorRef", d->flavor_id, "user_data", encoded,
+                          "networks", "port", d->port_id, "metadata", OSM_MARK_ROLE, OSM_ROLE_HOST,
+                          OSM_MARK_PAIR, d->config->name, OSM_MARK_SIDE, osm_side_name (d->side),
+                          OSM_MARK_KEY, fingerprint, "config_drive", 1);
   osm_json_set_str (server, "key_name", d->key_pair);
   osm_json_set_str (server, "availability_zone", d->config->availability_zone);
   if (d->config->boot_from_volume) {
@@ -356,33 +407,49 @@ create_server (struct deployment *d, struct osm_error *err)
   return 0;
 }
 
-/* One that failed to build is made anew, once. */
+/* One in a state that waiting does not change. */
+static int
+refuse_status (struct deployment *d, const char *status, struct osm_error *err)
+{
+  static const char *const fine[] = { "ACTIVE", "BUILD", "REBOOT", "HARD_REBOOT", "SHUTOFF", NULL };
+
+  if (!status || osm_strv_contains ((char *const *)(const void *)fine, status))
+    return 0;
+  osm_error_set (err, OSM_ERROR_USER, 0, "conversion host %s of cloud '%s' is %s", d->server_id,
+                 osm_cloud_name (d->cloud), status);
+  return osm_error_hint (err, "make it ACTIVE, or: osm-controller delete-conversion-hosts, then "
+                              "deploy");
+}
+
+/* One that failed to build is made anew, once; Nova keeps the port that it was given. */
 static int
 ensure_server (struct deployment *d, struct osm_error *err)
 {
-  const char *status;
+  OSM_CLEANUP_FREE char *status = osm_strdup (osm_json_str (d->server, "status"));
 
-  if (osm_host_find_server (d->cloud, d->config, &d->server, err) == -1)
-    return -1;
-  status = osm_json_str (d->server, "status");
+  d->server_id = osm_strdup (osm_json_str (d->server, "id"));
+  json_decref (osm_take (d->server));
   if (osm_str_equal (status, "ERROR")) {
-    say (d, "server %s is in state ERROR: making it anew", osm_json_str (d->server, "id"));
-    if (osm_server_delete (d->cloud, osm_json_str (d->server, "id"), SERVER_TIMEOUT_MS, err) == -1)
+    say (d, "server %s is in state ERROR: making it anew", d->server_id);
+    if (osm_server_delete (d->cloud, d->server_id, SERVER_TIMEOUT_MS, err) == -1)
       return -1;
-    json_decref (osm_take (d->server));
-    /* Nova keeps ports that it was given. */
+    free (osm_take (d->server_id));
+    free (osm_take (status));
+    d->changed = true;
   }
-  if (d->server)
-    d->server_id = osm_strdup (osm_json_str (d->server, "id"));
-  else if (create_server (d, err) == -1)
+  if (refuse_status (d, status, err) == -1 || (!d->server_id && create_server (d, err) == -1))
     return -1;
   if (osm_str_equal (status, "SHUTOFF")) {
     if (osm_server_start (d->cloud, d->server_id, err) == -1)
       return -1;
     d->changed = true;
+    say (d, "server %s started", d->server_id);
   }
-  json_decref (osm_take (d->server));
-  return osm_server_wait (d->cloud, d->server_id, "ACTIVE", SERVER_TIMEOUT_MS, &d->server, err);
+  if (osm_server_wait (d->cloud, d->server_id, "ACTIVE", SERVER_TIMEOUT_MS, &d->server, err) == 0)
+    return 0;
+  if (!err->hint)
+    osm_error_hint (err, "deploy-conversion-hosts makes one in state ERROR anew");
+  return -1;
 }
 
 /* ---- phases: each for both sides at the same time, independent calls of a side side by side ---- */
@@ -419,18 +486,56 @@ task_key_and_image (void *data, struct osm_error *err)
   return ensure_key_pair (d, err);
 }
 
+static int
+task_router (void *data, struct osm_error *err)
+{
+  return ensure_router (data, err);
+}
+
+static int
+task_external_network (void *data, struct osm_error *err)
+{
+  struct deployment *d = data;
+
+  return wants_floating_ip (d) || !d->config->network ? find_external_network (d, err) : 0;
+}
+
+/* What is there, and may it be used? Nothing is made before this is known. */
+static int
+task_find_server (void *data, struct osm_error *err)
+{
+  struct deployment *d = data;
+
+  if (osm_host_find_server (d->cloud, d->config, &d->server, err) == -1)
+    return -1;
+  return d->server ? osm_host_check_key (osm_cloud_name (d->cloud), d->server, d->public_key, err)
+                   : 0;
+}
+
+static int
+phase_look (void *data, struct osm_error *err)
+{
+  struct deployment *d = data;
+  const struct osm_task tasks[] = { { task_find_server, d }, { task_external_network, d } };
+
+  if (osm_parallel (tasks, 2, err) == -1)
+    return osm_error_wrap (err, "%s", osm_side_name (d->side));
+  return 0;
+}
+
 /* After this the addresses of both sides are known. */
 static int
 phase_addresses (void *data, struct osm_error *err)
 {
   struct deployment *d = data;
-  const struct osm_task tasks[] = {
-    { task_network, d }, { task_group, d }, { task_floating_ip, d }, { task_key_and_image, d }
-  };
+  const struct osm_task tasks[] = { { task_network, d },
+                                    { task_group, d },
+                                    { task_floating_ip, d },
+                                    { task_key_and_image, d },
+                                    { task_router, d } };
 
-  if ((wants_floating_ip (d) || !d->config->network) && find_external_network (d, err) == -1)
-    return -1;
-  if (osm_parallel (tasks, 4, err) == -1 || ensure_port (d, err) == -1)
+  if (osm_parallel (tasks, 5, err) == -1 || ensure_port (d, err) == -1 ||
+      find_seen_as (d, err) == -1)
     return osm_error_wrap (err, "%s", osm_side_name (d->side));
   return 0;
 }
@@ -441,41 +546,34 @@ address_of (const struct deployment *d)
   return d->floating_address ? d->floating_address : d->fixed_address;
 }
 
-static void
-add_cidr (char ***cidrs, const char *address)
-{
-  OSM_CLEANUP_FREE char *cidr =
-      strchr (address, '/') ? osm_strdup (address)
-                            : osm_asprintf ("%s/%d", address, strchr (address, ':') ? 128 : 32);
-
-  osm_strv_append (cidrs, cidr);
-}
-
 /* SSH from this machine, and to the source from the destination: nothing else. */
 static int
 set_rules (struct deployment *d, const struct deployment *peer, struct osm_error *err)
 {
   OSM_CLEANUP_STRV char **cidrs = NULL;
   char **from = d->config->allow_ssh_from;
+  bool changed = false;
 
   if (!d->own_group)
     return 0;
-  for (size_t i = 0; !i || (from && from[i]); i++) {
-    if (!from || strcmp (from[i], "auto") == 0) {
-      OSM_CLEANUP_FREE char *own = NULL;
+  for (size_t i = 0; from && from[i]; i++) {
+    OSM_CLEANUP_FREE char *own = NULL;
 
-      if (osm_host_own_address (address_of (d), &own, err) == -1)
-        return osm_error_hint (err, "name it in the configuration: allow_ssh_from");
-      add_cidr (&cidrs, own);
-    }
-    else
-      add_cidr (&cidrs, from[i]);
-    if (!from)
-      break;
+    if (strcmp (from[i], "auto") == 0 && osm_host_own_address (address_of (d), &own, err) == -1)
+      return osm_error_hint (err, "name it in the configuration: allow_ssh_from");
+    osm_strv_append (&cidrs, own ? own : from[i]);
   }
-  if (d->side == OSM_SOURCE)
-    add_cidr (&cidrs, address_of (peer));
-  return osm_host_rules_converge (d->cloud, d->group_id, cidrs, &d->changed, err);
+  for (size_t i = 0; d->side == OSM_SOURCE && peer->seen_as[i]; i++)
+    osm_strv_append (&cidrs, peer->seen_as[i]);
+  if (osm_host_rules_converge (d->cloud, d->group_id, cidrs, &changed, err) == -1)
+    return -1;
+  if (changed) {
+    OSM_CLEANUP_FREE char *text = osm_strv_join (cidrs, ", ");
+
+    d->changed = true;
+    say (d, "SSH is open for %s", text);
+  }
+  return 0;
 }
 
 struct pair {
@@ -495,7 +593,7 @@ task_way_in (void *data, struct osm_error *err)
 {
   struct deployment *d = ((struct pair *)data)->d;
 
-  if (ensure_router (d, err) == -1)
+  if (ensure_router_interface (d, err) == -1)
     return -1;
   return associate_floating_ip (d, err);
 }
@@ -517,7 +615,7 @@ phase_server (void *data, struct osm_error *err)
     return osm_error_wrap (err, "%s", osm_side_name (d->side));
   if (d->changed)
     say (d, "server is ACTIVE, waiting for its host keys and its agent");
-  if (osm_host_open_server (d->context, d->side, d->server, AGENT_TIMEOUT_MS, &d->host, err) == -1)
+  if (osm_host_open_server (d->context, d->side, d->server, true, &d->host, err) == -1)
     return osm_error_wrap (err, "%s", osm_side_name (d->side));
   say (d, "agent %s answers at %s", osm_json_str (osm_link_hello (d->host->link), "version"),
        d->host->address);
@@ -529,14 +627,13 @@ static int
 link_pair (struct deployment *source, struct deployment *destination, struct osm_error *err)
 {
   OSM_CLEANUP_JSON json_t *key = NULL, *answer = NULL, *result = NULL;
+  OSM_CLEANUP_FREE char *from = osm_strv_join (destination->seen_as, ",");
   json_t *params;
 
   if (osm_link_call (destination->host->link, "peer.key", json_object (), &key, err) == -1)
     return -1;
-  params = osm_json_pack ("{s:s, s:s?}", "id", destination->config->name, "public_key",
-                          osm_json_str (key, "public_key"));
-  if (destination->floating_address)
-    osm_json_set_str (params, "from", destination->floating_address);
+  params = osm_json_pack ("{s:s, s:s?, s:s}", "id", destination->config->name, "public_key",
+                          osm_json_str (key, "public_key"), "from", from);
   if (osm_link_call (source->host->link, "peer.authorize", params, &answer, err) == -1 ||
       osm_hosts_link_test (source->host, destination->host, TEST_BYTES, &result, err) == -1)
     return osm_error_wrap (err, "link the two conversion hosts");
@@ -544,17 +641,37 @@ link_pair (struct deployment *source, struct deployment *destination, struct osm
   return 0;
 }
 
+/* In one project the marks of two hosts of one name would be the same. */
+static int
+refuse_same_marks (const struct osm_hosts_context *context, struct osm_error *err)
+{
+  const struct osm_cloud *a = context->cloud[OSM_SOURCE], *b = context->cloud[OSM_DESTINATION];
+
+  if (!osm_str_equal (osm_cloud_url (a), osm_cloud_url (b)) ||
+      !osm_str_equal (osm_cloud_project_id (a), osm_cloud_project_id (b)) ||
+      !osm_str_equal (context->config->host[OSM_SOURCE].name,
+                      context->config->host[OSM_DESTINATION].name))
+    return 0;
+  osm_error_set (err, OSM_ERROR_USER, 0,
+                 "both conversion hosts are in the same project and have the same name '%s'",
+                 context->config->host[OSM_SOURCE].name);
+  return osm_error_hint (err, "name them: conversion_hosts: { source: { name: A }, destination: { "
+                              "name: B } }");
+}
+
 int
 osm_hosts_deploy (struct osm_hosts_context *context, bool *ret_changed, struct osm_error *err)
 {
   struct deployment d[2] = { { .side = OSM_SOURCE }, { .side = OSM_DESTINATION } };
   struct pair pairs[2] = { { &d[0], &d[1] }, { &d[1], &d[0] } };
+  const struct osm_task look[] = { { phase_look, &d[0] }, { phase_look, &d[1] } };
   const struct osm_task addresses[] = { { phase_addresses, &d[0] }, { phase_addresses, &d[1] } };
   const struct osm_task servers[] = { { phase_server, &pairs[0] }, { phase_server, &pairs[1] } };
   OSM_CLEANUP_FREE char *key_path = NULL, *public_key = NULL;
   int r;
 
-  if (osm_host_controller_key (context->config, &key_path, &public_key, err) == -1)
+  if (refuse_same_marks (context, err) == -1 ||
+      osm_host_controller_key (context->config, &key_path, &public_key, err) == -1)
     return -1;
   for (size_t i = 0; i < 2; i++) {
     d[i].context = context;
@@ -562,13 +679,17 @@ osm_hosts_deploy (struct osm_hosts_context *context, bool *ret_changed, struct o
     d[i].config = &context->config->host[i];
     d[i].public_key = public_key;
   }
-  r = osm_parallel (addresses, 2, err);
+  r = osm_parallel (look, 2, err);
+  if (r == 0)
+    r = osm_parallel (addresses, 2, err);
   if (r == 0)
     r = osm_parallel (servers, 2, err);
   if (r == 0)
     r = link_pair (&d[OSM_SOURCE], &d[OSM_DESTINATION], err);
   if (r == 0)
     *ret_changed = d[0].changed || d[1].changed;
+  else if ((d[0].changed || d[1].changed) && !err->hint)
+    osm_error_hint (err, "run it again to go on; delete-conversion-hosts removes what was made");
   for (size_t i = 0; i < 2; i++)
     deployment_done (&d[i]);
   return r;

@@ -21,6 +21,10 @@
 #include "controller/cloud/network.h"
 #include "nbd/sshkey.h"
 
+#define TIMEOUT_MS 15000
+/* First boot with cloud-init, on slow clouds and with packages to install. */
+#define NEW_TIMEOUT_MS (15 * 60 * 1000)
+
 char *
 osm_host_mark (const struct osm_host_config *config)
 {
@@ -48,31 +52,42 @@ osm_host_marked (struct osm_cloud *cloud, const struct osm_host_config *config,
 }
 
 int
-osm_host_find_server (struct osm_cloud *cloud, const struct osm_host_config *config, json_t **ret,
-                      struct osm_error *err)
+osm_host_list_servers (struct osm_cloud *cloud, const struct osm_host_config *config, json_t **ret,
+                       struct osm_error *err)
 {
   OSM_CLEANUP_JSON json_t *marked = NULL;
   size_t i;
   json_t *server;
 
-  *ret = NULL;
   if (osm_server_list_marked (cloud, OSM_MARK_PAIR, config->name, &marked, err) == -1)
     return -1;
+  *ret = json_array ();
   json_array_foreach (marked, i, server)
   {
-    if (!osm_str_equal (osm_json_str (json_object_get (server, "metadata"), OSM_MARK_ROLE),
-                        OSM_ROLE_HOST))
-      continue;
-    if (*ret) {
-      osm_error_set (err, OSM_ERROR_USER, 0,
-                     "cloud '%s' has two conversion hosts of the name '%s': %s and %s",
-                     osm_cloud_name (cloud), config->name, osm_json_str (*ret, "id"),
-                     osm_json_str (server, "id"));
-      json_decref (osm_take (*ret));
-      return osm_error_hint (err, "delete them: osm-controller delete-conversion-hosts");
-    }
-    *ret = json_incref (server);
+    if (osm_str_equal (osm_json_str (json_object_get (server, "metadata"), OSM_MARK_ROLE),
+                       OSM_ROLE_HOST))
+      json_array_append (*ret, server);
   }
+  return 0;
+}
+
+int
+osm_host_find_server (struct osm_cloud *cloud, const struct osm_host_config *config, json_t **ret,
+                      struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *marked = NULL;
+
+  *ret = NULL;
+  if (osm_host_list_servers (cloud, config, &marked, err) == -1)
+    return -1;
+  if (json_array_size (marked) > 1) {
+    osm_error_set (
+        err, OSM_ERROR_USER, 0, "cloud '%s' has two conversion hosts of the name '%s': %s and %s",
+        osm_cloud_name (cloud), config->name, osm_json_str (json_array_get (marked, 0), "id"),
+        osm_json_str (json_array_get (marked, 1), "id"));
+    return osm_error_hint (err, "delete them: osm-controller delete-conversion-hosts");
+  }
+  *ret = json_incref (json_array_get (marked, 0));
   return 0;
 }
 
@@ -121,6 +136,32 @@ osm_host_controller_key (const struct osm_config *config, char **ret_path, char 
   *ret_path = osm_take (path);
   *ret_public = osm_take (line);
   return 0;
+}
+
+int
+osm_host_check_key (const char *cloud_name, const json_t *server, const char *public_key,
+                    struct osm_error *err)
+{
+  OSM_CLEANUP_FREE char *ours = NULL;
+  const char *its = osm_json_str (json_object_get (server, "metadata"), OSM_MARK_KEY);
+
+  if (osm_sshkey_fingerprint (public_key, &ours, err) == -1)
+    return -1;
+  if (!its || strcmp (its, ours) == 0)
+    return 0;
+  osm_error_set (err, OSM_ERROR_USER, 0,
+                 "conversion host %s of cloud '%s' lets in the key %s, but this controller's is %s",
+                 osm_json_str (server, "id"), cloud_name, its, ours);
+  return osm_error_hint (err,
+                         "use the state_dir that it was deployed from (keys/controller); if that "
+                         "is lost: osm-controller delete-conversion-hosts, then deploy; for a "
+                         "second pair: another name under conversion_hosts");
+}
+
+char *
+osm_host_store_key (const struct osm_cloud *cloud)
+{
+  return osm_asprintf ("%s %s", osm_cloud_url (cloud), osm_cloud_project_id (cloud));
 }
 
 char *
@@ -192,13 +233,16 @@ osm_host_source_json (const struct osm_host *host, const char *socket)
 }
 
 static void
-find_disk_bus (struct osm_cloud *cloud, const json_t *server, char **ret)
+find_disk_bus (struct osm_cloud *cloud, const struct osm_host_config *config, const json_t *server,
+               char **ret)
 {
+  /* Of a server that boots from a volume the API does not say the image. */
   const char *image = osm_json_str (json_object_get (server, "image"), "id");
   OSM_CLEANUP_JSON json_t *found = NULL;
   OSM_ERROR (ignored);
 
-  if (image && osm_image_get (cloud, image, &found, &ignored) == 0)
+  if (image ? osm_image_get (cloud, image, &found, &ignored) == 0
+            : osm_cloud_find (cloud, &osm_images, config->image, &found, &ignored) == 0)
     *ret = osm_strdup (osm_json_str (found, "hw_disk_bus"));
   if (!*ret)
     *ret = osm_strdup ("virtio");
@@ -227,31 +271,36 @@ check_hello (const struct osm_host *host, struct osm_error *err)
 
 int
 osm_host_open_server (struct osm_hosts_context *context, enum osm_side side, const json_t *server,
-                      uint64_t timeout_ms, struct osm_host **ret, struct osm_error *err)
+                      bool new, struct osm_host **ret, struct osm_error *err)
 {
   OSM_CLEANUP_HOST struct osm_host *host = osm_calloc (1, sizeof *host);
   OSM_CLEANUP_FREE char *key_path = NULL, *public_key = NULL, *name = NULL;
   struct osm_cloud *cloud = context->cloud[side];
+  const struct osm_host_config *config = &context->config->host[side];
   struct osm_link_target target;
+  uint64_t timeout_ms = new ? NEW_TIMEOUT_MS : TIMEOUT_MS;
+  int r;
 
   host->side = side;
   host->server_id = osm_strdup (osm_json_str (server, "id"));
   host->name = osm_strdup (osm_json_str (server, "name"));
   host->status = osm_strdup (osm_json_str (server, "status"));
-  host->max_attachments = context->config->host[side].max_attachments;
+  host->max_attachments = config->max_attachments;
   if (!osm_str_equal (host->status, "ACTIVE")) {
     osm_error_set (err, OSM_ERROR_USER, 0, "the %s conversion host %s is %s, not ACTIVE",
                    osm_side_name (side), host->server_id, host->status);
     return osm_error_hint (err, "osm-controller deploy-conversion-hosts starts it");
   }
-  if (osm_host_find_address (cloud, host->server_id, &host->address, err) == -1)
+  if (osm_host_controller_key (context->config, &key_path, &public_key, err) == -1 ||
+      osm_host_check_key (osm_cloud_name (cloud), server, public_key, err) == -1 ||
+      osm_host_find_address (cloud, host->server_id, &host->address, err) == -1)
     return -1;
   if (!host->address)
     return osm_error_set (err, OSM_ERROR_USER, 0, "the %s conversion host %s has no address",
                           osm_side_name (side), host->server_id);
   host->peer_address = osm_strdup (host->address);
-  if (osm_host_keys (context, side, host->server_id, timeout_ms, &host->host_keys, err) == -1 ||
-      osm_host_controller_key (context->config, &key_path, &public_key, err) == -1)
+  if (osm_host_keys (context, side, host->server_id, host->address, timeout_ms, &host->host_keys,
+                     err) == -1)
     return -1;
   name = osm_asprintf ("%s conversion host at %s", osm_side_name (side), host->address);
   target = (struct osm_link_target){ .name = name,
@@ -261,13 +310,34 @@ osm_host_open_server (struct osm_hosts_context *context, enum osm_side side, con
                                      .private_key_path = key_path,
                                      .host_keys = host->host_keys,
                                      .connect_timeout_ms = 10000 };
-  if (osm_link_open_wait (&target, timeout_ms, &host->link, err) == -1)
+  r = new ? osm_host_wait_agent (context, host, &target, timeout_ms, err)
+          : osm_link_open_wait (&target, timeout_ms, &host->link, err);
+  if (r == -1) {
+    if (!new && !err->hint)
+      osm_error_hint (err, "osm-controller deploy-conversion-hosts lets in this machine's present "
+                           "address and waits for the agent");
     return -1;
+  }
   if (check_hello (host, err) == -1)
     return -1;
-  find_disk_bus (cloud, server, &host->disk_bus);
+  find_disk_bus (cloud, config, server, &host->disk_bus);
   *ret = osm_take (host);
   return 0;
+}
+
+int
+osm_host_find (struct osm_hosts_context *context, enum osm_side side, json_t **ret,
+               struct osm_error *err)
+{
+  const struct osm_host_config *config = &context->config->host[side];
+
+  if (osm_host_find_server (context->cloud[side], config, ret, err) == -1)
+    return -1;
+  if (*ret)
+    return 0;
+  osm_error_set (err, OSM_ERROR_USER, 404, "cloud '%s' has no conversion host '%s'",
+                 osm_cloud_name (context->cloud[side]), config->name);
+  return osm_error_hint (err, "make one: osm-controller deploy-conversion-hosts");
 }
 
 int
@@ -275,14 +345,36 @@ osm_host_open (struct osm_hosts_context *context, enum osm_side side, struct osm
                struct osm_error *err)
 {
   OSM_CLEANUP_JSON json_t *server = NULL;
-  const struct osm_host_config *config = &context->config->host[side];
 
-  if (osm_host_find_server (context->cloud[side], config, &server, err) == -1)
+  if (osm_host_find (context, side, &server, err) == -1)
     return -1;
-  if (!server) {
-    osm_error_set (err, OSM_ERROR_USER, 404, "cloud '%s' has no conversion host '%s'",
-                   osm_cloud_name (context->cloud[side]), config->name);
-    return osm_error_hint (err, "make one: osm-controller deploy-conversion-hosts");
+  return osm_host_open_server (context, side, server, false, ret, err);
+}
+
+/* "/dev/vda" before "/dev/vdb" before "/dev/vdaa". */
+static bool
+device_before (const char *a, const char *b)
+{
+  if (!a || !b)
+    return a != NULL;
+  return strlen (a) != strlen (b) ? strlen (a) < strlen (b) : strcmp (a, b) < 0;
+}
+
+bool
+osm_host_is_boot_volume (const json_t *server, const json_t *attachments, const json_t *attachment)
+{
+  size_t i;
+  json_t *other;
+
+  /* The API does not show the boot index; a server from an image has none. */
+  if (json_is_object (json_object_get (server, "image")) ||
+      !json_is_true (json_object_get (attachment, "delete_on_termination")))
+    return false;
+  json_array_foreach (attachments, i, other)
+  {
+    if (other != attachment &&
+        device_before (osm_json_str (other, "device"), osm_json_str (attachment, "device")))
+      return false;
   }
-  return osm_host_open_server (context, side, server, 15000, ret, err);
+  return true;
 }

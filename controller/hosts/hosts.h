@@ -33,6 +33,8 @@ struct osm_hosts_context {
   /* Progress in words, "source: server osm-conversion created"; may be called from two threads. */
   void (*report) (void *data, enum osm_side side, const char *text);
   void *report_data;
+  /* Pin whatever host key answers first, where a cloud does not show console logs: only if the operator says so. */
+  bool accept_new_host_keys;
 };
 
 /* Both sides, in parallel, idempotent. *ret_changed: anything was made. */
@@ -46,9 +48,11 @@ json_t *osm_host_source_json (const struct osm_host *source_host, const char *so
 /* Round trip and throughput over the very path of the data, with a synthetic export of `bytes`: link.test's answer. */
 int osm_hosts_link_test (struct osm_host *source, struct osm_host *destination, uint64_t bytes,
                          json_t **ret, struct osm_error *err);
-/* {"source": {...}, "destination": {...}, "link": {"rtt_us":..., "bytes_per_second":..., "cipher":...}}; works with what is there. */
+/* {"source": {...}, "destination": {...}, "link": {"rtt_us":..., "bytes_per_second":..., "cipher":...}}; works with what is there: what
+ * is wrong is an "error" in its place. */
 int osm_hosts_check (struct osm_hosts_context *context, json_t **ret, struct osm_error *err);
-/* Refuses while volumes are attached or a migration uses them, unless force. */
+/* Refuses while volumes are attached or a migration uses them, unless force: then volumes are detached, and go back to the servers whose
+ * they are. */
 int osm_hosts_delete (struct osm_hosts_context *context, bool force, bool *ret_changed,
                       struct osm_error *err);
 /* The user-data that deploy would give to the server of that side. Caller frees. */

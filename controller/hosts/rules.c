@@ -5,20 +5,71 @@
 
 #include "controller/hosts/internal.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 
 #include "common/cleanup.h"
 #include "common/json.h"
+#include "common/parse.h"
 #include "common/strbuf.h"
 #include "controller/cloud/network.h"
 
+char *
+osm_cidr_canonical (const char *text)
+{
+  const char *slash = strchr (text, '/');
+  OSM_CLEANUP_FREE char *address = slash ? osm_strndup (text, (size_t)(slash - text)) : NULL;
+  int family = strchr (text, ':') ? AF_INET6 : AF_INET;
+  unsigned max_bits = family == AF_INET6 ? 128 : 32;
+  unsigned char bytes[16];
+  char buf[INET6_ADDRSTRLEN];
+  uint64_t bits = max_bits;
+  OSM_ERROR (ignored);
+
+  if (inet_pton (family, address ? address : text, bytes) != 1 ||
+      (slash && osm_parse_uint (slash + 1, "prefix", 0, max_bits, &bits, &ignored) == -1))
+    return NULL;
+  for (unsigned bit = (unsigned)bits; bit < max_bits; bit++)
+    bytes[bit / 8] &= (unsigned char)~(0x80u >> bit % 8);
+  inet_ntop (family, bytes, buf, sizeof buf);
+  return osm_asprintf ("%s/%u", buf, (unsigned)bits);
+}
+
+/* Clouds write "everybody" as no prefix at all, too, and prefixes with or without the bits of a host. */
 static bool
 is_ssh_from (const json_t *rule, const char *cidr)
 {
-  return osm_str_equal (osm_json_str (rule, "protocol"), "tcp") &&
+  const char *prefix = osm_json_str (rule, "remote_ip_prefix");
+  const char *everybody =
+      osm_str_equal (osm_json_str (rule, "ethertype"), "IPv6") ? "::/0" : "0.0.0.0/0";
+  OSM_CLEANUP_FREE char *from = osm_cidr_canonical (prefix ? prefix : everybody),
+                        *wanted = osm_cidr_canonical (cidr);
+
+  return osm_str_equal (osm_json_str (rule, "direction"), "ingress") &&
+         osm_str_equal (osm_json_str (rule, "protocol"), "tcp") &&
          json_integer_value (json_object_get (rule, "port_range_min")) == 22 &&
          json_integer_value (json_object_get (rule, "port_range_max")) == 22 &&
-         osm_str_equal (osm_json_str (rule, "remote_ip_prefix"), cidr);
+         !osm_json_str (rule, "remote_group_id") &&
+         !osm_json_str (rule, "remote_address_group_id") && wanted && osm_str_equal (from, wanted);
+}
+
+static bool
+is_wanted (const json_t *rule, char *const *wanted)
+{
+  for (size_t i = 0; wanted && wanted[i]; i++)
+    if (is_ssh_from (rule, wanted[i]))
+      return true;
+  return false;
+}
+
+static bool
+is_there (const json_t *rules, const char *cidr)
+{
+  size_t i;
+  json_t *rule;
+
+  json_array_foreach (rules, i, rule) if (is_ssh_from (rule, cidr)) return true;
+  return false;
 }
 
 void
@@ -30,21 +81,17 @@ osm_host_rules_compare (const json_t *rules, char *const *wanted, char ***ret_mi
 
   *ret_missing = *ret_extra = NULL;
   for (size_t k = 0; wanted && wanted[k]; k++) {
-    bool there = false;
+    OSM_CLEANUP_FREE char *cidr = osm_cidr_canonical (wanted[k]);
 
-    json_array_foreach (rules, i, rule) there =
-        there || (osm_str_equal (osm_json_str (rule, "direction"), "ingress") &&
-                  is_ssh_from (rule, wanted[k]));
-    if (!there && !osm_strv_contains (*ret_missing, wanted[k]))
-      osm_strv_append (ret_missing, wanted[k]);
+    if (cidr && !is_there (rules, cidr) &&
+        !(*ret_missing && osm_strv_contains (*ret_missing, cidr)))
+      osm_strv_append (ret_missing, cidr);
   }
   json_array_foreach (rules, i, rule)
   {
-    bool meant = !osm_str_equal (osm_json_str (rule, "direction"), "ingress");
-
-    for (size_t k = 0; !meant && wanted && wanted[k]; k++)
-      meant = is_ssh_from (rule, wanted[k]);
-    if (!meant && osm_json_str (rule, "id"))
+    /* What goes out is not our matter. */
+    if (osm_str_equal (osm_json_str (rule, "direction"), "ingress") && osm_json_str (rule, "id") &&
+        !is_wanted (rule, wanted))
       osm_strv_append (ret_extra, osm_json_str (rule, "id"));
   }
 }
@@ -66,8 +113,12 @@ osm_host_rules_converge (struct osm_cloud *cloud, const char *group_id, char *co
         "ingress", "ethertype", strchr (missing[i], ':') ? "IPv6" : "IPv4", "protocol", "tcp",
         "port_range_min", 22, "port_range_max", 22, "remote_ip_prefix", missing[i]);
 
-    if (osm_security_group_rule_create (cloud, rule, err) == -1)
+    OSM_ERROR (why);
+
+    if (osm_security_group_rule_create (cloud, rule, &why) == -1 && why.code != 409) {
+      osm_error_move (err, &why);
       return -1;
+    }
     *ret_changed = true;
   }
   for (size_t i = 0; extra && extra[i]; i++) {

@@ -40,60 +40,107 @@ load_template (char **ret, struct osm_error *err)
   return 0;
 }
 
-/* A JSON value is a YAML value. */
+/* A JSON value is a YAML value; an empty list is not wanted. */
 static char *
-yaml_line (const char *key, json_t *value)
+yaml_list (const json_t *list)
 {
-  OSM_CLEANUP_FREE char *text = osm_json_dump (value);
+  return json_array_size (list) > 0 ? osm_json_dump (list) : NULL;
+}
 
-  json_decref (value);
-  return osm_asprintf ("%s: %s\n", key, text);
+struct facts {
+  const struct osm_host_config *config;
+  const char *public_key;
+  bool upload;
+};
+
+static char *
+packages (const struct facts *f)
+{
+  OSM_CLEANUP_JSON json_t *list = json_array ();
+
+  for (size_t i = 0; f->upload && upload_packages[i]; i++)
+    json_array_append_new (list, json_string (upload_packages[i]));
+  return yaml_list (list);
 }
 
 static char *
-packages (bool upload)
+package_update (const struct facts *f)
 {
-  OSM_CLEANUP_FREE char *list = NULL;
-  json_t *names = json_array ();
-
-  for (size_t i = 0; upload_packages[i]; i++)
-    json_array_append_new (names, json_string (upload_packages[i]));
-  list = yaml_line ("packages", names);
-  return upload ? osm_asprintf ("package_update: true\n%s", list) : osm_strdup ("");
+  return osm_strdup (f->upload ? "true" : "false");
 }
 
-/* With agent_install: upload the controller runs agent-setup after it has brought the agent. */
+/* The controller brings the agent as that user, also when the operator's own key pair is for the rest. */
 static char *
-commands (bool upload)
+login_keys (const struct facts *f)
 {
-  return upload ? osm_strdup ("")
-                : yaml_line ("runcmd", osm_json_pack ("[[s, s, s]]", "sh", "-c", run_agent_setup));
+  OSM_CLEANUP_FREE char *key = osm_quote_yaml (f->public_key);
+
+  return f->upload ? osm_asprintf ("[%s]", key) : NULL;
 }
 
-static bool
-is_name (const char *name, size_t len, const char *wanted)
+static char *
+controller_keys (const struct facts *f)
 {
-  return strlen (wanted) == len && strncmp (name, wanted, len) == 0;
+  OSM_CLEANUP_FREE char *line = osm_asprintf ("%s\n", f->public_key);
+
+  return osm_quote_yaml (line);
 }
 
+/* With agent_install: upload the controller runs it after it has brought the agent. */
+static char *
+commands (const struct facts *f)
+{
+  OSM_CLEANUP_JSON json_t *list = json_array ();
+
+  if (!f->upload)
+    json_array_append_new (list, osm_json_pack ("[s, s, s]", "sh", "-c", run_agent_setup));
+  return yaml_list (list);
+}
+
+static const struct placeholder {
+  const char *name;
+  char *(*value) (const struct facts *facts); /* NULL: the line is left out */
+} placeholders[] = {
+  { "PACKAGES", packages },     { "PACKAGE_UPDATE", package_update },
+  { "LOGIN_KEYS", login_keys }, { "CONTROLLER_KEYS", controller_keys },
+  { "COMMANDS", commands },
+};
+
+static const struct placeholder *
+find_placeholder (const char *name, size_t len)
+{
+  for (size_t i = 0; i < sizeof placeholders / sizeof placeholders[0]; i++)
+    if (strlen (placeholders[i].name) == len && strncmp (placeholders[i].name, name, len) == 0)
+      return &placeholders[i];
+  return NULL;
+}
+
+/* One line of the template, at most one placeholder in it. */
 static int
-value_of (const char *name, size_t len, const struct osm_host_config *config,
-          const char *public_key, char **ret, struct osm_error *err)
+render_line (const char *line, const struct facts *facts, struct osm_strbuf *out,
+             struct osm_error *err)
 {
-  bool upload = osm_str_equal (config->agent_install, "upload");
+  OSM_CLEANUP_FREE char *value = NULL;
+  const struct placeholder *placeholder;
+  const char *p;
+  size_t len = 0;
 
-  if (is_name (name, len, "PACKAGES"))
-    *ret = packages (upload);
-  else if (is_name (name, len, "COMMANDS"))
-    *ret = commands (upload);
-  else if (is_name (name, len, "CONTROLLER_KEYS")) {
-    OSM_CLEANUP_FREE char *line = osm_asprintf ("%s\n", public_key);
-
-    *ret = osm_quote_yaml (line);
+  for (p = strchr (line, '@'); p; p = strchr (p + 1, '@')) {
+    len = strspn (p + 1, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_");
+    if (len > 0 && p[1 + len] == '@')
+      break;
   }
-  else
+  if (!p) {
+    osm_strbuf_addf (out, "%s\n", line);
+    return 0;
+  }
+  placeholder = find_placeholder (p + 1, len);
+  if (!placeholder)
     return osm_error_set (err, OSM_ERROR_USER, 0, "%s has an unknown placeholder '%.*s'", TEMPLATE,
-                          (int)len, name);
+                          (int)len, p + 1);
+  value = placeholder->value (facts);
+  if (value)
+    osm_strbuf_addf (out, "%.*s%s%s\n", (int)(p - line), line, value, p + len + 2);
   return 0;
 }
 
@@ -101,25 +148,22 @@ int
 osm_hosts_render_user_data (const struct osm_config *config, enum osm_side side,
                             const char *controller_public_key, char **ret, struct osm_error *err)
 {
+  const struct osm_host_config *host = &config->host[side];
+  const struct facts facts = { host, controller_public_key,
+                               osm_str_equal (host->agent_install, "upload") };
   OSM_CLEANUP_FREE char *template = NULL;
+  OSM_CLEANUP_STRV char **lines = NULL;
   OSM_STRBUF (out);
-  const char *p;
 
   if (load_template (&template, err) == -1)
     return -1;
-  for (p = template; *p;) {
-    size_t len = *p == '@' ? strspn (p + 1, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") : 0;
-
-    if (len > 0 && p[1 + len] == '@') {
-      OSM_CLEANUP_FREE char *value = NULL;
-
-      if (value_of (p + 1, len, &config->host[side], controller_public_key, &value, err) == -1)
-        return -1;
-      osm_strbuf_add (&out, value);
-      p += len + 2;
-    }
-    else
-      osm_strbuf_add_mem (&out, p++, 1);
+  lines = osm_strv_split (template, '\n');
+  for (size_t i = 0; lines[i]; i++) {
+    /* What follows the last line break is no line. */
+    if (!lines[i + 1] && !*lines[i])
+      break;
+    if (render_line (lines[i], &facts, &out, err) == -1)
+      return -1;
   }
   *ret = osm_strbuf_take (&out);
   return 0;
