@@ -20,7 +20,7 @@ def test_deploy_makes_one_server_in_each_cloud(hosts, clouds):
     assert hosts.result()['changed'] is True
     for cloud, before in zip(clouds, hosts.before):
         new = {kind for kind, _ in inventory(cloud).keys() - before.keys()}
-        assert new == {'server', 'port', 'network', 'subnet', 'router', 'security group', 'key pair', 'floating ip'}
+        assert new == {'server', 'port', 'network', 'subnet', 'router', 'security group', 'floating ip'}
         assert cloud.api.compute.get_server(host_id(cloud)).status == 'ACTIVE'
 
 
