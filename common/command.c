@@ -467,9 +467,10 @@ run_command (const struct osm_args *args, struct osm_error *err)
     osm_error_set (err, OSM_ERROR_BUG, 0, "%s failed without saying why", args->command->name);
   }
   print_error (err);
-  if (status > 0)
-    return status;
-  return err->class == OSM_ERROR_INTERRUPTED ? OSM_EXIT_INTERRUPTED : OSM_EXIT_FAILED;
+  /* Commands say that they failed; that they were interrupted is in the error. */
+  if (err->class == OSM_ERROR_INTERRUPTED)
+    return OSM_EXIT_INTERRUPTED;
+  return status > 0 ? status : OSM_EXIT_FAILED;
 }
 
 static int

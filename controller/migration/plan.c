@@ -228,7 +228,13 @@ check_server_state (json_t *plan, const json_t *server)
   const char *status = osm_json_str (server, "status");
   const char *task = osm_json_str (server, "OS-EXT-STS:task_state");
   const char *name = osm_json_str (server, "name");
+  const char *owner = osm_json_str (json_object_get (server, "metadata"), "osm.migration");
 
+  if (owner)
+    osm_plan_finding (plan, "source-server-claimed", "blocker", name,
+                      "finish or roll back that migration; if nobody knows it any more: openstack "
+                      "server unset --property osm.migration SERVER",
+                      "server '%s' is claimed by migration %s", name, owner);
   if (task)
     osm_plan_finding (plan, "source-server-busy", "blocker", name,
                       "wait until the task is over and try again",

@@ -13,6 +13,7 @@ from demo import Demo, key_pair  # noqa: E402
 from osmlib import FOREIGN, PAIR, PREFIX, Osm, get, inventory  # noqa: E402
 
 NETWORK, CIDR, ADDRESS, MAC = 'e2e-net', '10.78.0.0/24', '10.78.0.42', 'fa:16:3e:78:00:42'
+IMAGE = 'e2e-conversion-host'
 OTHER_ADDRESS, OTHER_MAC = '10.78.0.43', 'fa:16:3e:78:00:43'
 
 
@@ -141,17 +142,29 @@ def clouds_file(folder):
 
 @pytest.fixture(scope='session')
 def osm(folder, clouds_file):
-    return Osm(folder, clouds_file)
+    return Osm(folder, clouds_file, image=IMAGE if os.environ.get('OSM_CONVERSION_IMAGE') else 'osm-conversion-host')
 
 
 @pytest.fixture(scope='session')
 def image(clouds):
-    """The conversion hosts' image in both clouds."""
+    """The conversion hosts' image in both clouds: that of OSM_CONVERSION_IMAGE, or else what is there already."""
     path = os.environ.get('OSM_CONVERSION_IMAGE')
+    if path:
+        delete_images(clouds)
+        side_by_side(*[lambda c=c: c.image(IMAGE, path) for c in clouds])
+    else:
+        for cloud in clouds:
+            assert cloud.api.image.find_image('osm-conversion-host'), \
+                'set OSM_CONVERSION_IMAGE to the file that images/build-image made'
+    yield
+    if path:
+        delete_images(clouds)
+
+
+def delete_images(clouds):
     for cloud in clouds:
-        assert path or cloud.admin.image.find_image('osm-conversion-host'), \
-            'set OSM_CONVERSION_IMAGE to the file that images/build-image made'
-    side_by_side(*[lambda c=c: c.image('osm-conversion-host', path) for c in clouds])
+        for old in cloud.admin.image.images(name=IMAGE):
+            cloud.admin.image.delete_image(old)
 
 
 @pytest.fixture(scope='session')

@@ -5,8 +5,11 @@ import os
 import re
 import signal
 import subprocess
+import time
 
 import yaml
+
+from cloudlib import side_by_side
 
 PAIR = 'e2e-conversion'
 PREFIX = 'e2e-'
@@ -93,12 +96,12 @@ class Running:
 
 
 class Osm:
-    def __init__(self, folder, clouds_file, controller=None):
+    def __init__(self, folder, clouds_file, controller=None, image='osm-conversion-host'):
         self.folder, self.clouds_file = str(folder), str(clouds_file)
         self.controller = controller or controller_path()
         self.state_dir = self.folder + '/state'
         self.base = {'source': {'cloud': 'src'}, 'destination': {'cloud': 'dst'}, 'state_dir': self.state_dir,
-                     'conversion_hosts': {'name': PAIR, 'image': 'osm-conversion-host', 'flavor': 'osm.conversion'}}
+                     'conversion_hosts': {'name': PAIR, 'image': image, 'flavor': 'osm.conversion'}}
         self.nr = 0
 
     def config(self, **changes):
@@ -118,7 +121,7 @@ class Osm:
 
     def run(self, *words, config=None, **changes):
         r = subprocess.run(self.argv(words, config, changes), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                           stderr=subprocess.PIPE, env=self.env(), text=True, timeout=600)
+                           stderr=subprocess.PIPE, env=self.env(), text=True, timeout=240)
         return Result(r.returncode, r.stdout, r.stderr)
 
     def start(self, *words, config=None, **changes):
@@ -179,6 +182,19 @@ def server_state(cloud, server_id):
     # Nova lists volumes_attached in the order of attaching, which is that of the devices.
     return without(state, 'updated', 'updated_at', 'OS-SRV-USG:launched_at', 'attachment_id', 'attached_at',
                    'revision_number', 'progress', 'OS-EXT-STS:task_state', 'links')
+
+
+def assert_server_state(cloud, server_id, wanted):
+    """Ports of a server that was started a moment ago become ACTIVE a moment later: so within some seconds."""
+    end = time.monotonic() + 20
+    while server_state(cloud, server_id) != wanted and time.monotonic() < end:
+        time.sleep(0.5)
+    assert server_state(cloud, server_id) == wanted
+
+
+def sums(cloud, volumes):
+    """{name: SHA-256} of {name: volume id}."""
+    return dict(zip(volumes, side_by_side(*[lambda v=v: cloud.sha256(v) for v in volumes.values()])))
 
 
 def volumes_of(cloud, server_id):
