@@ -267,6 +267,8 @@ ensure_router (struct deployment *d, struct osm_error *err)
 {
   json_t *spec;
 
+  if (d->router_id)
+    return 0;
   /* A network that exists already has its way out. */
   if (d->config->network || d->config->router) {
     if (!d->config->router)
@@ -487,12 +489,6 @@ task_key_and_image (void *data, struct osm_error *err)
 }
 
 static int
-task_router (void *data, struct osm_error *err)
-{
-  return ensure_router (data, err);
-}
-
-static int
 task_external_network (void *data, struct osm_error *err)
 {
   struct deployment *d = data;
@@ -531,11 +527,11 @@ phase_addresses (void *data, struct osm_error *err)
   const struct osm_task tasks[] = { { task_network, d },
                                     { task_group, d },
                                     { task_floating_ip, d },
-                                    { task_key_and_image, d },
-                                    { task_router, d } };
+                                    { task_key_and_image, d } };
 
-  if (osm_parallel (tasks, 5, err) == -1 || ensure_port (d, err) == -1 ||
-      find_seen_as (d, err) == -1)
+  /* A router takes long and has time while the server boots, unless its address matters. */
+  if (osm_parallel (tasks, 4, err) == -1 || ensure_port (d, err) == -1 ||
+      (!wants_floating_ip (d) && ensure_router (d, err) == -1) || find_seen_as (d, err) == -1)
     return osm_error_wrap (err, "%s", osm_side_name (d->side));
   return 0;
 }
@@ -593,7 +589,7 @@ task_way_in (void *data, struct osm_error *err)
 {
   struct deployment *d = ((struct pair *)data)->d;
 
-  if (ensure_router_interface (d, err) == -1)
+  if (ensure_router (d, err) == -1 || ensure_router_interface (d, err) == -1)
     return -1;
   return associate_floating_ip (d, err);
 }
