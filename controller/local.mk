@@ -24,6 +24,7 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/hosts/find.c \
 	controller/hosts/hostkeys.c \
 	controller/hosts/hosts.h controller/hosts/internal.h \
+	controller/hosts/lock.c \
 	controller/hosts/rules.c \
 	controller/hosts/userdata.c \
 	controller/link/link.c controller/link/link.h \

@@ -311,9 +311,9 @@ check_migrations (struct osm_hosts_context *context, struct osm_error *err)
   return r;
 }
 
-int
-osm_hosts_delete (struct osm_hosts_context *context, bool force, bool *ret_changed,
-                  struct osm_error *err)
+static int
+delete_locked (struct osm_hosts_context *context, bool force, bool *ret_changed,
+               struct osm_error *err)
 {
   struct deletion d[2] = { { .side = OSM_SOURCE }, { .side = OSM_DESTINATION } };
   const struct osm_task tasks[] = { { task_side, &d[0] }, { task_side, &d[1] } };
@@ -330,4 +330,17 @@ osm_hosts_delete (struct osm_hosts_context *context, bool force, bool *ret_chang
     return -1;
   *ret_changed = d[0].changed || d[1].changed;
   return 0;
+}
+
+int
+osm_hosts_delete (struct osm_hosts_context *context, bool force, bool *ret_changed,
+                  struct osm_error *err)
+{
+  int r, lock_fd;
+
+  if (osm_hosts_lock (context, &lock_fd, err) == -1)
+    return -1;
+  r = delete_locked (context, force, ret_changed, err);
+  osm_hosts_unlock (lock_fd, err);
+  return r;
 }

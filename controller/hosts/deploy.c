@@ -524,10 +524,9 @@ static int
 phase_addresses (void *data, struct osm_error *err)
 {
   struct deployment *d = data;
-  const struct osm_task tasks[] = { { task_network, d },
-                                    { task_group, d },
-                                    { task_floating_ip, d },
-                                    { task_key_and_image, d } };
+  const struct osm_task tasks[] = {
+    { task_network, d }, { task_group, d }, { task_floating_ip, d }, { task_key_and_image, d }
+  };
 
   /* A router takes long and has time while the server boots, unless its address matters. */
   if (osm_parallel (tasks, 4, err) == -1 || ensure_port (d, err) == -1 ||
@@ -664,10 +663,11 @@ osm_hosts_deploy (struct osm_hosts_context *context, bool *ret_changed, struct o
   const struct osm_task addresses[] = { { phase_addresses, &d[0] }, { phase_addresses, &d[1] } };
   const struct osm_task servers[] = { { phase_server, &pairs[0] }, { phase_server, &pairs[1] } };
   OSM_CLEANUP_FREE char *key_path = NULL, *public_key = NULL;
-  int r;
+  int r, lock_fd;
 
   if (refuse_same_marks (context, err) == -1 ||
-      osm_host_controller_key (context->config, &key_path, &public_key, err) == -1)
+      osm_host_controller_key (context->config, &key_path, &public_key, err) == -1 ||
+      osm_hosts_lock (context, &lock_fd, err) == -1)
     return -1;
   for (size_t i = 0; i < 2; i++) {
     d[i].context = context;
@@ -688,5 +688,6 @@ osm_hosts_deploy (struct osm_hosts_context *context, bool *ret_changed, struct o
     osm_error_hint (err, "run it again to go on; delete-conversion-hosts removes what was made");
   for (size_t i = 0; i < 2; i++)
     deployment_done (&d[i]);
+  osm_hosts_unlock (lock_fd, err);
   return r;
 }

@@ -52,6 +52,12 @@ char *osm_host_key_pair_name (const struct osm_host_config *config, const char *
 /* Local address of the route to `address`: what its security group sees, unless there is NAT. Caller frees. */
 int osm_host_own_address (const char *address, char **ret, struct osm_error *err);
 
+/* lock.c: for all of a deployment or a deletion. Held by another process: USER error. The last one was cut off: waits some seconds
+ * until what it had asked the clouds for can be seen. */
+int osm_hosts_lock (struct osm_hosts_context *context, int *ret_fd, struct osm_error *err);
+/* err: how it ended. */
+void osm_hosts_unlock (int fd, const struct osm_error *err);
+
 /* hostkeys.c: lines between BEGIN and END SSH HOST KEY KEYS that are plain public keys. NULL-terminated; NULL: block not there or not
  * complete. Caller frees. */
 char **osm_host_keys_parse (const char *console);
