@@ -11,6 +11,7 @@
 
 #include "common/cleanup.h"
 #include "common/json.h"
+#include "common/log.h"
 #include "common/parallel.h"
 #include "common/strbuf.h"
 #include "controller/cloud/compute.h"
@@ -78,6 +79,44 @@ send_home (struct deletion *d, const char *volume_id, struct osm_error *err)
   return osm_volume_delete_metadata (d->cloud, volume_id, "osm.migration", err);
 }
 
+/* Nova cannot detach what an agent holds open: its exports and jobs end first. An agent that does not answer holds nothing that
+ * deleting its server would not end. */
+static void
+quiet_agent (struct deletion *d, const json_t *server)
+{
+  OSM_CLEANUP_HOST struct osm_host *host = NULL;
+  OSM_CLEANUP_JSON json_t *exports = NULL, *jobs = NULL;
+  size_t i;
+  json_t *item;
+  OSM_ERROR (why);
+
+  if (osm_host_open_server (d->context, d->side, server, false, &host, &why) == -1 ||
+      osm_link_call (host->link, "job.list", json_object (), &jobs, &why) == -1 ||
+      osm_link_call (host->link, "export.list", json_object (), &exports, &why) == -1) {
+    osm_info ("%s conversion host: %s", osm_side_name (d->side), why.message);
+    return;
+  }
+  json_array_foreach (json_object_get (jobs, "jobs"), i, item)
+  {
+    OSM_CLEANUP_JSON json_t *answer = NULL;
+    OSM_ERROR (ignored);
+
+    if (osm_str_equal (osm_json_str (item, "state"), "running"))
+      (void)osm_link_call (host->link, "job.cancel",
+                           osm_json_pack ("{s:s?}", "id", osm_json_str (item, "id")), &answer,
+                           &ignored);
+  }
+  json_array_foreach (json_object_get (exports, "exports"), i, item)
+  {
+    OSM_CLEANUP_JSON json_t *answer = NULL;
+    OSM_ERROR (ignored);
+
+    (void)osm_link_call (host->link, "export.stop",
+                         osm_json_pack ("{s:s?}", "id", osm_json_str (item, "id")), &answer,
+                         &ignored);
+  }
+}
+
 static int
 release_volumes (struct deletion *d, const json_t *server, struct osm_error *err)
 {
@@ -87,6 +126,8 @@ release_volumes (struct deletion *d, const json_t *server, struct osm_error *err
   json_t *attachment;
   OSM_STRBUF (list);
 
+  if (d->force)
+    quiet_agent (d, server);
   if (osm_server_attachments (d->cloud, id, &attachments, err) == -1)
     return -1;
   json_array_foreach (attachments, i, attachment)
