@@ -18,9 +18,10 @@ int
 osm_child_start (struct osm_child *child, const char *kind, const json_t *specification,
                  int listen_fd, struct osm_error *err)
 {
-  char *argv[] = { (char *)osm_path_program (), (char *)"worker", (char *)kind, NULL };
+  char *argv[] = { (char *)"osm-agent", (char *)"worker", (char *)kind, NULL };
   int in[2] = { -1, -1 }, out[2] = { -1, -1 };
-  struct osm_run_spec spec = { .argv = argv,
+  struct osm_run_spec spec = { .program = osm_path_program (),
+                               .argv = argv,
                                .stdin_fd = -1,
                                .stdout_fd = -1,
                                .stderr_fd = -1,

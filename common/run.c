@@ -141,7 +141,7 @@ osm_run_start (const struct osm_run_spec *spec, pid_t *ret_pid, struct osm_error
 
   if (spec->nr_keep_fds > MAX_KEEP)
     return osm_error_set (err, OSM_ERROR_BUG, 0, "run %s: too many descriptors", spec->argv[0]);
-  if (find_program (spec->argv[0], &path, err) == -1)
+  if (find_program (spec->program ? spec->program : spec->argv[0], &path, err) == -1)
     return -1;
   null_fd = open ("/dev/null", O_RDONLY | O_CLOEXEC);
   if (null_fd == -1)

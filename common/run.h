@@ -18,7 +18,8 @@
 #include "common/error.h"
 
 struct osm_run_spec {
-  char *const *argv;   /* argv[0] is searched in PATH */
+  const char *program; /* NULL: argv[0]; searched in PATH unless it has a slash */
+  char *const *argv;
   char *const *env;    /* NULL: inherit */
   int stdin_fd;        /* -1: /dev/null */
   int stdout_fd;       /* -1: inherit */

@@ -22,6 +22,7 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/hosts/delete.c \
 	controller/hosts/deploy.c \
 	controller/hosts/find.c \
+	controller/hosts/home.c controller/hosts/home.h \
 	controller/hosts/hostkeys.c \
 	controller/hosts/hosts.h controller/hosts/internal.h \
 	controller/hosts/lock.c \
@@ -90,6 +91,7 @@ unit_tests += \
 	tests/unit/test-cloud-request \
 	tests/unit/test-config-file \
 	tests/unit/test-hosts-find \
+	tests/unit/test-hosts-home \
 	tests/unit/test-hosts-keys \
 	tests/unit/test-hosts-rules \
 	tests/unit/test-hosts-userdata \
@@ -103,6 +105,7 @@ tests_unit_test_cloud_identity_LDADD = controller/libosmcontroller.la $(CMOCKA_L
 tests_unit_test_cloud_request_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_config_file_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_hosts_find_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
+tests_unit_test_hosts_home_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_hosts_keys_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_hosts_rules_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_hosts_userdata_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)

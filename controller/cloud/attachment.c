@@ -22,6 +22,43 @@
 #define MAX_ATTACH_TRIES 3
 #define LOOK_AGAIN_MS 2000
 
+int
+osm_device_name_compare (const char *a, const char *b)
+{
+  size_t m = strlen (a), n = strlen (b);
+
+  if (m != n)
+    return m < n ? -1 : 1;
+  return strcmp (a, b);
+}
+
+static int
+compare_devices (const void *a, const void *b)
+{
+  const char *x = osm_json_str (*(json_t *const *)a, "device");
+  const char *y = osm_json_str (*(json_t *const *)b, "device");
+
+  /* Without a name: last. */
+  if (!x || !y)
+    return !x - !y;
+  return osm_device_name_compare (x, y);
+}
+
+json_t *
+osm_sorted_by_device (const json_t *attachments)
+{
+  size_t n = json_array_size (attachments);
+  OSM_CLEANUP_FREE json_t **v = osm_calloc (n ? n : 1, sizeof *v);
+  json_t *sorted = json_array ();
+
+  for (size_t i = 0; i < n; i++)
+    v[i] = json_array_get (attachments, i);
+  qsort (v, n, sizeof *v, compare_devices);
+  for (size_t i = 0; i < n; i++)
+    json_array_append (sorted, v[i]);
+  return sorted;
+}
+
 /* Before 2.79 the list does not tell delete_on_termination; the server does (2.3). New object: {VOLUME: bool}. */
 static int
 delete_on_termination (struct osm_cloud *cloud, const char *id, json_t **ret, struct osm_error *err)

@@ -41,6 +41,11 @@ int osm_server_console (struct osm_cloud *cloud, const char *id, unsigned lines,
 /* {"volume_id":..., "device":..., "attachment_id"..., "delete_on_termination":..., "tag":...} of each volume. New array. */
 int osm_server_attachments (struct osm_cloud *cloud, const char *id, json_t **ret,
                             struct osm_error *err);
+/* Shorter names first, then by letters: vdb before vdaa. (pure) */
+int osm_device_name_compare (const char *a, const char *b);
+/* Objects with a key "device" (attachments), in the order of their devices: Nova lists them in no promised order, and gives out names
+ * in the order in which volumes are attached. New array. (pure) */
+json_t *osm_sorted_by_device (const json_t *attachments);
 /* Attach and wait until the volume is in-use there. device may be NULL (Nova chooses).
  * Already attached to that server: success. */
 int osm_server_attach (struct osm_cloud *cloud, const char *server_id, const char *volume_id,

@@ -17,6 +17,7 @@
 #include "controller/cloud/compute.h"
 #include "controller/cloud/network.h"
 #include "controller/cloud/volume.h"
+#include "controller/hosts/home.h"
 #include "controller/hosts/internal.h"
 
 #define TIMEOUT_MS (10 * 60 * 1000)
@@ -50,33 +51,59 @@ gone (struct deletion *d, const char *what, const char *id)
   changed (d, "%s %s deleted", what, id);
 }
 
-/* A data volume that was on its way goes back to the server whose it is (mark osm.home). */
+/* A data volume that was on its way goes back to the server whose it is. home: of osm_home_parse, with its "volume_id". */
 static int
-send_home (struct deletion *d, const char *volume_id, struct osm_error *err)
+send_home (struct deletion *d, const json_t *home, struct osm_error *err)
 {
-  OSM_CLEANUP_JSON json_t *volume = NULL, *server = NULL;
-  OSM_CLEANUP_FREE char *id = NULL;
-  const char *home, *device;
+  const char *id = osm_json_str (home, "server_id"), *volume_id = osm_json_str (home, "volume_id");
+  OSM_CLEANUP_JSON json_t *server = NULL;
 
-  if (osm_volume_get (d->cloud, volume_id, &volume, err) == -1)
-    return -1;
-  home = osm_json_str (json_object_get (volume, "metadata"), "osm.home");
-  if (!home || !(device = strchr (home, ':')))
-    return 0;
-  id = osm_strndup (home, (size_t)(device - home));
-  device++;
   if (osm_server_get (d->cloud, id, &server, err) == -1)
     return osm_error_wrap (err, "volume %s belongs to server %s", volume_id, id);
   if (json_is_true (json_object_get (server, "locked")) &&
       osm_server_unlock (d->cloud, id, err) == -1)
     return -1;
-  if (osm_server_attach (d->cloud, id, volume_id, *device ? device : NULL, -1, TIMEOUT_MS, err) ==
-      -1)
+  if (osm_server_attach (d->cloud, id, volume_id, osm_json_str (home, "device"),
+                         json_is_true (json_object_get (home, "delete_on_termination")), TIMEOUT_MS,
+                         err) == -1)
     return -1;
   changed (d, "volume %s given back to server %s", volume_id, id);
-  if (osm_volume_delete_metadata (d->cloud, volume_id, "osm.home", err) == -1)
+  if (osm_volume_delete_metadata (d->cloud, volume_id, OSM_MARK_HOME, err) == -1)
     return -1;
   return osm_volume_delete_metadata (d->cloud, volume_id, "osm.migration", err);
+}
+
+/* Nova gives out names of devices in the order of attaching: so first all volumes leave, then they go home in the order of theirs. */
+static int
+detach_all (struct deletion *d, const char *server_id, const json_t *volume_ids,
+            struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *homes = json_array (), *sorted = NULL;
+  size_t i;
+  json_t *item;
+
+  json_array_foreach (volume_ids, i, item)
+  {
+    OSM_CLEANUP_JSON json_t *volume = NULL, *home = NULL;
+    const char *id = json_string_value (item);
+
+    if (osm_volume_get (d->cloud, id, &volume, err) == -1 ||
+        osm_server_detach (d->cloud, server_id, id, TIMEOUT_MS, err) == -1)
+      return -1;
+    changed (d, "volume %s detached", id);
+    home = osm_home_parse (osm_json_str (json_object_get (volume, "metadata"), OSM_MARK_HOME));
+    if (!home)
+      continue;
+    osm_json_set_str (home, "volume_id", id);
+    json_array_append (homes, home);
+  }
+  sorted = osm_sorted_by_device (homes);
+  json_array_foreach (sorted, i, item)
+  {
+    if (send_home (d, item, err) == -1)
+      return -1;
+  }
+  return 0;
 }
 
 /* Nova cannot detach what an agent holds open: its exports and jobs end first. An agent that does not answer holds nothing that
@@ -121,13 +148,11 @@ static int
 release_volumes (struct deletion *d, const json_t *server, struct osm_error *err)
 {
   const char *id = osm_json_str (server, "id");
-  OSM_CLEANUP_JSON json_t *attachments = NULL;
-  size_t i, n = 0;
+  OSM_CLEANUP_JSON json_t *attachments = NULL, *volume_ids = json_array ();
+  size_t i;
   json_t *attachment;
   OSM_STRBUF (list);
 
-  if (d->force)
-    quiet_agent (d, server);
   if (osm_server_attachments (d->cloud, id, &attachments, err) == -1)
     return -1;
   json_array_foreach (attachments, i, attachment)
@@ -136,20 +161,18 @@ release_volumes (struct deletion *d, const json_t *server, struct osm_error *err
 
     if (osm_host_is_boot_volume (server, attachments, attachment))
       continue;
-    osm_strbuf_addf (&list, "%s%s", n++ ? ", " : "", volume_id);
-    if (!d->force)
-      continue;
-    if (osm_server_detach (d->cloud, id, volume_id, TIMEOUT_MS, err) == -1)
-      return -1;
-    changed (d, "volume %s detached", volume_id);
-    if (send_home (d, volume_id, err) == -1)
-      return -1;
+    osm_strbuf_addf (&list, "%s%s", json_array_size (volume_ids) > 0 ? ", " : "", volume_id);
+    json_array_append_new (volume_ids, json_string (volume_id));
   }
-  if (n == 0 || d->force)
+  if (json_array_size (volume_ids) == 0)
     return 0;
+  if (d->force) {
+    quiet_agent (d, server);
+    return detach_all (d, id, volume_ids, err);
+  }
   osm_error_set (err, OSM_ERROR_USER, 0,
-                 "%zu volumes are attached to the %s conversion host %s: %s", n,
-                 osm_side_name (d->side), id, osm_strbuf_str (&list));
+                 "%zu volumes are attached to the %s conversion host %s: %s",
+                 json_array_size (volume_ids), osm_side_name (d->side), id, osm_strbuf_str (&list));
   return osm_error_hint (err, "finish or roll back the migration that uses them, or let --force "
                               "detach them");
 }

@@ -351,30 +351,16 @@ osm_host_open (struct osm_hosts_context *context, enum osm_side side, struct osm
   return osm_host_open_server (context, side, server, false, ret, err);
 }
 
-/* "/dev/vda" before "/dev/vdb" before "/dev/vdaa". */
-static bool
-device_before (const char *a, const char *b)
-{
-  if (!a || !b)
-    return a != NULL;
-  return strlen (a) != strlen (b) ? strlen (a) < strlen (b) : strcmp (a, b) < 0;
-}
-
 bool
 osm_host_is_boot_volume (const json_t *server, const json_t *attachments, const json_t *attachment)
 {
-  size_t i;
-  json_t *other;
+  OSM_CLEANUP_JSON json_t *sorted = NULL;
 
   /* The API does not show the boot index; a server from an image has none. */
   if (json_is_object (json_object_get (server, "image")) ||
       !json_is_true (json_object_get (attachment, "delete_on_termination")))
     return false;
-  json_array_foreach (attachments, i, other)
-  {
-    if (other != attachment &&
-        device_before (osm_json_str (other, "device"), osm_json_str (attachment, "device")))
-      return false;
-  }
-  return true;
+  sorted = osm_sorted_by_device (attachments);
+  return osm_str_equal (osm_json_str (json_array_get (sorted, 0), "volume_id"),
+                        osm_json_str (attachment, "volume_id"));
 }

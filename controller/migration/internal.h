@@ -37,8 +37,6 @@ extern const struct osm_step osm_server_steps[], osm_volume_steps[]; /* end: nam
 /* Marks on everything that osm makes in a cloud. */
 #define OSM_MARK_MIGRATION "osm.migration"
 #define OSM_MARK_ROLE "osm.role"
-/* On a source data volume while it is away from its server: "SERVER_ID:/dev/vdb". */
-#define OSM_MARK_HOME "osm.home"
 
 /* Plan, shortly. */
 const json_t *osm_migration_source (const struct osm_migration *m); /* plan["source"] */

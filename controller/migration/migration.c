@@ -234,14 +234,17 @@ static void
 set_advice (struct osm_migration *m, struct osm_error *err)
 {
   enum osm_migration_state state;
-  OSM_CLEANUP_FREE char *advice = NULL;
+  OSM_CLEANUP_FREE char *advice = NULL, *hint = NULL;
   OSM_ERROR (ignored);
 
-  if (err->hint || osm_migration_state_parse (m->row->state, &state, &ignored) == -1)
+  if (osm_migration_state_parse (m->row->state, &state, &ignored) == -1)
     return;
   advice = osm_migration_state_advice (state, m->row->id);
-  if (advice)
-    osm_error_hint (err, "%s", advice);
+  /* A hint that names the migration says already what to do with it. */
+  if (!advice || (err->hint && strstr (err->hint, m->row->id)))
+    return;
+  hint = err->hint ? osm_strdup (err->hint) : NULL;
+  osm_error_hint (err, "%s%s%s", hint ? hint : "", hint ? "; then " : "", advice);
 }
 
 int

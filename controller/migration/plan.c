@@ -62,16 +62,6 @@ osm_plan_bytes (const json_t *plan)
   return total;
 }
 
-int
-osm_device_name_compare (const char *a, const char *b)
-{
-  size_t m = strlen (a), n = strlen (b);
-
-  if (m != n)
-    return m < n ? -1 : 1;
-  return strcmp (a, b);
-}
-
 bool
 osm_cidr_contains (const char *cidr, const char *address)
 {
@@ -347,31 +337,6 @@ plan_server_fields (const struct osm_plan_input *input, json_t *plan, const json
 }
 
 static int
-compare_attachments (const void *a, const void *b)
-{
-  const char *x = osm_json_str (*(json_t *const *)a, "device");
-  const char *y = osm_json_str (*(json_t *const *)b, "device");
-
-  return osm_device_name_compare (x ? x : "", y ? y : "");
-}
-
-/* Nova lists attachments in no promised order; the order of the devices is what counts. */
-static json_t *
-sorted_by_device (const json_t *attachments)
-{
-  size_t n = json_array_size (attachments);
-  OSM_CLEANUP_FREE json_t **v = osm_calloc (n ? n : 1, sizeof *v);
-  json_t *sorted = json_array ();
-
-  for (size_t i = 0; i < n; i++)
-    v[i] = json_array_get (attachments, i);
-  qsort (v, n, sizeof *v, compare_attachments);
-  for (size_t i = 0; i < n; i++)
-    json_array_append (sorted, v[i]);
-  return sorted;
-}
-
-static int
 plan_server_volumes (const struct osm_plan_input *input, json_t *plan, const json_t *server,
                      struct osm_error *err)
 {
@@ -385,7 +350,7 @@ plan_server_volumes (const struct osm_plan_input *input, json_t *plan, const jso
   if (osm_server_attachments (input->cloud[OSM_SOURCE], osm_json_str (server, "id"), &found, err) ==
       -1)
     return -1;
-  attachments = sorted_by_device (found);
+  attachments = osm_sorted_by_device (found);
   json_array_foreach (attachments, i, attachment)
   {
     json_t *volume;

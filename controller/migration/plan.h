@@ -43,8 +43,6 @@ uint64_t osm_plan_bytes (const json_t *plan);
 char *osm_plan_text (const json_t *plan, const char *destination_cloud);
 
 /* Pure parts, for tests. */
-/* Shorter names first, then by letters: vdb before vdaa. */
-int osm_device_name_compare (const char *a, const char *b);
 /* Is the IPv4 or IPv6 address inside the CIDR? False for nonsense. */
 bool osm_cidr_contains (const char *cidr, const char *address);
 /* The boot volume among attachments [{"volume_id","device"}] with volumes [{"id","bootable"}] in the same order; index or -1. */

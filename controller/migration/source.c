@@ -13,6 +13,7 @@
 #include "common/strbuf.h"
 #include "controller/cloud/compute.h"
 #include "controller/cloud/volume.h"
+#include "controller/hosts/home.h"
 
 static const char *
 server_id (const struct osm_migration *m)
@@ -261,8 +262,10 @@ attached_to (struct osm_migration *m, const char *volume_id, const char *server,
 static int
 take_from_server (struct osm_migration *m, const json_t *volume, struct osm_error *err)
 {
-  const char *id = osm_json_str (volume, "id"), *device = osm_json_str (volume, "device");
-  OSM_CLEANUP_FREE char *home = osm_asprintf ("%s:%s", server_id (m), device ? device : "");
+  const char *id = osm_json_str (volume, "id");
+  OSM_CLEANUP_FREE char *home =
+      osm_home_text (server_id (m), osm_json_str (volume, "device"),
+                     json_is_true (json_object_get (volume, "delete_on_termination")));
 
   /* The volume remembers where it belongs, whatever happens to the journal. */
   if (osm_volume_set_metadata (cloud_of (m), id, OSM_MARK_HOME, home, err) == -1 ||

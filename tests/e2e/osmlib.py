@@ -215,24 +215,28 @@ def host_id(cloud):
 
 # ------------------------------------------------------------------ processes in a server of the lab
 def processes(server_id, *words):
-    """Pids of the processes in that server whose command line has all the words."""
+    """Pids of the processes in that server whose command line begins with the words."""
     children, commands = {}, {}
     for entry in os.listdir('/proc'):
         if not entry.isdigit():
             continue
         try:
             with open('/proc/%s/cmdline' % entry, 'rb') as f:
-                commands[int(entry)] = f.read().replace(b'\0', b' ').decode(errors='replace')
+                commands[int(entry)] = f.read().decode(errors='replace').split('\0')
             with open('/proc/%s/stat' % entry) as f:
                 parent = int(f.read().rsplit(')', 1)[1].split()[1])
         except OSError:
             continue
         children.setdefault(parent, []).append(int(entry))
-    todo = [p for p, c in commands.items() if 'guest-run' in c and server_id in c]
+    def is_guest(argv):
+        return any('guest-run' in word for word in argv)
+
+    todo = [p for p, argv in commands.items() if is_guest(argv) and any(server_id in word for word in argv)]
     found = []
     while todo:
         pid = todo.pop()
         todo += children.get(pid, [])
-        if 'guest-run' not in commands.get(pid, '') and all(w in commands.get(pid, '') for w in words):
+        argv = commands.get(pid, [''])
+        if not is_guest(argv) and (os.path.basename(argv[0]), *argv[1:len(words)]) == words:
             found.append(pid)
     return found
