@@ -21,6 +21,7 @@
 #include "common/json.h"
 #include "common/log.h"
 #include "common/parse.h"
+#include "common/ranges.h"
 #include "common/run.h"
 #include "common/strbuf.h"
 #include "nbd/digest.h"
@@ -45,6 +46,7 @@ struct osm_job {
   int64_t started_ms, ended_ms;
   char *cipher;
   json_t *error, *result;
+  json_t *bad_blocks; /* [[offset, length], ...] or NULL */
   bool cancel;
   uint64_t cancelled_at_ms;
   uint64_t resume_until_ms, resume_at_ms; /* while it waits to run again; else 0 */
@@ -69,7 +71,17 @@ job_free (struct osm_job *job)
   free (job->cipher);
   json_decref (job->error);
   json_decref (job->result);
+  json_decref (job->bad_blocks);
   free (job);
+}
+
+static void
+take_number (const json_t *object, const char *key, uint64_t *ret)
+{
+  json_t *value = json_object_get (object, key);
+
+  if (json_is_integer (value) && json_integer_value (value) >= 0)
+    *ret = (uint64_t)json_integer_value (value);
 }
 
 bool
@@ -91,6 +103,8 @@ osm_job_to_json (const struct osm_job *job)
   osm_json_set_str (j, "cipher", job->cipher);
   if (job->error)
     json_object_set (j, "error", job->error);
+  if (job->bad_blocks)
+    json_object_set (j, "bad_blocks", job->bad_blocks);
   if (json_object_get (job->result, "manifest"))
     json_object_set (j, "manifest", json_object_get (job->result, "manifest"));
   return j;
@@ -139,7 +153,8 @@ worker_specification (const struct osm_job *job, json_t **ret, struct osm_error 
   OSM_CLEANUP_JSON json_t *spec = json_copy (job->params);
   OSM_CLEANUP_FREE char *device = NULL, *key = osm_path_peer_key (),
                         *bitmap = osm_path_job (job->id, ".bitmap"),
-                        *digests = osm_path_job (job->id, ".digests");
+                        *digests = osm_path_job (job->id, ".digests"),
+                        *bad_blocks = osm_path_job (job->id, ".bad");
   const char *volume_id = osm_json_str (job->params, "volume_id");
 
   if (volume_id) {
@@ -152,6 +167,9 @@ worker_specification (const struct osm_job *job, json_t **ret, struct osm_error 
   osm_json_set_str (spec, "key", key);
   osm_json_set_str (spec, "bitmap", bitmap);
   osm_json_set_str (spec, "digests", digests);
+  /* What a digest finds is of this time only. */
+  if (strcmp (job->kind, "copy") == 0)
+    osm_json_set_str (spec, "bad_blocks_file", bad_blocks);
   *ret = osm_take (spec);
   return 0;
 }
@@ -173,6 +191,7 @@ job_launch (struct osm_job *job, struct osm_error *err)
   job->rate_bytes = job->done_bytes;
   json_decref (osm_take (job->error));
   json_decref (osm_take (job->result));
+  json_decref (osm_take (job->bad_blocks));
   return 0;
 }
 
@@ -284,6 +303,39 @@ osm_job_start (struct osm_jobs *jobs, const char *kind, const json_t *params, st
   return 0;
 }
 
+int
+osm_job_repeat (struct osm_jobs *jobs, const char *kind, const char *id, const json_t *ranges,
+                struct osm_job **ret, struct osm_error *err)
+{
+  struct osm_job *job = osm_job_find (jobs, id, err);
+  OSM_RANGES (checked);
+  uint64_t size = 0;
+
+  if (!job)
+    return -1;
+  take_number (job->params, "size_bytes", &size);
+  if (strcmp (job->kind, kind) != 0)
+    return osm_error_set (err, OSM_ERROR_USER, EINVAL, "job %s is no %s", id, kind);
+  if (osm_ranges_from_json (ranges, size, OSM_REPAIR_RANGES_MAX, &checked, err) == -1)
+    return osm_error_wrap (err, "parameter 'ranges'");
+  if (job->state == RUNNING) {
+    if (!json_equal (json_object_get (job->params, "repair"), (json_t *)ranges))
+      return osm_error_set (err, OSM_ERROR_USER, EBUSY, "job %s is running", id);
+    *ret = job;
+    return 0;
+  }
+  if (job->state != DONE && strcmp (kind, "digest") == 0)
+    return osm_error_set (err, OSM_ERROR_USER, 0, "job %s is no finished digest", id);
+  if (check_room (jobs, false, err) == -1)
+    return -1;
+  /* In the parameters, so that it is still known after a restart of the service. */
+  json_object_set (job->params, "repair", (json_t *)ranges);
+  if (job_launch (job, err) == -1)
+    return -1;
+  *ret = job;
+  return job_save (job, err);
+}
+
 /* ---- ending ---- */
 
 void
@@ -302,7 +354,7 @@ osm_job_cancel (struct osm_job *job)
 static void
 remove_files (const char *id)
 {
-  static const char *const suffixes[] = { ".json", ".bitmap", ".digests" };
+  static const char *const suffixes[] = { ".json", ".bitmap", ".digests", ".bad" };
 
   for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
     OSM_CLEANUP_FREE char *path = osm_path_job (id, suffixes[i]);
@@ -330,12 +382,14 @@ osm_job_forget (struct osm_jobs *jobs, const char *id, struct osm_error *err)
 }
 
 static void
-take_number (const json_t *object, const char *key, uint64_t *ret)
+take_bad_blocks (struct osm_job *job, const json_t *object)
 {
-  json_t *value = json_object_get (object, key);
+  json_t *list = json_object_get (object, "bad_blocks");
 
-  if (json_is_integer (value) && json_integer_value (value) >= 0)
-    *ret = (uint64_t)json_integer_value (value);
+  if (!json_is_array (list))
+    return;
+  json_decref (job->bad_blocks);
+  job->bad_blocks = json_incref (list);
 }
 
 static void
@@ -346,6 +400,7 @@ take_progress (struct osm_job *job, const json_t *progress)
   take_number (progress, "done_bytes", &job->done_bytes);
   take_number (progress, "sent_bytes", &job->sent_bytes);
   take_number (progress, "zero_bytes", &job->zero_bytes);
+  take_bad_blocks (job, progress);
   if (osm_json_str (progress, "cipher"))
     osm_str_set (&job->cipher, osm_json_str (progress, "cipher"));
   if (span >= 500) {
@@ -380,6 +435,7 @@ read_frames (struct osm_job *job)
     if (json_object_get (frame, "result")) {
       json_decref (job->result);
       job->result = json_incref (json_object_get (frame, "result"));
+      take_bad_blocks (job, job->result);
     }
     if (json_object_get (frame, "error")) {
       json_decref (job->error);
@@ -564,6 +620,7 @@ load_one (const char *id, struct osm_job **ret, struct osm_error *err)
   job->error = json_incref (json_object_get (j, "error"));
   job->result = json_incref (json_object_get (file, "result"));
   job->cipher = osm_strdup (osm_json_str (j, "cipher"));
+  take_bad_blocks (job, j);
   for (size_t s = 0; s < sizeof state_names / sizeof state_names[0]; s++)
     if (osm_str_equal (osm_json_str (j, "state"), state_names[s]))
       job->state = (enum state)s;

@@ -24,6 +24,7 @@
 
 #define OSM_JOBS_MAX 1024
 #define OSM_JOBS_RUNNING_MAX 128
+#define OSM_REPAIR_RANGES_MAX 4096
 
 struct osm_jobs;
 struct osm_job;
@@ -36,6 +37,9 @@ void osm_jobs_free (struct osm_jobs *jobs);
  * takes a fresh id and is not kept on disk. */
 int osm_job_start (struct osm_jobs *jobs, const char *kind, const json_t *params,
                    struct osm_job **ret, struct osm_error *err);
+/* Runs a finished copy or digest (`kind` says which it must be) again, only where `ranges` ([[offset, length], ...]) touch. */
+int osm_job_repeat (struct osm_jobs *jobs, const char *kind, const char *id, const json_t *ranges,
+                    struct osm_job **ret, struct osm_error *err);
 /* NULL with err (USER, ENOENT) if there is none. */
 struct osm_job *osm_job_find (struct osm_jobs *jobs, const char *id, struct osm_error *err);
 bool osm_job_running (const struct osm_job *job);

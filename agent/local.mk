@@ -19,7 +19,9 @@ bin_PROGRAMS += osm-agent
 osm_agent_SOURCES = agent/osm-agent.c
 osm_agent_LDADD = agent/libosmagent.la
 
-script_tests += tests/functional/agent-basic.py
+script_tests += \
+	tests/functional/agent-basic.py \
+	tests/functional/agent-verify.py
 
 noinst_HEADERS += tests/unit/test-agent.h
 unit_tests += \

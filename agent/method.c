@@ -25,6 +25,7 @@
 #define WAIT_TIMEOUT_MAX_MS 30000
 #define TEST_BYTES_MAX ((uint64_t)16 << 30)
 #define HELD_PATIENCE_MS 3000 /* udev, or a worker that ends, may hold a new disk for a moment */
+#define RECONNECT_MAX_S 604800
 #define TEXT_MAX 255
 #define HOST_KEYS_MAX 32
 #define PUBLIC_KEY_MAX 4096
@@ -308,20 +309,33 @@ start_job (struct call *c, const char *kind, const json_t *params, json_t **ret,
     *ret = osm_job_to_json (job);
 }
 
+/* Absent, or "zero". */
+static int
+check_bad_blocks (const struct call *c, struct osm_error *err)
+{
+  const json_t *value = json_object_get (c->params, "bad_blocks");
+
+  if (value && !json_is_null (value) && !osm_str_equal (json_string_value (value), "zero"))
+    return osm_error_set (err, OSM_ERROR_USER, EINVAL,
+                          "parameter 'bad_blocks' can only be \"zero\"");
+  return 0;
+}
+
 static enum osm_answer
 copy_start (struct call *c, json_t **ret, struct osm_error *err)
 {
-  static const char *const names[] = { "id",          "volume_id", "size_bytes",
-                                       "connections", "requests",  NULL };
+  static const char *const names[] = { "id",       "volume_id",         "size_bytes", "connections",
+                                       "requests", "reconnect_seconds", "bad_blocks", NULL };
   OSM_CLEANUP_JSON json_t *params = NULL;
   const char *id;
-  uint64_t connections, requests;
+  uint64_t connections, requests, reconnect;
   json_t *source;
 
   if (get_id (c, &id, err) == -1 || check_volume (c, err) == -1 ||
       get_number (c, "connections", 0, OSM_COPY_CONNECTIONS_MAX, &connections, err) == -1 ||
       get_number (c, "requests", 0, OSM_COPY_REQUESTS_MAX, &requests, err) == -1 ||
-      get_source (c, &source, err) == -1)
+      get_number (c, "reconnect_seconds", 0, RECONNECT_MAX_S, &reconnect, err) == -1 ||
+      check_bad_blocks (c, err) == -1 || get_source (c, &source, err) == -1)
     return OSM_ANSWER_NOW;
   params = pick (c->params, names);
   json_object_set_new (params, "source", source);
@@ -332,14 +346,15 @@ copy_start (struct call *c, json_t **ret, struct osm_error *err)
 static enum osm_answer
 digest_start (struct call *c, json_t **ret, struct osm_error *err)
 {
-  static const char *const names[] = { "id",          "volume_id",  "size_bytes",
-                                       "chunk_bytes", "drop_cache", NULL };
+  static const char *const names[] = { "id",         "volume_id",  "size_bytes", "chunk_bytes",
+                                       "drop_cache", "bad_blocks", NULL };
   OSM_CLEANUP_JSON json_t *params = NULL;
   const json_t *drop_cache = json_object_get (c->params, "drop_cache");
   const char *id;
   uint64_t chunk;
 
   if (get_id (c, &id, err) == -1 || check_volume (c, err) == -1 ||
+      check_bad_blocks (c, err) == -1 ||
       get_number (c, "chunk_bytes", OSM_DIGEST_CHUNK_DEFAULT, OSM_DIGEST_CHUNK_MAX, &chunk, err) ==
           -1)
     return OSM_ANSWER_NOW;
@@ -355,6 +370,32 @@ digest_start (struct call *c, json_t **ret, struct osm_error *err)
   }
   params = pick (c->params, names);
   start_job (c, "digest", params, ret, err);
+  return OSM_ANSWER_NOW;
+}
+
+static void
+repeat_job (struct call *c, const char *kind, json_t **ret, struct osm_error *err)
+{
+  struct osm_job *job;
+  const char *id;
+
+  if (get_id (c, &id, err) == 0 &&
+      osm_job_repeat (c->agent->jobs, kind, id, json_object_get (c->params, "ranges"), &job, err) ==
+          0)
+    *ret = osm_job_to_json (job);
+}
+
+static enum osm_answer
+copy_repair (struct call *c, json_t **ret, struct osm_error *err)
+{
+  repeat_job (c, "copy", ret, err);
+  return OSM_ANSWER_NOW;
+}
+
+static enum osm_answer
+digest_repeat (struct call *c, json_t **ret, struct osm_error *err)
+{
+  repeat_job (c, "digest", ret, err);
   return OSM_ANSWER_NOW;
 }
 
@@ -511,7 +552,9 @@ static const struct {
   { "export.stop", export_stop },
   { "export.list", export_list },
   { "copy.start", copy_start },
+  { "copy.repair", copy_repair },
   { "digest.start", digest_start },
+  { "digest.repeat", digest_repeat },
   { "digest.chunks", digest_chunks },
   { "link.test", link_test },
   { "job.list", job_list },

@@ -15,12 +15,14 @@
 #include <string.h>
 
 #include "agent/device.h"
+#include "agent/job.h"
 #include "agent/paths.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/file.h"
 #include "common/frame.h"
 #include "common/json.h"
+#include "common/ranges.h"
 #include "common/strbuf.h"
 #include "nbd/copy.h"
 #include "nbd/digest.h"
@@ -53,11 +55,22 @@ write_frame (const json_t *frame, struct osm_error *err)
 struct reporter {
   const struct osm_copy_progress *copy; /* or NULL */
   const _Atomic uint64_t *digest;       /* or NULL */
+  struct osm_bad_blocks *bad_blocks;    /* or NULL */
   pthread_t thread;
   pthread_mutex_t lock;
   pthread_cond_t wake;
   bool stop;
 };
+
+/* Nothing is said of no bad blocks. */
+static void
+add_bad_blocks (json_t *object, struct osm_bad_blocks *bad_blocks)
+{
+  OSM_CLEANUP_JSON json_t *list = bad_blocks ? osm_bad_blocks_to_json (bad_blocks) : NULL;
+
+  if (json_array_size (list) > 0)
+    json_object_set (object, "bad_blocks", list);
+}
 
 static void
 report_once (const struct reporter *r)
@@ -79,6 +92,7 @@ report_once (const struct reporter *r)
   else
     json_object_set_new (progress, "done_bytes",
                          json_integer ((json_int_t)atomic_load (r->digest)));
+  add_bad_blocks (progress, r->bad_blocks);
   /* If the service is gone, so are we in a moment. */
   (void)write_frame (frame, &ignored);
 }
@@ -181,6 +195,43 @@ load_bitmap (const char *path, uint64_t size, struct osm_bitmap **ret, struct os
   return osm_bitmap_new (size, 0, ret, err);
 }
 
+/* Where the operator wants zeros for what cannot be read; else NULL. */
+static int
+open_bad_blocks (const json_t *specification, struct osm_bad_blocks **ret, struct osm_error *err)
+{
+  *ret = NULL;
+  if (!osm_str_equal (osm_json_str (specification, "bad_blocks"), "zero"))
+    return 0;
+  return osm_bad_blocks_new (osm_json_str (specification, "bad_blocks_file"),
+                             number (specification, "size_bytes"), ret, err);
+}
+
+/* *ret is empty when there is nothing to repair. */
+static int
+read_repair (const json_t *specification, struct osm_ranges *ret, struct osm_error *err)
+{
+  const json_t *list = json_object_get (specification, "repair");
+
+  return list ? osm_ranges_from_json (list, number (specification, "size_bytes"),
+                                      OSM_REPAIR_RANGES_MAX, ret, err)
+              : 0;
+}
+
+/* What is to be repaired is copied again: it is not finished any more, also if this run is cut off. */
+static int
+forget_ranges (const struct osm_ranges *ranges, struct osm_bitmap *bitmap, const char *bitmap_path,
+               struct osm_bad_blocks *bad_blocks, struct osm_error *err)
+{
+  if (ranges->nr == 0)
+    return 0;
+  for (size_t i = 0; i < ranges->nr; i++) {
+    osm_bitmap_clear (bitmap, ranges->v[i].offset, ranges->v[i].length);
+    if (bad_blocks)
+      osm_bad_blocks_remove (bad_blocks, ranges->v[i].offset, ranges->v[i].length);
+  }
+  return osm_bitmap_save (bitmap, bitmap_path, err);
+}
+
 static int
 run_copy (const json_t *specification, json_t **ret, struct osm_error *err)
 {
@@ -188,6 +239,8 @@ run_copy (const json_t *specification, json_t **ret, struct osm_error *err)
   struct osm_source source;
   struct osm_copy_progress progress = { 0 };
   OSM_CLEANUP_BITMAP struct osm_bitmap *bitmap = NULL;
+  OSM_CLEANUP_BAD_BLOCKS struct osm_bad_blocks *bad_blocks = NULL;
+  OSM_RANGES (repair);
   OSM_CLEANUP_FD int fd = -1;
   struct reporter reporter = { .copy = &progress };
   const char *bitmap_path = osm_json_str (specification, "bitmap");
@@ -195,6 +248,8 @@ run_copy (const json_t *specification, json_t **ret, struct osm_error *err)
                                       .connections =
                                           (unsigned)number (specification, "connections"),
                                       .requests = (unsigned)number (specification, "requests"),
+                                      .reconnect_ms =
+                                          number (specification, "reconnect_seconds") * 1000,
                                       .bitmap_path = bitmap_path,
                                       .cancel = &cancelled,
                                       .progress = &progress };
@@ -208,27 +263,56 @@ run_copy (const json_t *specification, json_t **ret, struct osm_error *err)
   fd = osm_device_open (osm_json_str (specification, "volume_id"),
                         osm_json_str (specification, "device"), options.size_bytes, true, err);
   if (fd == -1 || load_bitmap (bitmap_path, options.size_bytes, &bitmap, err) == -1 ||
-      reporter_start (&reporter, err) == -1) {
+      open_bad_blocks (specification, &bad_blocks, err) == -1 ||
+      read_repair (specification, &repair, err) == -1 ||
+      forget_ranges (&repair, bitmap, bitmap_path, bad_blocks, err) == -1 ||
+      (reporter.bad_blocks = bad_blocks, reporter_start (&reporter, err)) == -1) {
     osm_strv_free (spec.host_keys);
     return -1;
   }
   options.bitmap = bitmap;
+  options.bad_blocks = bad_blocks;
   r = osm_copy_run (&source, fd, &options, err);
   reporter_stop (&reporter);
   osm_strv_free (spec.host_keys);
-  if (r == 0)
+  if (r == 0) {
     *ret = json_object ();
+    add_bad_blocks (*ret, bad_blocks);
+  }
   return r;
 }
 
 /* ---- digest ---- */
+
+/* The digests that are to be repeated in part. Without them (false) all of it is digested. */
+static bool
+load_previous (const json_t *specification, const struct osm_digest_options *options,
+               struct osm_manifest *ret)
+{
+  OSM_ERROR (ignored);
+  uint64_t size = number (specification, "size_bytes"),
+           chunk = options->chunk_bytes ? options->chunk_bytes : OSM_DIGEST_CHUNK_DEFAULT,
+           chunks = size / chunk + (size % chunk != 0);
+  char *data = NULL;
+  size_t len = 0;
+
+  if (chunks > OSM_DIGEST_CHUNKS_MAX ||
+      osm_file_read (osm_json_str (specification, "digests"), chunks * OSM_DIGEST_LEN, &data, &len,
+                     &ignored) == -1)
+    return false;
+  ret->digests = (unsigned char *)data;
+  ret->size_bytes = size;
+  ret->chunk_bytes = chunk;
+  ret->nr_chunks = chunks;
+  return len == chunks * OSM_DIGEST_LEN;
+}
 
 static int
 run_digest (const json_t *specification, json_t **ret, struct osm_error *err)
 {
   _Atomic uint64_t done = 0;
   struct reporter reporter = { .digest = &done };
-  const struct osm_digest_options options = {
+  struct osm_digest_options options = {
     .chunk_bytes = number (specification, "chunk_bytes"),
     .drop_cache = json_is_true (json_object_get (specification, "drop_cache")),
     .cancel = &cancelled,
@@ -239,9 +323,20 @@ run_digest (const json_t *specification, json_t **ret, struct osm_error *err)
   uint64_t size = number (specification, "size_bytes");
   OSM_CLEANUP_FD int fd = osm_device_open (volume_id, device, size, false, err);
   OSM_MANIFEST (manifest);
+  OSM_MANIFEST (previous);
+  OSM_RANGES (repair);
+  OSM_CLEANUP_BAD_BLOCKS struct osm_bad_blocks *bad_blocks = NULL;
   int r;
 
-  if (fd == -1 || reporter_start (&reporter, err) == -1)
+  if (fd == -1 || read_repair (specification, &repair, err) == -1 ||
+      open_bad_blocks (specification, &bad_blocks, err) == -1)
+    return -1;
+  options.bad_blocks = reporter.bad_blocks = bad_blocks;
+  if (repair.nr > 0 && load_previous (specification, &options, &previous)) {
+    options.ranges = &repair;
+    options.previous = &previous;
+  }
+  if (reporter_start (&reporter, err) == -1)
     return -1;
   r = osm_digest_run (device, size, &options, &manifest, err);
   reporter_stop (&reporter);
@@ -253,6 +348,7 @@ run_digest (const json_t *specification, json_t **ret, struct osm_error *err)
   *ret = osm_json_pack ("{s:{s:I, s:I, s:s}}", "manifest", "chunk_bytes",
                         (json_int_t)manifest.chunk_bytes, "chunks", (json_int_t)manifest.nr_chunks,
                         "sha256", manifest.sha256);
+  add_bad_blocks (*ret, bad_blocks);
   return 0;
 }
 

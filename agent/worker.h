@@ -4,8 +4,9 @@
 /* The worker processes: `osm-agent worker copy | digest | link-test | export`.
  *
  * Specification frames (stdin):
- *   copy       {"volume_id","device","size_bytes","source":{...},"key","bitmap","connections","requests"}
- *   digest     {"volume_id","device","size_bytes","chunk_bytes","drop_cache","digests"}
+ *   copy       {"volume_id","device","size_bytes","source":{...},"key","bitmap","connections","requests",
+ *              "reconnect_seconds","bad_blocks","bad_blocks_file","repair"}
+ *   digest     {"volume_id","device","size_bytes","chunk_bytes","drop_cache","digests","bad_blocks","repair"}
  *   link-test  {"source","key","bytes","seconds"}
  *   export     {"volume_id","device","size_bytes"} or {"test_bytes"}; descriptor 3 is the listening socket
  * Answer frames (stdout): {"progress": {...}} several times a second, then {"result": {...}} or {"error": {...}}. */

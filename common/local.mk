@@ -15,6 +15,7 @@ common_libosmcommon_la_SOURCES = \
 	common/parallel.c common/parallel.h \
 	common/parse.c common/parse.h \
 	common/quote.c common/quote.h \
+	common/ranges.c common/ranges.h \
 	common/run.c common/run.h \
 	common/strbuf.c common/strbuf.h \
 	common/suggest.c common/suggest.h \
@@ -32,6 +33,7 @@ unit_tests += \
 	tests/unit/test-common-parallel \
 	tests/unit/test-common-parse \
 	tests/unit/test-common-quote \
+	tests/unit/test-common-ranges \
 	tests/unit/test-common-run \
 	tests/unit/test-common-strbuf \
 	tests/unit/test-common-suggest \

@@ -177,6 +177,8 @@ flush (struct osm_copy *c, const struct osm_copy_options *options, struct osm_er
     snapshot = osm_bitmap_copy (c->bitmap);
   if (osm_destination_flush (&c->destination, err) == -1)
     return -1;
+  if (options->bad_blocks && osm_bad_blocks_save (options->bad_blocks, err) == -1)
+    return -1;
   return snapshot ? osm_bitmap_save (snapshot, options->bitmap_path, err) : 0;
 }
 
@@ -262,6 +264,7 @@ copy_init (struct osm_copy *c, const struct osm_source *source,
   c->destination.fd = -1;
   c->source = source;
   c->cancel = options->cancel;
+  c->bad_blocks = options->bad_blocks;
   c->progress = progress;
   c->size_bytes = options->size_bytes;
   c->reconnect_ms = options->reconnect_ms ? options->reconnect_ms : RECONNECT_MS;

@@ -11,7 +11,7 @@
  *
  * On success every byte of the destination's first size_bytes equals the source and is flushed.
  * Errors: USER source of another size (nothing written), destination full or failing, host key;
- * REMOTE the source's disk cannot be read (with the offset); RETRY connection lost for longer than
+ * REMOTE the source's disk cannot be read (with the offset; not with bad_blocks); RETRY connection lost for longer than
  * reconnect_ms; INTERRUPTED cancelled.  With a bitmap, a later run carries on. */
 
 #ifndef OSM_NBD_COPY_H
@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 #include "common/error.h"
+#include "nbd/badblocks.h"
 #include "nbd/bitmap.h"
 #include "nbd/source.h"
 
@@ -56,6 +57,8 @@ struct osm_copy_options {
   const char *bitmap_path;   /* saved there after each flush. May be NULL */
   uint64_t flush_bytes; /* flush and save the bitmap after so much; 0: 64 MiB with bitmap_path, else
                            never */
+  /* Not NULL: what the source cannot read is zeros, and is added here; saved before the bitmap. */
+  struct osm_bad_blocks *bad_blocks;
   const atomic_bool *cancel;          /* may be NULL */
   struct osm_copy_progress *progress; /* may be NULL */
 };

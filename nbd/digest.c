@@ -33,6 +33,7 @@ struct reader {
   uint64_t data_end,
       hole_end; /* known: [.., data_end) from the last look is data, or up to hole_end a hole */
   XXH3_state_t *state;
+  struct osm_bad_blocks *bad; /* or NULL */
 };
 
 void
@@ -150,14 +151,14 @@ hole_length (struct reader *r, uint64_t offset)
 }
 
 static int
-read_at (struct reader *r, size_t len, uint64_t offset, struct osm_error *err)
+read_at (struct reader *r, unsigned char *buf, size_t len, uint64_t offset, struct osm_error *err)
 {
   size_t have = 0;
 
   while (have < len) {
     /* O_DIRECT wants whole blocks: ask for more than there is, it ends at the end. */
     size_t want = r->direct ? (len - have + ALIGN - 1) / ALIGN * ALIGN : len - have;
-    ssize_t n = pread (r->fd, r->buf + have, want, (off_t)(offset + have));
+    ssize_t n = pread (r->fd, buf + have, want, (off_t)(offset + have));
 
     if (n == -1 && errno == EINTR)
       continue;
@@ -179,6 +180,69 @@ read_at (struct reader *r, size_t len, uint64_t offset, struct osm_error *err)
     have += (size_t)n;
   }
   return 0;
+}
+
+/* The disk has lost what was there (block/blk-core.c: blk_errors), as opposed to the disk being gone. */
+static bool
+is_bad_sector (int e)
+{
+  return e == EIO || e == ENODATA || e == EILSEQ || e == EREMOTEIO;
+}
+
+/* What of it can be read, in pieces; the rest is zeros. */
+static int
+read_around (struct reader *r, unsigned char *buf, size_t len, uint64_t offset, size_t piece,
+             struct osm_error *err)
+{
+  while (len > 0) {
+    size_t n = piece - (size_t)(offset % piece);
+    OSM_ERROR (why);
+
+    if (n > len)
+      n = len;
+    if (read_at (r, buf, n, offset, &why) == -1) {
+      if (!is_bad_sector (why.code)) {
+        osm_error_move (err, &why);
+        return -1;
+      }
+      if (piece > OSM_BAD_SECTOR_BYTES) {
+        if (read_around (r, buf, n, offset, OSM_BAD_SECTOR_BYTES, err) == -1)
+          return -1;
+      }
+      else {
+        memset (buf, 0, n);
+        if (osm_bad_blocks_add (r->bad, offset, n, err) == -1)
+          return -1;
+      }
+    }
+    buf += n;
+    offset += n;
+    len -= n;
+  }
+  return 0;
+}
+
+/* Into the reader's buffer. */
+static int
+read_piece (struct reader *r, size_t len, uint64_t offset, struct osm_error *err)
+{
+  OSM_ERROR (why);
+
+  if (read_at (r, r->buf, len, offset, &why) == 0)
+    return 0;
+  if (!r->bad || !is_bad_sector (why.code)) {
+    osm_error_move (err, &why);
+    return -1;
+  }
+  if (r->direct) {
+    /* Past the cache only whole blocks can be asked for. */
+    int flags = fcntl (r->fd, F_GETFL);
+
+    if (flags == -1 || fcntl (r->fd, F_SETFL, flags & ~O_DIRECT) == -1)
+      return osm_error_set_errno (err, errno, "cannot read %s", r->path);
+    r->direct = false;
+  }
+  return read_around (r, r->buf, len, offset, OSM_BAD_BLOCK_BYTES, err);
 }
 
 static int
@@ -206,7 +270,7 @@ digest_chunk (struct reader *r, uint64_t offset, uint64_t length, unsigned char 
     else {
       if (n == 0)
         n = end - offset < ALIGN ? end - offset : ALIGN;
-      if (read_at (r, (size_t)n, offset, err) == -1)
+      if (read_piece (r, (size_t)n, offset, err) == -1)
         return -1;
     }
     XXH3_128bits_update (r->state, p, (size_t)n);
@@ -256,15 +320,28 @@ osm_digest_run (const char *path, uint64_t size_bytes, const struct osm_digest_o
                           "%" PRIu64 " bytes are too many chunks of %" PRIu64 " bytes", size_bytes,
                           chunk);
   m.digests = osm_calloc (m.nr_chunks ? m.nr_chunks : 1, OSM_DIGEST_LEN);
+  if (options->ranges) {
+    const struct osm_manifest *previous = options->previous;
+
+    if (!previous || previous->size_bytes != size_bytes || previous->chunk_bytes != chunk ||
+        previous->nr_chunks != m.nr_chunks)
+      return osm_error_set (err, OSM_ERROR_BUG, 0, "the digests of before are of something else");
+    if (m.nr_chunks > 0)
+      memcpy (m.digests, previous->digests, m.nr_chunks * OSM_DIGEST_LEN);
+  }
   if (reader_open (&r, path, size_bytes, options->drop_cache, err) == -1)
     return -1;
+  r.bad = options->bad_blocks;
 
   for (uint64_t i = 0; i < m.nr_chunks; i++) {
     uint64_t offset = i * chunk;
     uint64_t n = size_bytes - offset < chunk ? size_bytes - offset : chunk;
     unsigned char *d = m.digests + i * OSM_DIGEST_LEN;
-    bool hole = n == chunk && hole_length (&r, offset) >= n;
+    bool hole;
 
+    if (options->ranges && !osm_ranges_touch (options->ranges, offset, n))
+      continue;
+    hole = n == chunk && hole_length (&r, offset) >= n;
     if (options->cancel && atomic_load (options->cancel))
       return osm_error_set (err, OSM_ERROR_INTERRUPTED, 0, "digest of %s cancelled", path);
     if (hole && zero_known) {

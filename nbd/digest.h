@@ -16,6 +16,8 @@
 #include <stdint.h>
 
 #include "common/error.h"
+#include "common/ranges.h"
+#include "nbd/badblocks.h"
 
 #define OSM_DIGEST_LEN 16
 #define OSM_DIGEST_CHUNK_MIN 4096
@@ -37,6 +39,12 @@ char *osm_manifest_hex (const struct osm_manifest *m, uint64_t first, uint64_t c
 struct osm_digest_options {
   uint64_t chunk_bytes; /* a power of two; 0: default */
   bool drop_cache;      /* fsync, throw the page cache away, read past it: what is on the disk */
+  /* Not NULL: what cannot be read counts as zeros and is added here. */
+  struct osm_bad_blocks *bad_blocks;
+  /* Not NULL: only the chunks that these touch are read, the others are as in `previous`, a manifest
+   * of the same size and chunks. */
+  const struct osm_ranges *ranges;
+  const struct osm_manifest *previous;
   const atomic_bool *cancel;    /* may be NULL; true ends the run with class INTERRUPTED */
   _Atomic uint64_t *done_bytes; /* may be NULL; readable at any time */
   /* After each chunk, from the calling thread; may be NULL. */

@@ -9,6 +9,7 @@ nbd_libosmssh_la_LIBADD = common/libosmcommon.la $(LIBSSH_LIBS)
 
 noinst_LTLIBRARIES += nbd/libosmnbd.la
 nbd_libosmnbd_la_SOURCES = \
+	nbd/badblocks.c nbd/badblocks.h \
 	nbd/bitmap.c nbd/bitmap.h \
 	nbd/copy.c nbd/copy.h \
 	nbd/destination.c nbd/destination.h \

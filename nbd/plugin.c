@@ -234,10 +234,11 @@ osm_pread (void *handle, void *buf, uint32_t count, uint64_t offset, uint32_t fl
     if (r == -1 && errno == EINTR)
       continue;
     if (r <= 0) {
-      int e = r == -1 ? errno : EIO;
+      /* NBD has no name for most errors of a disk (ENODATA, EILSEQ ...): nbdkit would make them EINVAL. */
+      int e = r == -1 && errno == ENOMEM ? ENOMEM : EIO;
 
       nbdkit_error ("cannot read %s at offset %" PRIu64 ": %s", device, offset,
-                    r == -1 ? strerror (e) : "it ends there");
+                    r == -1 ? strerror (errno) : "it ends there");
       nbdkit_set_error (e);
       return -1;
     }

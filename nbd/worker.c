@@ -487,6 +487,40 @@ find_bad (struct osm_worker *w, uint64_t offset, size_t length, size_t *ret_leng
   return offset;
 }
 
+/* Reads a piece that could not be read in smaller pieces; what cannot be read is zeros. */
+static int
+read_around (struct osm_worker *w, char *buf, uint64_t offset, size_t length, size_t piece,
+             struct osm_error *err)
+{
+  while (length > 0) {
+    size_t n = piece - (size_t)(offset % piece);
+
+    if (n > length)
+      n = length;
+    if (osm_copy_stopped (w->copy))
+      return osm_error_set (err, OSM_ERROR_INTERRUPTED, 0, "copy cancelled");
+    if (nbd_pread (w->nbd, buf, n, offset, 0) == -1) {
+      if (!alive (w))
+        return lost (w, err);
+      if (piece > OSM_BAD_SECTOR_BYTES) {
+        if (read_around (w, buf, offset, n, OSM_BAD_SECTOR_BYTES, err) == -1)
+          return -1;
+      }
+      else {
+        memset (buf, 0, n);
+        if (osm_bad_blocks_add (w->copy->bad_blocks, offset, n, err) == -1)
+          return -1;
+      }
+    }
+    atomic_store (&w->copy->last_progress_ms, osm_now_ms ());
+    buf += n;
+    offset += n;
+    length -= n;
+  }
+  return 0;
+}
+
+/* 0: it is in the buffer all the same. */
 static int
 read_failed (struct osm_worker *w, const struct command *cmd, struct osm_error *err)
 {
@@ -495,6 +529,9 @@ read_failed (struct osm_worker *w, const struct command *cmd, struct osm_error *
 
   if (!alive (w) || cmd->error == ENOTCONN || cmd->error == ESHUTDOWN)
     return lost (w, err);
+  /* EINVAL and the like are of the request, not of the disk. */
+  if (w->copy->bad_blocks && cmd->error == EIO)
+    return read_around (w, cmd->buf, cmd->offset, cmd->length, OSM_BAD_BLOCK_BYTES, err);
   offset = find_bad (w, cmd->offset, cmd->length, &length);
   return osm_error_set (err, OSM_ERROR_REMOTE, cmd->error,
                         "the source cannot read %zu bytes at offset %" PRIu64 ": %s", length,
@@ -516,8 +553,8 @@ write_completed (struct osm_worker *w, struct osm_error *err)
       w->completed_last = &w->completed;
     w->in_flight--;
     t->in_flight--;
-    if (cmd->error)
-      return read_failed (w, cmd, err);
+    if (cmd->error && read_failed (w, cmd, err) == -1)
+      return -1;
     atomic_store (&c->last_progress_ms, osm_now_ms ());
     atomic_fetch_add (&c->progress->sent_bytes, cmd->length);
     if (osm_destination_write (&c->destination, cmd->buf, cmd->length, cmd->offset, err) == -1)

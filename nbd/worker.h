@@ -30,6 +30,7 @@ struct osm_copy {
   struct osm_bitmap *bitmap;
   struct osm_copy_progress *progress;
   const atomic_bool *cancel;
+  struct osm_bad_blocks *bad_blocks; /* or NULL */
   uint64_t size_bytes, reconnect_ms;
   size_t request_bytes;
   unsigned connections, requests; /* per connection; within the memory limit */

@@ -135,9 +135,7 @@ class Disk:
         self.volume_id = str(uuid.uuid4())
         self.size = size
         self.file = "%s/%s.raw" % (TOP, self.volume_id)
-        with open(self.file, "wb") as f:
-            f.truncate(size)
-            f.write(content)
+        self.make_file(content)
         self.path = self.link = None
         for _ in range(50):
             number = int(run("losetup", "-f", stdout=subprocess.PIPE).stdout.split(b"loop")[1])
@@ -152,6 +150,11 @@ class Disk:
         shutil.chown(self.path, "root", "disk")
         if link:
             self.add_link(link)
+
+    def make_file(self, content):
+        with open(self.file, "wb") as f:
+            f.truncate(self.size)
+            f.write(content)
 
     def add_link(self, link="virtio-%.20s"):
         self.link = "%s/disk/by-id/%s" % (DEV, link % self.volume_id)
@@ -168,6 +171,53 @@ class Disk:
         run("losetup", "-d", self.path)
         os.unlink(self.path)
         os.unlink(self.file)
+
+
+class BadDisk(Disk):
+    """A disk with sectors that cannot be read: [(offset, length), ...]."""
+
+    def __init__(self, size, content, bad, **options):
+        self.bad = bad
+        self.processes = []
+        super().__init__(size, content, **options)
+
+    def make_file(self, content):
+        super().make_file(content)
+        self.good, self.file = self.file, self.file + "-bad"
+        socket_path = self.good + ".sock"
+        with open(self.file, "wb"):
+            pass
+        tests = "".join("[ $4 -ge %d ] || [ $(($3 + $4)) -le %d ] || bad; " % (offset + length, offset)
+                        for offset, length in self.bad)
+        self.processes.append(subprocess.Popen(
+            ["nbdkit", "-f", "-r", "-U", socket_path, "eval", "get_size=echo %d" % self.size,
+             "pread=bad() { echo 'EIO bad sector' >&2; exit 1; }; %s"
+             "dd if=%s iflag=skip_bytes,count_bytes skip=$4 count=$3 bs=1M status=none" %
+             (tests, self.good)], stderr=subprocess.DEVNULL))
+        wait_for(lambda: os.path.exists(socket_path), "nbdkit")
+        self.processes.append(subprocess.Popen(
+            ["nbdfuse", self.file, "nbd+unix:///?socket=" + socket_path], stderr=subprocess.DEVNULL))
+        wait_for(lambda: os.stat(self.file).st_size == self.size, "nbdfuse")
+
+    def expected(self):
+        content = bytearray(read(self.good))
+        for offset, length in self.bad:
+            content[offset:offset + length] = bytes(length)
+        return bytes(content)
+
+    def remove(self):
+        if self.link:
+            os.unlink(self.link)
+        run("losetup", "-d", self.path)
+        os.unlink(self.path)
+        # The kernel lets go of the file a moment later.
+        wait_for(lambda: run("umount", self.file, check=False, stderr=subprocess.DEVNULL).returncode == 0,
+                 "umount")
+        for process in self.processes:
+            process.terminate()
+            process.wait()
+        os.unlink(self.file)
+        os.unlink(self.good)
 
 
 class Refused(Exception):
