@@ -299,6 +299,8 @@ copy_init (struct osm_copy *c, const struct osm_source *source,
   c->bitmap = options->bitmap;
   if (!c->bitmap && osm_bitmap_new (options->size_bytes, 0, &c->bitmap, err) == -1)
     return -1;
+  if (options->free_map) /* of blocks that an earlier run finished it is not known how */
+    c->touched = osm_bitmap_copy (c->bitmap);
   atomic_store (&progress->done_bytes, osm_bitmap_done_bytes (c->bitmap));
   return 0;
 }
@@ -308,6 +310,7 @@ copy_done (struct osm_copy *c, const struct osm_copy_options *options)
 {
   if (c->bitmap != options->bitmap)
     osm_bitmap_free (c->bitmap);
+  osm_bitmap_free (c->touched);
   osm_error_done (&c->error);
   free (c->returned);
   pthread_cond_destroy (&c->changed);
@@ -343,6 +346,8 @@ osm_copy_run (const struct osm_source *source, int destination_fd,
     goto out;
   atomic_store (&c.last_progress_ms, osm_now_ms ());
   r = run_workers (&c, workers, options, err);
+  if (r == 0 && c.touched)
+    r = osm_copy_free_pass (&c, err);
   {
     /* Also after a failure: what is finished need not be sent again. */
     OSM_ERROR (failed);

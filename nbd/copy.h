@@ -37,6 +37,7 @@ struct osm_copy_progress {
       done_bytes; /* finished: written or known to be zero; includes the bitmap's at start */
   _Atomic uint64_t sent_bytes;  /* received as data, those received again included */
   _Atomic uint64_t zero_bytes;  /* did not have to cross the network */
+  _Atomic uint64_t free_bytes;  /* of the source's free-space map; known at the end */
   _Atomic unsigned connections; /* now open */
   _Atomic unsigned reconnects;  /* lost and opened again */
   _Atomic bool cipher_known;    /* once true, cipher does not change */
@@ -51,8 +52,9 @@ struct osm_copy_options {
   uint64_t memory_bytes; /* for all buffers together, limits the above; 0: 64 MiB */
   bool
       destination_is_zero; /* the destination reads as zero everywhere: zeros need not be written */
-  bool discard;            /* no destination (fd -1): read and forget */
-  uint64_t reconnect_ms;   /* carry on trying for so long after the last byte; 0: 60 s */
+  bool free_map; /* the source is our plugin, and may get a free-space map while the copy runs */
+  bool discard;  /* no destination (fd -1): read and forget */
+  uint64_t reconnect_ms;     /* carry on trying for so long after the last byte; 0: 60 s */
   struct osm_bitmap *bitmap; /* blocks that are set are not copied; updated. May be NULL */
   const char *bitmap_path;   /* saved there after each flush. May be NULL */
   uint64_t flush_bytes; /* flush and save the bitmap after so much; 0: 64 MiB with bitmap_path, else

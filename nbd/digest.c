@@ -28,8 +28,9 @@ struct reader {
   int fd;
   bool direct;
   uint64_t size_bytes;
-  unsigned char *buf;         /* READ_BYTES, aligned */
-  const unsigned char *zeros; /* READ_BYTES */
+  unsigned char *buf;             /* READ_BYTES, aligned */
+  const unsigned char *zeros;     /* READ_BYTES */
+  const struct osm_freemap *free; /* or NULL */
   uint64_t data_end,
       hole_end; /* known: [.., data_end) from the last look is data, or up to hole_end a hole */
   XXH3_state_t *state;
@@ -129,7 +130,10 @@ static uint64_t
 hole_length (struct reader *r, uint64_t offset)
 {
   off_t data;
+  uint64_t ignored, length = r->free ? osm_freemap_at (r->free, offset, &ignored) : 0;
 
+  if (length > 0)
+    return length;
   if (offset < r->hole_end)
     return r->hole_end - offset;
   if (offset < r->data_end)
@@ -179,6 +183,8 @@ read_at (struct reader *r, unsigned char *buf, size_t len, uint64_t offset, stru
                             r->path, offset + have);
     have += (size_t)n;
   }
+  if (r->free)
+    osm_freemap_mask (r->free, buf, len, offset);
   return 0;
 }
 
@@ -333,6 +339,7 @@ osm_digest_run (const char *path, uint64_t size_bytes, const struct osm_digest_o
     return -1;
   r.bad = options->bad_blocks;
 
+  r.free = options->free;
   for (uint64_t i = 0; i < m.nr_chunks; i++) {
     uint64_t offset = i * chunk;
     uint64_t n = size_bytes - offset < chunk ? size_bytes - offset : chunk;

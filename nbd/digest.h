@@ -18,6 +18,7 @@
 #include "common/error.h"
 #include "common/ranges.h"
 #include "nbd/badblocks.h"
+#include "nbd/freemap.h"
 
 #define OSM_DIGEST_LEN 16
 #define OSM_DIGEST_CHUNK_MIN 4096
@@ -39,6 +40,7 @@ char *osm_manifest_hex (const struct osm_manifest *m, uint64_t first, uint64_t c
 struct osm_digest_options {
   uint64_t chunk_bytes; /* a power of two; 0: default */
   bool drop_cache;      /* fsync, throw the page cache away, read past it: what is on the disk */
+  const struct osm_freemap *free; /* what it names counts as zeros. May be NULL */
   /* Not NULL: what cannot be read counts as zeros and is added here. */
   struct osm_bad_blocks *bad_blocks;
   /* Not NULL: only the chunks that these touch are read, the others are as in `previous`, a manifest

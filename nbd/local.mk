@@ -15,8 +15,11 @@ nbd_libosmnbd_la_SOURCES = \
 	nbd/destination.c nbd/destination.h \
 	nbd/digest.c nbd/digest.h \
 	nbd/extents.c nbd/extents.h \
+	nbd/freemap.c nbd/freemap.h \
+	nbd/freepass.c \
 	nbd/linktest.c nbd/linktest.h \
 	nbd/range.c nbd/range.h \
+	nbd/reads.h \
 	nbd/source.c nbd/source.h \
 	nbd/tunnel.c nbd/tunnel.h \
 	nbd/worker.c nbd/worker.h
@@ -27,7 +30,8 @@ nbdkitplugin_LTLIBRARIES += nbd/nbdkit-osm-plugin.la
 nbd_nbdkit_osm_plugin_la_SOURCES = \
 	nbd/plugin.c \
 	nbd/extents.c nbd/extents.h \
-	common/error.c common/parse.c common/strbuf.c
+	nbd/freemap.c nbd/freemap.h \
+	common/error.c common/file.c common/parse.c common/strbuf.c
 nbd_nbdkit_osm_plugin_la_LDFLAGS = -module -avoid-version -shared \
 	-export-symbols-regex '^plugin_init$$' -pthread $(HARDEN_LDFLAGS) $(SANITIZER_FLAGS)
 
@@ -41,11 +45,13 @@ unit_tests += \
 	tests/unit/test-nbd-destination \
 	tests/unit/test-nbd-digest \
 	tests/unit/test-nbd-extents \
+	tests/unit/test-nbd-freemap \
 	tests/unit/test-nbd-range \
 	tests/unit/test-nbd-sshkey
 tests_unit_test_nbd_bitmap_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)
 tests_unit_test_nbd_destination_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)
 tests_unit_test_nbd_digest_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)
 tests_unit_test_nbd_extents_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)
+tests_unit_test_nbd_freemap_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)
 tests_unit_test_nbd_range_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)
 tests_unit_test_nbd_sshkey_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)

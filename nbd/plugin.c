@@ -6,6 +6,9 @@
 /* nbdkit plugin "osm": one block device or file, read-only, with its holes and zeros.
  *
  *   nbdkit --readonly osm device=/dev/vdb [size=BYTES]     size: refuse another size
+ *       free=FILE    a free-space map, which may come later: what it names reads as zero from then on;
+ *                    the extents of the export "free" are that map alone
+ *       reads=FILE   note there which granules were read (a bit for each OSM_READS_GRANULE bytes)
  *   nbdkit --readonly osm test=BYTES                       synthetic data that does not compress */
 
 #define NBDKIT_API_VERSION 2
@@ -14,13 +17,20 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <nbdkit-plugin.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "common/cleanup.h"
 #include "common/parse.h"
 #include "common/strbuf.h"
 #include "nbd/extents.h"
+#include "nbd/freemap.h"
+#include "nbd/reads.h"
 
 /* Connections run side by side, the requests of one connection one after the other: nbdkit 1.32 aborts
  * (connections.c, raw_send_socket: sock >= 0) when a client vanishes while several threads answer
@@ -37,12 +47,24 @@ static char *device;       /* device= */
 static int device_fd = -1; /* checked; connections open it again through /proc */
 static bool test, size_given;
 static uint64_t size_bytes;
+static char *free_path; /* free= */
+static struct osm_freemap free_map;
+static atomic_bool free_known; /* free_map is there, and does not change any more */
+static _Atomic int64_t free_looked_s;
+static char *reads_path; /* reads= */
+static _Atomic unsigned char *reads;
+static size_t reads_len;
 
 static void
 osm_unload (void)
 {
   if (device_fd >= 0)
     close (device_fd);
+  if (reads)
+    munmap ((void *)reads, reads_len);
+  osm_freemap_done (&free_map);
+  free (free_path);
+  free (reads_path);
   free (device);
 }
 
@@ -67,6 +89,13 @@ osm_config (const char *key, const char *value)
     device = nbdkit_absolute_path (value);
     return device ? 0 : -1;
   }
+  if (strcmp (key, "free") == 0 || strcmp (key, "reads") == 0) {
+    char **path = strcmp (key, "free") == 0 ? &free_path : &reads_path;
+
+    free (*path);
+    *path = nbdkit_absolute_path (value);
+    return *path ? 0 : -1;
+  }
   if (strcmp (key, "test") == 0 || strcmp (key, "size") == 0) {
     if (size_given) {
       nbdkit_error ("%s=: the size was given before", key);
@@ -90,6 +119,24 @@ osm_config_complete (void)
     return -1;
   }
   return 0;
+}
+
+static int
+map_reads (void)
+{
+  int fd = open (reads_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  void *p = MAP_FAILED;
+
+  reads_len = osm_reads_len (size_bytes);
+  if (fd != -1 && ftruncate (fd, (off_t)reads_len) == 0)
+    p = mmap (NULL, reads_len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (p == MAP_FAILED)
+    nbdkit_error ("cannot map %s: %m", reads_path);
+  else
+    reads = p;
+  if (fd != -1)
+    close (fd);
+  return p == MAP_FAILED ? -1 : 0;
 }
 
 static int
@@ -123,11 +170,46 @@ osm_get_ready (void)
     return -1;
   }
   size_bytes = (uint64_t)end;
-  return 0;
+  return reads_path ? map_reads () : 0;
+}
+
+/* The map, once it is there. Looked for once a second, or now. */
+static const struct osm_freemap *
+find_free_map (bool now)
+{
+  struct timespec ts;
+  int64_t before;
+  OSM_ERROR (err);
+
+  if (atomic_load_explicit (&free_known, memory_order_acquire))
+    return &free_map;
+  if (!free_path)
+    return NULL;
+  clock_gettime (CLOCK_MONOTONIC_COARSE, &ts);
+  before = atomic_load (&free_looked_s);
+  if (before == ts.tv_sec && !now)
+    return NULL;
+  atomic_store (&free_looked_s, ts.tv_sec);
+  {
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+    OSM_LOCKED (&lock);
+    if (!atomic_load (&free_known)) {
+      if (osm_freemap_load (free_path, size_bytes, &free_map, &err) == -1) {
+        if (err.code != ENOENT)
+          nbdkit_debug ("%s", err.message);
+        return NULL;
+      }
+      nbdkit_debug ("free-space map: %" PRIu64 " bytes", free_map.free_bytes);
+      atomic_store_explicit (&free_known, true, memory_order_release);
+    }
+  }
+  return &free_map;
 }
 
 struct connection {
-  int fd; /* of this connection, or device_fd */
+  bool free_only; /* export "free" */
+  int fd;         /* of this connection, or device_fd */
 };
 
 static void *
@@ -141,6 +223,9 @@ osm_open (int readonly)
   c->fd = test ? -1 : open (path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
   if (c->fd == -1)
     c->fd = device_fd; /* its permissions may be gone: pread does not mind sharing */
+  c->free_only = free_path && strcmp (nbdkit_export_name (), OSM_FREEMAP_EXPORT) == 0;
+  if (c->free_only)
+    (void)find_free_map (true);
   return c;
 }
 
@@ -221,9 +306,18 @@ static int
 osm_pread (void *handle, void *buf, uint32_t count, uint64_t offset, uint32_t flags)
 {
   const struct connection *c = handle;
+  const struct osm_freemap *map = find_free_map (false);
   char *p = buf;
+  uint64_t start = offset, ignored;
 
   (void)flags;
+  if (map && osm_freemap_at (map, offset, &ignored) >= count) {
+    memset (buf, 0, count);
+    return 0;
+  }
+  for (uint64_t n = offset / OSM_READS_GRANULE; reads && n * OSM_READS_GRANULE < offset + count;
+       n++)
+    atomic_fetch_or (&reads[n / 8], (unsigned char)(1u << (n % 8)));
   if (test) {
     test_fill (p, count, offset);
     return 0;
@@ -246,6 +340,60 @@ osm_pread (void *handle, void *buf, uint32_t count, uint64_t offset, uint32_t fl
     offset += (uint64_t)r;
     count -= (uint32_t)r;
   }
+  if (map)
+    osm_freemap_mask (map, buf, (size_t)(offset - start), start);
+  return 0;
+}
+
+/* By the map alone. */
+static int
+free_extents (const struct osm_freemap *map, uint64_t offset, uint64_t end, uint32_t flags,
+              struct nbdkit_extents *extents)
+{
+  while (offset < end) {
+    uint64_t next = end, length = map ? osm_freemap_at (map, offset, &next) : 0;
+    uint32_t type = length ? NBDKIT_EXTENT_HOLE | NBDKIT_EXTENT_ZERO : 0;
+
+    if (length)
+      next = offset + length;
+    if (next > end)
+      next = end;
+    if (nbdkit_add_extent (extents, offset, next - offset, type) == -1)
+      return -1;
+    if (flags & NBDKIT_FLAG_REQ_ONE)
+      break;
+    offset = next;
+  }
+  return 0;
+}
+
+/* What is free is not even read. */
+static int
+detect (int fd, const struct osm_freemap *map, uint64_t offset, uint64_t end, struct osm_extents *e,
+        struct osm_error *err)
+{
+  struct osm_extents_options options = { .max_read_bytes = EXTENTS_READ_BYTES,
+                                         .block_bytes = EXTENTS_BLOCK_BYTES };
+
+  while (offset < end) {
+    uint64_t next = end, length = map ? osm_freemap_at (map, offset, &next) : 0;
+
+    if (length > 0) {
+      next = length < end - offset ? offset + length : end;
+      if (osm_extents_add (e, offset, next - offset, true, err) == -1)
+        return -1;
+    }
+    else {
+      if (next > end)
+        next = end;
+      if (osm_extents_detect (fd, offset, next - offset, &options, e, err) == -1)
+        return -1;
+      if (osm_extents_end (e) < next || options.max_read_bytes <= next - offset)
+        return 0;
+      options.max_read_bytes -= next - offset;
+    }
+    offset = next;
+  }
   return 0;
 }
 
@@ -253,13 +401,14 @@ static int
 osm_extents (void *handle, uint32_t count, uint64_t offset, uint32_t flags,
              struct nbdkit_extents *extents)
 {
-  static const struct osm_extents_options options = { .max_read_bytes = EXTENTS_READ_BYTES,
-                                                      .block_bytes = EXTENTS_BLOCK_BYTES };
   const struct connection *c = handle;
+  const struct osm_freemap *map = find_free_map (false);
   OSM_EXTENTS (e);
   OSM_ERROR (err);
 
-  if (osm_extents_detect (c->fd, offset, count, &options, &e, &err) == -1) {
+  if (c->free_only)
+    return free_extents (map, offset, offset + count, flags, extents);
+  if (detect (c->fd, map, offset, offset + count, &e, &err) == -1) {
     /* A place that cannot be read is for pread to report; here it is just not known to be zero. */
     nbdkit_debug ("extents at %" PRIu64 ": %s", offset, err.message);
     if (e.nr == 0)
@@ -284,6 +433,8 @@ static struct nbdkit_plugin plugin = {
   .magic_config_key = "device",
   .config_help = "device=PATH      block device or file to serve, read-only\n"
                  "size=BYTES       refuse a device of another size\n"
+                 "free=FILE        free-space map, may appear later\n"
+                 "reads=FILE       note what was read\n"
                  "test=BYTES       serve synthetic data instead",
   .unload = osm_unload,
   .config = osm_config,

@@ -560,6 +560,7 @@ write_completed (struct osm_worker *w, struct osm_error *err)
     if (osm_destination_write (&c->destination, cmd->buf, cmd->length, cmd->offset, err) == -1)
       return -1;
     atomic_fetch_add (&c->unflushed_bytes, cmd->length);
+    osm_copy_note_data (c, cmd->offset, cmd->length);
     finished (w, t, cmd->offset, cmd->length, false);
     cmd->next = w->free_commands;
     w->free_commands = cmd;

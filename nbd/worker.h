@@ -28,6 +28,7 @@ struct osm_copy {
   const struct osm_source *source;
   struct osm_destination destination;
   struct osm_bitmap *bitmap;
+  struct osm_bitmap *touched; /* blocks that have got data, for the free pass; or NULL */
   struct osm_copy_progress *progress;
   const atomic_bool *cancel;
   struct osm_bad_blocks *bad_blocks; /* or NULL */
@@ -58,6 +59,10 @@ void osm_copy_range_return (struct osm_copy *c, struct osm_copy_piece piece);
 void osm_copy_range_finished (struct osm_copy *c);
 bool osm_copy_all_finished (struct osm_copy *c);
 void osm_copy_worker_ended (struct osm_copy *c);
+/* After the workers: zero what is free at the source by now, but was copied with data before. */
+int osm_copy_free_pass (struct osm_copy *c, struct osm_error *err);
+/* This range was written with data. */
+void osm_copy_note_data (struct osm_copy *c, uint64_t offset, uint64_t length);
 /* Takes the error; the first one is kept. */
 void osm_copy_fail (struct osm_copy *c, struct osm_error *err);
 

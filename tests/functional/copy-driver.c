@@ -3,10 +3,11 @@
 
 /* Drives the copy engine for the functional tests.
  *
- *   copy-driver [-c CONNECTIONS] [-b BITMAP] [-t RECONNECT_MS] [-x CANCEL_AT_BYTES] [-z] \
+ *   copy-driver [-c CONNECTIONS] [-b BITMAP] [-t RECONNECT_MS] [-x CANCEL_AT_BYTES] [-z] [-f] \
  *               [-S ADDRESS,PORT,USER,KEY,HOST_KEYS_FILE[,CIPHER]] SOCKET SIZE DESTINATION
  *   copy-driver [-S ...] -l BYTES SOCKET                     link test
- *   copy-driver -d CHUNK SIZE PATH                           digest
+ *   copy-driver -d CHUNK [-F FREE_MAP] SIZE PATH              digest
+ *   copy-driver -W OFFSET+LENGTH[,...] SIZE PATH             write a free-space map
  *   copy-driver -k PATH                                      make a key
  *
  * Prints one line of JSON; progress lines "done N" on stderr when -p is given. Status as class of the error:
@@ -36,7 +37,7 @@ struct driver {
   unsigned connections;
   const char *bitmap_path;
   uint64_t reconnect_ms, cancel_at;
-  bool zero, show_progress;
+  bool zero, free, show_progress;
   struct osm_tunnel_source tunnel;
   char **ssh; /* parts of -S */
   char **host_keys;
@@ -108,6 +109,7 @@ copy (struct driver *d, const char *socket_path, const char *size, const char *p
   struct osm_copy_options options = { .connections = d->connections,
                                       .reconnect_ms = d->reconnect_ms,
                                       .destination_is_zero = d->zero,
+                                      .free_map = d->free,
                                       .discard = strcmp (path, "-") == 0,
                                       .bitmap_path = d->bitmap_path,
                                       .cancel = &d->cancel,
@@ -135,13 +137,37 @@ copy (struct driver *d, const char *socket_path, const char *size, const char *p
 }
 
 static int
+write_map (const char *ranges, const char *size, const char *path, struct osm_error *err)
+{
+  OSM_CLEANUP_STRV char **list = osm_strv_split (ranges, ',');
+  OSM_FREEMAP (map);
+  uint64_t n, offset, length;
+
+  if (osm_parse_uint (size, "size", 0, INT64_MAX, &n, err) == -1)
+    return -1;
+  osm_freemap_init (&map, n);
+  for (char **r = list; *r; r++) {
+    char *plus = strchr (*r, '+');
+
+    if (!plus)
+      return osm_error_set (err, OSM_ERROR_USER, 0, "-W: no '+'");
+    *plus = '\0';
+    if (osm_parse_uint (*r, "offset", 0, INT64_MAX, &offset, err) == -1 ||
+        osm_parse_uint (plus + 1, "length", 0, INT64_MAX, &length, err) == -1 ||
+        osm_freemap_add (&map, offset, length, err) == -1)
+      return -1;
+  }
+  return osm_freemap_save (&map, path, err);
+}
+
+static int
 run (struct driver *d, int argc, char **argv, json_t *result, struct osm_error *err)
 {
-  const char *link_bytes = NULL, *chunk = NULL, *key = NULL;
+  const char *link_bytes = NULL, *chunk = NULL, *key = NULL, *free_path = NULL, *ranges = NULL;
   uint64_t n;
   int o;
 
-  while ((o = getopt (argc, argv, "b:c:d:k:l:pS:t:vx:z")) != -1)
+  while ((o = getopt (argc, argv, "b:c:d:fF:k:l:pS:t:vW:x:z")) != -1)
     switch (o) {
     case 'b':
       d->bitmap_path = optarg;
@@ -153,6 +179,15 @@ run (struct driver *d, int argc, char **argv, json_t *result, struct osm_error *
       break;
     case 'd':
       chunk = optarg;
+      break;
+    case 'f':
+      d->free = true;
+      break;
+    case 'F':
+      free_path = optarg;
+      break;
+    case 'W':
+      ranges = optarg;
       break;
     case 'k':
       key = optarg;
@@ -198,14 +233,20 @@ run (struct driver *d, int argc, char **argv, json_t *result, struct osm_error *
   if (chunk && argc == 2) {
     struct osm_digest_options options = { .drop_cache = true };
     OSM_MANIFEST (m);
+    OSM_FREEMAP (map);
 
     if (osm_parse_uint (chunk, "-d", 0, INT64_MAX, &options.chunk_bytes, err) == -1 ||
         osm_parse_uint (argv[0], "size", 0, INT64_MAX, &n, err) == -1 ||
-        osm_digest_run (argv[1], n, &options, &m, err) == -1)
+        (free_path && osm_freemap_load (free_path, n, &map, err) == -1))
+      return -1;
+    options.free = free_path ? &map : NULL;
+    if (osm_digest_run (argv[1], n, &options, &m, err) == -1)
       return -1;
     osm_json_set_str (result, "sha256", m.sha256);
     return 0;
   }
+  if (ranges && argc == 2)
+    return write_map (ranges, argv[0], argv[1], err);
   if (link_bytes && argc == 1) {
     struct osm_source source = source_of (d, argv[0]);
     struct osm_link_test_result r;
@@ -239,6 +280,7 @@ main (int argc, char **argv)
   json_object_set_new (result, "done", json_integer ((json_int_t)d.progress.done_bytes));
   json_object_set_new (result, "sent", json_integer ((json_int_t)d.progress.sent_bytes));
   json_object_set_new (result, "zero", json_integer ((json_int_t)d.progress.zero_bytes));
+  json_object_set_new (result, "free", json_integer ((json_int_t)d.progress.free_bytes));
   json_object_set_new (result, "reconnects", json_integer ((json_int_t)d.progress.reconnects));
   if (d.progress.cipher_known)
     osm_json_set_str (result, "cipher", d.progress.cipher);

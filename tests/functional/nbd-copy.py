@@ -246,6 +246,63 @@ class Copy(unittest.TestCase):
         self.drive("-z", nbd, size, destination)
         self.assertTrue(same(source, destination))
 
+    def write_map(self, size, ranges):
+        path = self.path("free")
+        self.drive("-W", ",".join("%d+%d" % r for r in ranges), size, path + ".new")
+        os.rename(path + ".new", path)
+
+    def free_copy(self, size, ranges, before, through_ssh=False):
+        """Copies random data; what is free is zero at the destination, and in both digests."""
+        source = self.image(size, seed=size)
+        destination = self.destination(size)
+        if os.path.exists(self.path("free")):
+            os.unlink(self.path("free"))
+        if before:
+            self.write_map(size, ranges)
+        nbd = self.serve(PLUGIN, "device=" + source, "free=" + self.path("free"))
+        ssh = self.sshd.argument() if through_ssh else []
+        if not before:
+            bitmap = self.path("bitmap")
+            if os.path.exists(bitmap):
+                os.unlink(bitmap)
+            self.drive(*ssh, "-f", "-b", bitmap, "-x", 8 * MIB, nbd, size, destination, status=INTERRUPTED)
+            self.write_map(size, ranges)
+            ssh = ssh + ["-b", bitmap]
+        result = self.drive(*ssh, "-f", nbd, size, destination)
+        free = sum(length for _, length in ranges)
+        self.assertEqual(result["free"], free)
+        expected = self.path("expected")
+        shutil.copy(source, expected)
+        with open(expected, "r+b") as f:
+            for offset, length in ranges:
+                f.seek(offset)
+                f.write(bytes(length))
+        self.assertTrue(same(expected, destination))
+        digest = self.drive("-d", MIB, "-F", self.path("free"), size, source)["sha256"]
+        self.assertEqual(digest, self.drive("-d", MIB, size, destination)["sha256"])
+        return result, free
+
+    def test_free_ranges_are_neither_sent_nor_kept(self):
+        size = 64 * MIB + 77
+        ranges = [(65536, 65536), (MIB, 30 * MIB), (40 * MIB + 65536, 4096),
+                  (50 * MIB, size - 50 * MIB)]
+        result, free = self.free_copy(size, ranges, before=True)
+        self.assertLessEqual(result["sent"], size - free + 4 * 65536)
+
+    def test_map_of_free_space_that_comes_while_it_is_copied(self):
+        size = 64 * MIB + 77
+        ranges = [(65536 * n, 65536) for n in range(0, 1000, 3)]
+        self.free_copy(size, ranges, before=False, through_ssh=True)
+
+    def test_no_map_of_free_space(self):
+        size = 5 * MIB + 1
+        source = self.image(size)
+        destination = self.destination(size)
+        nbd = self.serve(PLUGIN, "device=" + source, "free=" + self.path("none"))
+        result = self.drive("-f", nbd, size, destination)
+        self.assertEqual(result["free"], 0)
+        self.assertTrue(same(source, destination))
+
     def test_chacha20(self):
         size = 40 * MIB + 3
         source = self.image(size)
