@@ -5,6 +5,7 @@
 
 #include "tests/unit/test.h"
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
