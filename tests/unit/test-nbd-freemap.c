@@ -147,11 +147,11 @@ the_smallest_go_first (void **state)
   OSM_FREEMAP (m);
   (void)state;
 
-  fill (&m, 100 * K, (const uint64_t[]){ 0, 1, 2, 8, 20, 1, 22, 3, 30, 4, 0, 0 });
+  fill (&m, 100 * K, (const uint64_t[]){ 0, 1, 2, 8, 20, 1, 22, 2, 30, 5, 0, 0 });
   osm_freemap_limit (&m, 5);
   assert_int_equal (m.nr, 5);
   osm_freemap_limit (&m, 2);
-  is (&m, (const uint64_t[]){ 2, 8, 30, 4, 0, 0 });
+  is (&m, (const uint64_t[]){ 2, 8, 30, 5, 0, 0 });
   osm_freemap_limit (&m, 0);
   is (&m, (const uint64_t[]){ 0, 0 });
 }
