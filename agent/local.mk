@@ -4,7 +4,9 @@
 noinst_LTLIBRARIES += agent/libosmagent.la
 agent_libosmagent_la_SOURCES = \
 	agent/child.c agent/child.h \
+	agent/copy.c agent/copy.h \
 	agent/device.c agent/device.h \
+	agent/endpoint.c agent/endpoint.h \
 	agent/export.c agent/export.h \
 	agent/gateway.c agent/gateway.h \
 	agent/job.c agent/job.h \
@@ -12,6 +14,7 @@ agent_libosmagent_la_SOURCES = \
 	agent/paths.c agent/paths.h \
 	agent/peers.c agent/peers.h \
 	agent/service.c agent/service.h \
+	agent/stdio.c agent/stdio.h \
 	agent/worker.c agent/worker.h
 agent_libosmagent_la_LIBADD = nbd/libosmnbd.la common/libosmcommon.la $(SYSTEMD_LIBS)
 
@@ -21,15 +24,18 @@ osm_agent_LDADD = agent/libosmagent.la
 
 script_tests += \
 	tests/functional/agent-basic.py \
+	tests/functional/agent-copy.py \
 	tests/functional/agent-verify.py
 
 noinst_HEADERS += tests/unit/test-agent.h
 unit_tests += \
 	tests/unit/test-agent-device \
+	tests/unit/test-agent-endpoint \
 	tests/unit/test-agent-job \
 	tests/unit/test-agent-method \
 	tests/unit/test-agent-peers
 tests_unit_test_agent_device_LDADD = agent/libosmagent.la $(CMOCKA_LIBS)
+tests_unit_test_agent_endpoint_LDADD = agent/libosmagent.la $(CMOCKA_LIBS)
 tests_unit_test_agent_job_LDADD = agent/libosmagent.la $(CMOCKA_LIBS)
 tests_unit_test_agent_method_LDADD = agent/libosmagent.la $(CMOCKA_LIBS)
 tests_unit_test_agent_peers_LDADD = agent/libosmagent.la $(CMOCKA_LIBS)

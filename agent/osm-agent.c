@@ -8,9 +8,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/copy.h"
 #include "agent/gateway.h"
 #include "agent/peers.h"
 #include "agent/service.h"
+#include "agent/stdio.h"
 #include "agent/worker.h"
 #include "common/cleanup.h"
 #include "common/command.h"
@@ -54,6 +56,20 @@ cmd_authorized_keys (const struct osm_args *args, struct osm_error *err)
   return OSM_EXIT_OK;
 }
 
+static int
+cmd_nbd_stdio (const struct osm_args *args, struct osm_error *err)
+{
+  (void)args;
+  return osm_stdio_nbd (err);
+}
+
+static int
+cmd_digest_stdio (const struct osm_args *args, struct osm_error *err)
+{
+  (void)args;
+  return osm_stdio_digest (err);
+}
+
 static const struct osm_option no_options[] = { { NULL, 0, NULL, NULL } };
 
 static const struct osm_command commands[] = {
@@ -61,6 +77,10 @@ static const struct osm_command commands[] = {
   { "gateway", NULL, 0, 0, no_options, cmd_gateway, "join stdin and stdout to the service", false },
   { "authorized-keys", "USER", 1, 1, no_options, cmd_authorized_keys,
     "print the keys that may log in as USER, for sshd", false },
+  { "copy", "SOURCE DESTINATION", 2, 2, osm_copy_command_options, osm_copy_command,
+    "copy a device or file of this or another machine to one of this machine", false },
+  { OSM_STDIO_NBD, NULL, 0, 0, no_options, cmd_nbd_stdio, "serve a copy's source", true },
+  { OSM_STDIO_DIGEST, NULL, 0, 0, no_options, cmd_digest_stdio, "digest a copy's source", true },
   { "worker", "KIND", 1, 1, no_options, cmd_worker, "do one job of the service", true },
   { NULL, NULL, 0, 0, NULL, NULL, NULL, false },
 };

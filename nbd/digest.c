@@ -66,6 +66,65 @@ osm_manifest_hex (const struct osm_manifest *m, uint64_t first, uint64_t count)
   return s;
 }
 
+int
+osm_manifest_init (struct osm_manifest *m, uint64_t size_bytes, uint64_t chunk_bytes,
+                   struct osm_error *err)
+{
+  uint64_t chunk = chunk_bytes ? chunk_bytes : OSM_DIGEST_CHUNK_DEFAULT;
+  uint64_t nr = size_bytes / chunk + (size_bytes % chunk != 0);
+
+  if (chunk < OSM_DIGEST_CHUNK_MIN || chunk > OSM_DIGEST_CHUNK_MAX || (chunk & (chunk - 1)))
+    return osm_error_set (err, OSM_ERROR_USER, 0,
+                          "chunk of %" PRIu64 " bytes: not a power of two from %d to %u", chunk,
+                          OSM_DIGEST_CHUNK_MIN, OSM_DIGEST_CHUNK_MAX);
+  if (nr > OSM_DIGEST_CHUNKS_MAX)
+    return osm_error_set (err, OSM_ERROR_USER, 0,
+                          "%" PRIu64 " bytes are too many chunks of %" PRIu64 " bytes", size_bytes,
+                          chunk);
+  *m = (struct osm_manifest){ .size_bytes = size_bytes, .chunk_bytes = chunk, .nr_chunks = nr };
+  m->digests = osm_calloc (nr ? nr : 1, OSM_DIGEST_LEN);
+  return 0;
+}
+
+static int
+hex_digit (char c)
+{
+  return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+int
+osm_manifest_from_hex (struct osm_manifest *m, uint64_t first, const char *hex)
+{
+  size_t n = strlen (hex) / (2 * OSM_DIGEST_LEN);
+  unsigned char *p;
+
+  if (strlen (hex) % (2 * OSM_DIGEST_LEN) != 0 || n > INT32_MAX || first > m->nr_chunks ||
+      n > m->nr_chunks - first)
+    return -1;
+  p = m->digests + first * OSM_DIGEST_LEN;
+  for (size_t i = 0; i < n * OSM_DIGEST_LEN; i++) {
+    int high = hex_digit (hex[2 * i]), low = hex_digit (hex[2 * i + 1]);
+
+    if (high < 0 || low < 0)
+      return -1;
+    p[i] = (unsigned char)(high << 4 | low);
+  }
+  return (int)n;
+}
+
+bool
+osm_manifest_differ (const struct osm_manifest *a, const struct osm_manifest *b,
+                     uint64_t *ret_offset)
+{
+  for (uint64_t i = 0; i < a->nr_chunks && i < b->nr_chunks; i++)
+    if (memcmp (a->digests + i * OSM_DIGEST_LEN, b->digests + i * OSM_DIGEST_LEN, OSM_DIGEST_LEN) !=
+        0) {
+      *ret_offset = i * a->chunk_bytes;
+      return true;
+    }
+  return false;
+}
+
 static void
 reader_done (struct reader *r)
 {
@@ -89,8 +148,8 @@ drop_cache (const char *path, int fd, bool block_device)
 }
 
 static int
-reader_open (struct reader *r, const char *path, uint64_t size_bytes, bool drop,
-             struct osm_error *err)
+reader_open (struct reader *r, const char *path, uint64_t size_bytes,
+             const struct osm_digest_options *options, struct osm_error *err)
 {
   struct stat st;
   off_t end;
@@ -104,10 +163,10 @@ reader_open (struct reader *r, const char *path, uint64_t size_bytes, bool drop,
     return osm_error_set_errno (err, errno, "cannot find the size of %s", path);
   if (!S_ISBLK (st.st_mode) && !S_ISREG (st.st_mode))
     return osm_error_set (err, OSM_ERROR_USER, 0, "%s is neither a block device nor a file", path);
-  if ((uint64_t)end != size_bytes)
+  if (options->larger ? (uint64_t)end < size_bytes : (uint64_t)end != size_bytes)
     return osm_error_set (err, OSM_ERROR_USER, 0, "%s has %" PRIu64 " bytes, expected %" PRIu64,
                           path, (uint64_t)end, size_bytes);
-  if (drop) {
+  if (options->drop_cache) {
     int flags = fcntl (r->fd, F_GETFL);
 
     drop_cache (path, r->fd, S_ISBLK (st.st_mode));
@@ -308,24 +367,15 @@ osm_digest_run (const char *path, uint64_t size_bytes, const struct osm_digest_o
   __attribute__ ((cleanup (reader_done))) struct reader r;
   unsigned char zero_digest[OSM_DIGEST_LEN];
   bool zero_known = false;
-  uint64_t chunk = options->chunk_bytes ? options->chunk_bytes : OSM_DIGEST_CHUNK_DEFAULT;
+  uint64_t chunk;
 
   r.fd = -1;
   r.buf = NULL;
   r.zeros = NULL;
   r.state = NULL;
-  if (chunk < OSM_DIGEST_CHUNK_MIN || chunk > OSM_DIGEST_CHUNK_MAX || (chunk & (chunk - 1)))
-    return osm_error_set (err, OSM_ERROR_USER, 0,
-                          "chunk of %" PRIu64 " bytes: not a power of two from %d to %u", chunk,
-                          OSM_DIGEST_CHUNK_MIN, OSM_DIGEST_CHUNK_MAX);
-  m.size_bytes = size_bytes;
-  m.chunk_bytes = chunk;
-  m.nr_chunks = size_bytes / chunk + (size_bytes % chunk != 0);
-  if (m.nr_chunks > OSM_DIGEST_CHUNKS_MAX)
-    return osm_error_set (err, OSM_ERROR_USER, 0,
-                          "%" PRIu64 " bytes are too many chunks of %" PRIu64 " bytes", size_bytes,
-                          chunk);
-  m.digests = osm_calloc (m.nr_chunks ? m.nr_chunks : 1, OSM_DIGEST_LEN);
+  if (osm_manifest_init (&m, size_bytes, options->chunk_bytes, err) == -1)
+    return -1;
+  chunk = m.chunk_bytes;
   if (options->ranges) {
     const struct osm_manifest *previous = options->previous;
 
@@ -335,7 +385,7 @@ osm_digest_run (const char *path, uint64_t size_bytes, const struct osm_digest_o
     if (m.nr_chunks > 0)
       memcpy (m.digests, previous->digests, m.nr_chunks * OSM_DIGEST_LEN);
   }
-  if (reader_open (&r, path, size_bytes, options->drop_cache, err) == -1)
+  if (reader_open (&r, path, size_bytes, options, err) == -1)
     return -1;
   r.bad = options->bad_blocks;
 

@@ -36,9 +36,18 @@ struct osm_manifest {
 void osm_manifest_done (struct osm_manifest *m);
 /* Concatenated hexadecimal of `count` chunks (fewer at the end). Caller frees. */
 char *osm_manifest_hex (const struct osm_manifest *m, uint64_t first, uint64_t count);
+/* An empty one to be filled: chunk_bytes a power of two, 0 for the default. */
+int osm_manifest_init (struct osm_manifest *m, uint64_t size_bytes, uint64_t chunk_bytes,
+                       struct osm_error *err);
+/* The reverse of osm_manifest_hex: how many chunks were in it, -1 if it does not fit there. */
+int osm_manifest_from_hex (struct osm_manifest *m, uint64_t first, const char *hex);
+/* Offset of the first chunk that differs; false if none does. Both of the same size and chunks. */
+bool osm_manifest_differ (const struct osm_manifest *a, const struct osm_manifest *b,
+                          uint64_t *ret_offset);
 
 struct osm_digest_options {
   uint64_t chunk_bytes; /* a power of two; 0: default */
+  bool larger;          /* the device may have more than size_bytes, which are left out */
   bool drop_cache;      /* fsync, throw the page cache away, read past it: what is on the disk */
   const struct osm_freemap *free; /* what it names counts as zeros. May be NULL */
   /* Not NULL: what cannot be read counts as zeros and is added here. */

@@ -21,6 +21,8 @@ nbd_libosmnbd_la_SOURCES = \
 	nbd/range.c nbd/range.h \
 	nbd/reads.h \
 	nbd/source.c nbd/source.h \
+	nbd/sshexec.c nbd/sshexec.h \
+	nbd/sshknown.c nbd/sshknown.h \
 	nbd/tunnel.c nbd/tunnel.h \
 	nbd/worker.c nbd/worker.h
 nbd_libosmnbd_la_LIBADD = nbd/libosmssh.la $(LIBNBD_LIBS) $(XXHASH_LIBS) $(CRYPTO_LIBS)
@@ -47,11 +49,13 @@ unit_tests += \
 	tests/unit/test-nbd-extents \
 	tests/unit/test-nbd-freemap \
 	tests/unit/test-nbd-range \
-	tests/unit/test-nbd-sshkey
+	tests/unit/test-nbd-sshkey \
+	tests/unit/test-nbd-sshknown
 tests_unit_test_nbd_bitmap_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)
 tests_unit_test_nbd_destination_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)
 tests_unit_test_nbd_digest_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)
 tests_unit_test_nbd_extents_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)
 tests_unit_test_nbd_freemap_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)
 tests_unit_test_nbd_range_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)
+tests_unit_test_nbd_sshknown_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)
 tests_unit_test_nbd_sshkey_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)

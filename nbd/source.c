@@ -64,13 +64,17 @@ tunnel_open (void *data, struct osm_source_connection *ret, struct osm_error *er
 {
   struct osm_tunnel_source *source = data;
   struct osm_tunnel *tunnel;
+  struct osm_tunnel_end end = source->end;
 
-  if (osm_tunnel_open (&source->target, source->socket_path, &tunnel, err) == -1)
+  if (source->socket_path)
+    end = (struct osm_tunnel_end){ .socket_path = source->socket_path };
+  if (osm_tunnel_open (&source->target, &end, &tunnel, err) == -1)
     return -1;
   *ret = (struct osm_source_connection){ .fd = osm_tunnel_take_fd (tunnel),
                                          .handle = tunnel,
                                          .error = tunnel_error,
                                          .cipher = tunnel_cipher,
+                                         .reply = osm_tunnel_reply (tunnel),
                                          .close = tunnel_close };
   return 0;
 }

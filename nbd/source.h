@@ -4,6 +4,7 @@
 /* Where NBD connections come from: what the copy engine and the link test need to know of a source.
  *
  *   struct osm_source source = osm_source_tunnel (&tunnel_source);     the agent
+ *                                                                      (osm-agent copy: a command)
  *   struct osm_source source = osm_source_unix ("/run/test.sock");     tests, a local export
  *
  * open may be called by several threads at once. */
@@ -24,6 +25,7 @@ struct osm_source_connection {
   int (*error) (void *handle, struct osm_error *err);
   /* Name of the cipher or NULL; valid until close. May be NULL. */
   const char *(*cipher) (void *handle);
+  const json_t *reply;          /* what a command answered first, or NULL; valid until close */
   void (*close) (void *handle); /* may be NULL */
 };
 
@@ -36,7 +38,8 @@ struct osm_source {
 struct osm_source osm_source_unix (const char *path);
 struct osm_tunnel_source {
   struct osm_ssh_target target;
-  const char *socket_path;
+  const char *socket_path;   /* all that a conversion host allows */
+  struct osm_tunnel_end end; /* instead, if socket_path is NULL */
 };
 struct osm_source osm_source_tunnel (struct osm_tunnel_source *tunnel);
 

@@ -220,11 +220,15 @@ authenticate (ssh_session session, const struct osm_ssh_target *target, ssh_key 
   OSM_CLEANUP_FREE char *text = NULL;
   OSM_ERROR (ignored);
 
-  switch (ssh_userauth_publickey (session, NULL, key)) {
+  switch (key ? ssh_userauth_publickey (session, NULL, key) : ssh_userauth_agent (session, NULL)) {
   case SSH_AUTH_SUCCESS:
     return 0;
   case SSH_AUTH_DENIED:
   case SSH_AUTH_PARTIAL:
+    if (!key)
+      return osm_error_set (err, OSM_ERROR_USER, EACCES,
+                            "%s accepts no key of the SSH agent for user %s", target->address,
+                            target->user);
     if (osm_sshkey_public (target->private_key_path, NULL, &line, &ignored) == 0)
       osm_sshkey_fingerprint (line, &text, &ignored);
     osm_error_set (err, OSM_ERROR_USER, EACCES, "%s does not accept the key %s for user %s",
@@ -279,7 +283,8 @@ osm_ssh_connect (const struct osm_ssh_target *target, ssh_session *ret, struct o
       target->connect_timeout_ms ? target->connect_timeout_ms : CONNECT_TIMEOUT_MS;
   int session_fd, r;
 
-  if (ssh_pki_import_privkey_file (target->private_key_path, NULL, NULL, NULL, &key) != SSH_OK)
+  if (target->private_key_path &&
+      ssh_pki_import_privkey_file (target->private_key_path, NULL, NULL, NULL, &key) != SSH_OK)
     return osm_error_set (err, OSM_ERROR_USER, 0, "cannot read SSH private key %s",
                           target->private_key_path);
   session = ssh_new ();

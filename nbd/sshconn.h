@@ -1,8 +1,8 @@
 /* osm: moves servers between OpenStack clouds.
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* One authenticated SSH connection by libssh: host key pinned, one private key, no agent, no
- * configuration files, no known_hosts.  Used by the tunnel and by the controller's link.
+/* One authenticated SSH connection by libssh: host key pinned, one private key (or, if none is
+ * named, those of the user's SSH agent), no configuration files, no known_hosts.  Used by the tunnel and by the controller's link.
  *
  *   struct osm_ssh_target target = { .address = "192.0.2.7", .user = "osm-peer", .private_key_path
  * = p, .host_keys = keys }; OSM_CLEANUP_SSH ssh_session session = NULL; osm_ssh_connect (&target,
@@ -29,7 +29,7 @@ struct osm_ssh_target {
   const char *address;
   uint16_t port; /* 0: 22 */
   const char *user;
-  const char *private_key_path;
+  const char *private_key_path; /* NULL: the keys of the SSH agent (SSH_AUTH_SOCK) */
   char *const *host_keys; /* accepted OpenSSH public key lines, NULL-terminated, at least one */
   uint64_t connect_timeout_ms; /* for all of connect, key exchange, authentication; 0: 20 s */
   enum osm_ssh_cipher cipher;

@@ -17,6 +17,7 @@
 
 #include "common/cleanup.h"
 #include "common/strbuf.h"
+#include "nbd/sshexec.h"
 
 #define DOWN_BYTES ((size_t)256 << 10) /* one step from the channel to our end */
 #define UP_BYTES ((size_t)32 << 10)    /* requests are small */
@@ -25,6 +26,7 @@
 struct osm_tunnel {
   ssh_session session; /* used by the thread alone once it runs */
   ssh_channel channel;
+  json_t *reply; /* of the command */
   char *cipher;
   int inner, outer; /* socket pair: ours to pump, the caller's */
   int stop_fd;      /* eventfd: end now */
@@ -198,8 +200,25 @@ set_buffers (int fd)
 }
 
 static int
-open_channel (struct osm_tunnel *t, const struct osm_ssh_target *target, const char *socket_path,
-              struct osm_error *err)
+open_command (struct osm_tunnel *t, const struct osm_ssh_target *target,
+              const struct osm_tunnel_end *end, struct osm_error *err)
+{
+  struct osm_ssh_exec exec = { 0 };
+  int r = osm_ssh_exec_open (&exec, t->session, end->command, end->request, end->request_len, err);
+
+  if (r == 0)
+    r = osm_ssh_exec_read (&exec, &t->reply, err);
+  if (r == 0 && !t->reply)
+    r = osm_error_set (err, OSM_ERROR_REMOTE, 0, "'%s' does not answer", end->command);
+  if (r == 0)
+    t->channel = osm_take (exec.channel);
+  osm_ssh_exec_done (&exec);
+  return r == 0 ? 0 : osm_error_wrap (err, "%s", target->address);
+}
+
+static int
+open_socket (struct osm_tunnel *t, const struct osm_ssh_target *target, const char *socket_path,
+             struct osm_error *err)
 {
   t->channel = ssh_channel_new (t->session);
   if (!t->channel)
@@ -215,7 +234,7 @@ open_channel (struct osm_tunnel *t, const struct osm_ssh_target *target, const c
 }
 
 int
-osm_tunnel_open (const struct osm_ssh_target *target, const char *socket_path,
+osm_tunnel_open (const struct osm_ssh_target *target, const struct osm_tunnel_end *end,
                  struct osm_tunnel **ret, struct osm_error *err)
 {
   OSM_CLEANUP_TUNNEL struct osm_tunnel *t = osm_calloc (1, sizeof *t);
@@ -225,7 +244,8 @@ osm_tunnel_open (const struct osm_ssh_target *target, const char *socket_path,
   pthread_mutex_init (&t->lock, NULL);
   if (osm_ssh_connect (target, &t->session, err) == -1)
     return -1;
-  if (open_channel (t, target, socket_path, err) == -1)
+  if ((end->socket_path ? open_socket (t, target, end->socket_path, err)
+                        : open_command (t, target, end, err)) == -1)
     return -1;
   t->cipher = osm_strdup (ssh_get_cipher_in (t->session));
   if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1)
@@ -263,6 +283,12 @@ osm_tunnel_error (struct osm_tunnel *t, struct osm_error *err)
   return -1;
 }
 
+const json_t *
+osm_tunnel_reply (const struct osm_tunnel *t)
+{
+  return t->reply;
+}
+
 const char *
 osm_tunnel_cipher (const struct osm_tunnel *t)
 {
@@ -293,6 +319,7 @@ osm_tunnel_free (struct osm_tunnel *t)
     close (t->stop_fd);
   osm_error_done (&t->error);
   pthread_mutex_destroy (&t->lock);
+  json_decref (t->reply);
   free (t->cipher);
   free (t);
 }

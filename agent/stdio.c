@@ -1,0 +1,194 @@
+/* osm: moves servers between OpenStack clouds.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "agent/stdio.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include "agent/paths.h"
+#include "common/cleanup.h"
+#include "common/command.h"
+#include "common/file.h"
+#include "common/frame.h"
+#include "common/json.h"
+#include "common/strbuf.h"
+#include "nbd/digest.h"
+
+#define NBDKIT "nbdkit"
+#define SOCKET_BYTES (2 << 20) /* between us and sshd; the kernel may give less */
+#define CHUNKS_PER_FRAME 16384
+
+static int
+read_request (json_t **ret, struct osm_error *err)
+{
+  struct osm_frame_fds fds = { STDIN_FILENO, -1 };
+  struct osm_frame_io io = osm_frame_io_fds (&fds);
+
+  if (osm_frame_read (&io, ret, err) == -1)
+    return -1;
+  if (json_integer_value (json_object_get (*ret, "protocol")) != OSM_STDIO_PROTOCOL ||
+      !osm_json_str (*ret, "path"))
+    return osm_error_set (err, OSM_ERROR_USER, EINVAL,
+                          "the request is not one of protocol %d: another version of osm-agent?",
+                          OSM_STDIO_PROTOCOL);
+  return 0;
+}
+
+/* Takes the reference. */
+static int
+reply (json_t *object, struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *frame = object;
+  struct osm_frame_fds fds = { -1, STDOUT_FILENO };
+  struct osm_frame_io io = osm_frame_io_fds (&fds);
+
+  return osm_frame_write (&io, frame, err);
+}
+
+static int
+refuse (const struct osm_error *why, struct osm_error *err)
+{
+  (void)reply (osm_json_pack ("{s:o}", "error", osm_error_to_json (why)), err);
+  return OSM_EXIT_FAILED;
+}
+
+static int
+open_source (const char *path, uint64_t *ret_size, bool *ret_in_use, struct osm_error *err)
+{
+  OSM_CLEANUP_FD int fd = open (path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+  struct stat st;
+  off_t end;
+
+  if (fd == -1)
+    return osm_error_set_errno (err, errno, "cannot open %s", path);
+  if (fstat (fd, &st) == -1)
+    return osm_error_set_errno (err, errno, "%s", path);
+  if (!S_ISBLK (st.st_mode) && !S_ISREG (st.st_mode))
+    return osm_error_set (err, OSM_ERROR_USER, 0, "%s is neither a block device nor a file", path);
+  end = lseek (fd, 0, SEEK_END);
+  if (end == -1)
+    return osm_error_set_errno (err, errno, "cannot find the size of %s", path);
+  *ret_size = (uint64_t)end;
+  *ret_in_use = false;
+  if (S_ISBLK (st.st_mode)) {
+    OSM_CLEANUP_FD int alone = open (path, O_RDONLY | O_EXCL | O_CLOEXEC | O_NOCTTY);
+
+    *ret_in_use = alone == -1 && errno == EBUSY;
+  }
+  return osm_take_fd (&fd);
+}
+
+/* Before anything is promised to the other side. */
+static int
+check_nbdkit (struct osm_error *err)
+{
+  const char *path = getenv ("PATH");
+  OSM_CLEANUP_STRV char **folders = osm_strv_split (path ? path : "/usr/bin:/bin", ':');
+
+  if (!osm_file_exists (osm_path_plugin ()))
+    return osm_error_set (err, OSM_ERROR_USER, ENOENT, "nbdkit's plugin %s is not installed",
+                          osm_path_plugin ());
+  for (size_t i = 0; folders[i]; i++) {
+    OSM_CLEANUP_FREE char *program = osm_asprintf ("%s/%s", folders[i], NBDKIT);
+
+    if (access (program, X_OK) == 0)
+      return 0;
+  }
+  return osm_error_set (err, OSM_ERROR_USER, ENOENT, "nbdkit is not installed");
+}
+
+static int
+become_nbdkit (int fd, uint64_t size, struct osm_error *err)
+{
+  OSM_CLEANUP_FREE char *device = osm_asprintf ("device=/proc/self/fd/%d", fd);
+  OSM_CLEANUP_FREE char *bytes = osm_asprintf ("size=%" PRIu64, size);
+  char *argv[] = { (char *)NBDKIT,
+                   (char *)"--single",
+                   (char *)"--readonly",
+                   (char *)osm_path_plugin (),
+                   device,
+                   bytes,
+                   NULL };
+  int n = SOCKET_BYTES;
+
+  setsockopt (STDOUT_FILENO, SOL_SOCKET, SO_SNDBUF, &n, sizeof n); /* a pipe may refuse */
+  if (fcntl (fd, F_SETFD, 0) == -1)
+    return osm_error_set_errno (err, errno, "descriptor of the source");
+  execvp (argv[0], argv);
+  return osm_error_set_errno (err, errno, "start %s", NBDKIT);
+}
+
+int
+osm_stdio_nbd (struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *request = NULL;
+  OSM_CLEANUP_FD int fd = -1;
+  uint64_t size;
+  bool in_use;
+  OSM_ERROR (why);
+
+  if (read_request (&request, &why) == -1 || check_nbdkit (&why) == -1 ||
+      (fd = open_source (osm_json_str (request, "path"), &size, &in_use, &why)) == -1)
+    return refuse (&why, err);
+  if (reply (osm_json_pack ("{s:I, s:b}", "size_bytes", (json_int_t)size, "in_use", in_use), err) ==
+      -1)
+    return OSM_EXIT_FAILED;
+  become_nbdkit (fd, size, err);
+  return OSM_EXIT_FAILED;
+}
+
+/* Nobody waits for a digest whose connection has gone. */
+static void *
+watch_stdin (void *data)
+{
+  atomic_bool *cancel = data;
+  char c;
+
+  while (read (STDIN_FILENO, &c, 1) == -1 && errno == EINTR)
+    ;
+  atomic_store (cancel, true);
+  return NULL;
+}
+
+int
+osm_stdio_digest (struct osm_error *err)
+{
+  static atomic_bool cancel; /* the watching thread is never joined */
+  OSM_CLEANUP_JSON json_t *request = NULL;
+  OSM_CLEANUP_FD int fd = -1;
+  OSM_MANIFEST (m);
+  struct osm_digest_options options = { .cancel = &cancel };
+  pthread_t thread;
+  uint64_t size;
+  bool in_use;
+  json_int_t chunk;
+  OSM_ERROR (why);
+
+  if (read_request (&request, &why) == -1 ||
+      (fd = open_source (osm_json_str (request, "path"), &size, &in_use, &why)) == -1)
+    return refuse (&why, err);
+  chunk = json_integer_value (json_object_get (request, "chunk_bytes"));
+  options.chunk_bytes = chunk > 0 ? (uint64_t)chunk : 0;
+  options.drop_cache = json_is_true (json_object_get (request, "drop_cache"));
+  errno = pthread_create (&thread, NULL, watch_stdin, &cancel);
+  if (errno == 0)
+    pthread_detach (thread);
+  if (osm_digest_run (osm_json_str (request, "path"), size, &options, &m, &why) == -1)
+    return refuse (&why, err);
+  for (uint64_t i = 0; i < m.nr_chunks; i += CHUNKS_PER_FRAME) {
+    OSM_CLEANUP_FREE char *hex = osm_manifest_hex (&m, i, CHUNKS_PER_FRAME);
+
+    if (reply (osm_json_pack ("{s:s}", "chunks", hex), err) == -1)
+      return OSM_EXIT_FAILED;
+  }
+  return reply (osm_json_pack ("{s:s}", "sha256", m.sha256), err) == -1 ? OSM_EXIT_FAILED
+                                                                        : OSM_EXIT_OK;
+}
