@@ -112,9 +112,19 @@ static const struct key destination_keys[] = {
   { 0 },
 };
 
+static const struct key copy_keys[] = {
+  { .name = "reconnect_seconds",
+    .kind = NUMBER,
+    .offset = TOP (reconnect_seconds),
+    .fallback = "120",
+    .min = 1,
+    .max = 604800 },
+  { 0 },
+};
+
 /* Sections: members that are objects with keys of their own. */
-static const char *const top_sections[] = { "source", "destination", "conversion_hosts", "map",
-                                            NULL };
+static const char *const top_sections[] = { "source",           "destination", "copy",
+                                            "conversion_hosts", "map",         NULL };
 static const char *const host_sections[] = { "source", "destination", NULL };
 static const char *const no_sections[] = { NULL };
 static const char *const map_kinds[] = {
@@ -495,6 +505,7 @@ read_top (const struct osm_yaml *doc, struct osm_config *config, struct osm_erro
   if (read_keys (&top, top_keys, top_sections, config, err) == -1 ||
       read_section (&top, "source", "source.", source_keys, config, err) == -1 ||
       read_section (&top, "destination", "destination.", destination_keys, config, err) == -1 ||
+      read_section (&top, "copy", "copy.", copy_keys, config, err) == -1 ||
       read_hosts (&top, config, err) == -1 || read_map (&top, config, err) == -1)
     return -1;
   return 0;
@@ -562,6 +573,8 @@ osm_config_load (const char *path, struct osm_config **ret, struct osm_error *er
     json_object_set_new (config->map, *kind, json_object ());
   for (const struct key *key = top_keys; key->name; key++)
     set_fallback (key, config);
+  for (const struct key *key = copy_keys; key->name; key++)
+    set_fallback (key, config);
   for (enum osm_side side = OSM_SOURCE; side <= OSM_DESTINATION; side++)
     for (const struct key *key = host_keys; key->name; key++)
       set_fallback (key, &config->host[side]);
@@ -602,6 +615,7 @@ osm_config_free (struct osm_config *config)
   free_keys (top_keys, config);
   free_keys (source_keys, config);
   free_keys (destination_keys, config);
+  free_keys (copy_keys, config);
   free_keys (host_keys, &config->host[OSM_SOURCE]);
   free_keys (host_keys, &config->host[OSM_DESTINATION]);
   json_decref (config->map);

@@ -35,6 +35,7 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/migration/internal.h \
 	controller/migration/journal.c \
 	controller/migration/lease.c controller/migration/lease.h \
+	controller/migration/manifest.c controller/migration/manifest.h \
 	controller/migration/migration.c controller/migration/migration.h \
 	controller/migration/plan.c controller/migration/plan.h controller/migration/plan-internal.h \
 	controller/migration/plan-ports.c \
@@ -42,6 +43,7 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/migration/source.c \
 	controller/migration/state.c controller/migration/state.h \
 	controller/migration/steps.c \
+	controller/migration/verify.c controller/migration/verify.h \
 	controller/store/internal.h \
 	controller/store/journal.c \
 	controller/store/leases.c \
@@ -74,6 +76,7 @@ osm_controller_SOURCES = \
 	controller/cmd/resume.c \
 	controller/cmd/rollback.c \
 	controller/cmd/show.c \
+	controller/cmd/verify.c \
 	controller/cmd/watch.c \
 	controller/osm-controller.c
 osm_controller_LDADD = controller/libosmcontroller.la
@@ -117,6 +120,10 @@ tests_unit_test_ui_format_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 noinst_PROGRAMS += tests/functional/link-driver
 tests_functional_link_driver_SOURCES = tests/functional/link-driver.c
 tests_functional_link_driver_LDADD = controller/libosmcontroller.la
+
+noinst_PROGRAMS += tests/functional/verify-driver
+tests_functional_verify_driver_SOURCES = tests/functional/verify-driver.c
+tests_functional_verify_driver_LDADD = controller/libosmcontroller.la
 
 script_tests += \
 	tests/functional/controller-cli.py \

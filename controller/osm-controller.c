@@ -37,6 +37,8 @@ static const struct osm_command commands[] = {
     false },
   { "resume", "ID", 1, 1, osm_options_resume, osm_cmd_resume,
     "finish a migration that failed or was interrupted", false },
+  { "verify", "ID", 1, 1, osm_options_verify, osm_cmd_verify,
+    "compare source and copy once more while both are attached", false },
   { "rollback", "ID", 1, 1, osm_options_rollback, osm_cmd_rollback,
     "take a migration back: everything as it was before", false },
   { "cleanup", "ID", 1, 1, osm_options_cleanup, osm_cmd_cleanup,

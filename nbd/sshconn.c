@@ -80,16 +80,19 @@ static int
 wait_connected (int fd, uint64_t deadline_ms)
 {
   for (;;) {
-    struct pollfd pfd = { .fd = fd, .events = POLLOUT };
+    struct pollfd fds[] = { { .fd = fd, .events = POLLOUT },
+                            { .fd = osm_interrupt_fd (), .events = POLLIN } };
     uint64_t now = osm_now_ms ();
     int e = 0, r;
     socklen_t len = sizeof e;
 
     if (now >= deadline_ms)
       return ETIMEDOUT;
-    r = poll (&pfd, 1, (int)(deadline_ms - now));
+    r = poll (fds, 2, (int)(deadline_ms - now));
     if (r == -1 && errno != EINTR)
       return errno;
+    if (r > 0 && fds[1].revents)
+      return EINTR;
     if (r > 0)
       return getsockopt (fd, SOL_SOCKET, SO_ERROR, &e, &len) == -1 ? errno : e;
   }

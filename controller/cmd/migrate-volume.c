@@ -8,6 +8,7 @@
 
 const struct osm_option osm_options_migrate_volume[] = {
   { "dry-run", 'n', NULL, "print the plan and its findings, touch nothing" },
+  { "bad-blocks", 0, "zero", "zeros for what cannot be read at the source; lists it" },
   { NULL, 0, NULL, NULL },
 };
 

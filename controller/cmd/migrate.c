@@ -53,6 +53,24 @@ osm_cmd_report (struct osm_session *session, struct osm_migration *m)
   osm_ui_event (session->ui, result, osm_strbuf_str (&text));
 }
 
+int
+osm_cmd_check_bad_blocks (const struct osm_args *args, struct osm_error *err)
+{
+  const char *policy = osm_args_get (args, "bad-blocks");
+
+  if (policy && strcmp (policy, "zero") != 0)
+    return osm_error_set (err, OSM_ERROR_USER, 0, "--bad-blocks can only be 'zero'");
+  return 0;
+}
+
+int
+osm_cmd_set_bad_blocks (const struct osm_args *args, struct osm_migration *m, struct osm_error *err)
+{
+  const char *policy = osm_args_get (args, "bad-blocks");
+
+  return policy ? osm_migration_set_bad_blocks (m, policy, err) : 0;
+}
+
 /* Was this very object migrated before, and is the result still there? */
 static int
 already_there (struct osm_session *session, const char *kind, const json_t *plan, bool *ret,
@@ -136,7 +154,8 @@ osm_cmd_migrate (const struct osm_args *args, const char *kind,
   struct osm_migration_context context;
   bool there;
 
-  if (osm_session_open (args, OSM_WANT_CLOUDS | OSM_WANT_STORE, &session, err) == -1)
+  if (osm_cmd_check_bad_blocks (args, err) == -1 ||
+      osm_session_open (args, OSM_WANT_CLOUDS | OSM_WANT_STORE, &session, err) == -1)
     return OSM_EXIT_FAILED;
   osm_args_operands (args, &operands);
   input.object = operands[0];
@@ -160,7 +179,8 @@ osm_cmd_migrate (const struct osm_args *args, const char *kind,
   }
 
   context = context_of (session);
-  if (osm_migration_create (&context, plan, &m, err) == -1)
+  if (osm_migration_create (&context, plan, &m, err) == -1 ||
+      osm_cmd_set_bad_blocks (args, m, err) == -1)
     return OSM_EXIT_FAILED;
   osm_ui_step (session->ui, "migration %s: %s '%s' to cloud '%s'", osm_migration_row (m)->id, kind,
                osm_migration_row (m)->object_name,

@@ -17,6 +17,10 @@ int osm_cmd_migrate (const struct osm_args *args, const char *kind,
                      int (*make_plan) (const struct osm_plan_input *input, json_t **ret,
                                        struct osm_error *err),
                      struct osm_error *err);
+/* --bad-blocks: is its value right, and into the journal. */
+int osm_cmd_check_bad_blocks (const struct osm_args *args, struct osm_error *err);
+int osm_cmd_set_bad_blocks (const struct osm_args *args, struct osm_migration *m,
+                            struct osm_error *err);
 /* The end of a migration for the operator: a sentence, or the JSON result. */
 void osm_cmd_report (struct osm_session *session, struct osm_migration *m);
 /* Session and migration for a command whose operand is a migration ID. */

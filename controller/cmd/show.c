@@ -5,16 +5,21 @@
 
 #include "controller/cmd/commands.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/json.h"
+#include "common/log.h"
 #include "common/parse.h"
 #include "common/quote.h"
+#include "common/ranges.h"
 #include "common/strbuf.h"
 #include "controller/cmd/common.h"
 #include "controller/cmd/describe.h"
+#include "controller/migration/manifest.h"
 #include "controller/migration/plan.h"
 
 const struct osm_option osm_options_show[] = {
@@ -28,6 +33,7 @@ struct story {
   bool alive;
   char *holder, *advice;
   json_t *steps, *objects, *events;
+  json_t *repairs, *unreadable; /* by volume */
 };
 
 static void
@@ -39,6 +45,24 @@ story_done (struct story *s)
   json_decref (s->steps);
   json_decref (s->objects);
   json_decref (s->events);
+  json_decref (s->repairs);
+  json_decref (s->unreadable);
+}
+
+/* Facts "PREFIX:VOLUME" as an object with a member for each volume. */
+static int
+facts_of_volumes (struct osm_store *store, const char *id, const char *prefix, json_t **ret,
+                  struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *facts = NULL, *volumes = json_object ();
+  const char *key;
+  json_t *value;
+
+  if (osm_store_fact_list (store, id, prefix, &facts, err) == -1)
+    return -1;
+  json_object_foreach (facts, key, value) json_object_set (volumes, key + strlen (prefix), value);
+  *ret = osm_take (volumes);
+  return 0;
 }
 
 static int
@@ -48,7 +72,9 @@ read_story (struct osm_store *store, const char *id, struct story *s, struct osm
       osm_describe_alive (store, s->row, &s->alive, &s->holder, err) == -1 ||
       osm_store_step_list (store, s->row->id, &s->steps, err) == -1 ||
       osm_store_object_list (store, s->row->id, &s->objects, err) == -1 ||
-      osm_store_event_list (store, s->row->id, 0, &s->events, err) == -1)
+      osm_store_event_list (store, s->row->id, 0, &s->events, err) == -1 ||
+      facts_of_volumes (store, s->row->id, "repair:", &s->repairs, err) == -1 ||
+      facts_of_volumes (store, s->row->id, "unreadable:", &s->unreadable, err) == -1)
     return -1;
   s->advice = osm_describe_advice (s->row, s->alive);
   return 0;
@@ -64,6 +90,8 @@ print_json (const struct story *s)
   json_object_set (all, "steps", s->steps);
   json_object_set (all, "objects", s->objects);
   json_object_set (all, "events", s->events);
+  json_object_set (all, "repairs", s->repairs);
+  json_object_set (all, "unreadable", s->unreadable);
   json_object_set (all, "plan", s->row->plan ? s->row->plan : json_null ());
   osm_ui_json (all);
 }
@@ -138,6 +166,28 @@ print_objects (const json_t *objects)
 }
 
 static void
+print_places (const char *what, const json_t *volumes)
+{
+  const char *id;
+  json_t *fact;
+
+  json_object_foreach ((json_t *)volumes, id, fact)
+  {
+    OSM_RANGES (ranges);
+    OSM_CLEANUP_FREE char *text = NULL;
+    const char *result = osm_json_str (fact, "result");
+    OSM_ERROR (ignored);
+
+    if (osm_ranges_from_json (json_object_get (fact, "ranges"), INT64_MAX, SIZE_MAX, &ranges,
+                              &ignored) == -1)
+      continue;
+    text = osm_ranges_text (&ranges, 64);
+    printf ("\n%s in volume %s%s%s%s: %s\n", what, id, result ? " (" : "", result ? result : "",
+            result ? ")" : "", text);
+  }
+}
+
+static void
 print_events (const json_t *events)
 {
   size_t i;
@@ -179,28 +229,68 @@ print_text (const struct story *s)
     printf ("\n%s", plan);
   print_steps (s->steps);
   print_objects (s->objects);
+  print_places ("Copied once more", s->repairs);
+  print_places ("Not readable at the source, zeros in the copy", s->unreadable);
   print_events (s->events);
   print_end (s);
 }
 
-static int
-print_manifest (struct osm_store *store, const struct osm_migration_row *row, struct osm_error *err)
+/* One volume, digest by digest: there may be millions. */
+static void
+print_volume_manifest (const char *volume_id, const json_t *manifest, const unsigned char *digests,
+                       uint64_t chunks)
 {
-  static const char prefix[] = "manifest:";
-  OSM_CLEANUP_JSON json_t *facts = NULL;
-  OSM_CLEANUP_JSON json_t *volumes = json_object ();
-  const char *key;
-  json_t *value;
+  OSM_CLEANUP_JSON json_t *key = json_string (volume_id);
+  OSM_CLEANUP_FREE char *name = json_dumps (key, JSON_ENCODE_ANY), *text = osm_json_dump (manifest);
+  char hex[2 * OSM_CHUNK_DIGEST_LEN + 1];
 
-  if (osm_store_fact_list (store, row->id, prefix, &facts, err) == -1)
+  if (!name)
+    osm_oom ();
+  printf ("  %s: %.*s", name, (int)(strlen (text) - 1), text);
+  if (digests) {
+    printf ("%s\"digest\": \"XXH3-128\", \"digests\": [", json_object_size (manifest) ? ", " : "");
+    for (uint64_t i = 0; i < chunks; i++) {
+      osm_chunk_hex (digests + i * OSM_CHUNK_DIGEST_LEN, hex);
+      printf ("%s\n    \"%s\"", i > 0 ? "," : "", hex);
+    }
+    printf ("]");
+  }
+  printf ("}");
+}
+
+static int
+print_manifest (const struct osm_session *session, const struct osm_migration_row *row,
+                struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *volumes = NULL;
+  const char *id;
+  json_t *manifest;
+  bool first = true;
+
+  if (facts_of_volumes (session->store, row->id, "manifest:", &volumes, err) == -1)
     return OSM_EXIT_FAILED;
-  json_object_foreach (facts, key, value) json_object_set (volumes, key + sizeof prefix - 1, value);
   if (json_object_size (volumes) == 0) {
     osm_error_set (err, OSM_ERROR_USER, 0, "migration %s has no manifest: no volume was verified",
                    row->id);
     return OSM_EXIT_FAILED;
   }
-  osm_ui_json (volumes);
+  printf ("{\n");
+  json_object_foreach (volumes, id, manifest)
+  {
+    json_int_t chunks = json_integer_value (json_object_get (manifest, "chunks"));
+    OSM_CLEANUP_FREE unsigned char *digests = NULL;
+    OSM_ERROR (why);
+
+    /* Migrations of older versions have only the sum. */
+    if (osm_chunks_load (session->config->state_dir, row->id, id, chunks > 0 ? (uint64_t)chunks : 0,
+                         &digests, &why) == -1 &&
+        why.code != ENOENT)
+      osm_warning ("%s", why.message);
+    printf ("%s", first ? "" : ",\n");
+    print_volume_manifest (id, manifest, digests, (uint64_t)chunks);
+    first = false;
+  }
+  printf ("\n}\n");
   return OSM_EXIT_OK;
 }
 
@@ -216,7 +306,7 @@ osm_cmd_show (const struct osm_args *args, struct osm_error *err)
       read_story (session->store, operands[0], &story, err) == -1)
     return OSM_EXIT_FAILED;
   if (osm_args_has (args, "manifest"))
-    return print_manifest (session->store, story.row, err);
+    return print_manifest (session, story.row, err);
   if (osm_ui_get_mode (session->ui) == OSM_UI_JSON)
     print_json (&story);
   else

@@ -6,6 +6,7 @@
 #include "controller/link/link.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <libssh/libssh.h>
 #include <pthread.h>
 #include <string.h>
@@ -31,6 +32,7 @@ struct osm_link {
   char **host_keys;
   uint16_t port;
   uint64_t connect_timeout_ms;
+  uint64_t reconnect_ms; /* patience when a connection is lost */
 
   pthread_mutex_t lock; /* everything below */
   ssh_session session;
@@ -227,6 +229,13 @@ osm_link_free (struct osm_link *link)
   free (link);
 }
 
+void
+osm_link_set_patience (struct osm_link *link, uint64_t reconnect_ms)
+{
+  OSM_LOCKED (&link->lock);
+  link->reconnect_ms = reconnect_ms;
+}
+
 const json_t *
 osm_link_hello (const struct osm_link *link)
 {
@@ -268,11 +277,27 @@ call_once (struct osm_link *link, const char *method, const json_t *params, uint
   }
 }
 
+/* May what failed be different the next time? The agent had let us in before: while its host boots, the key may not be accepted yet. */
+static bool
+may_retry (const struct osm_error *why)
+{
+  return why->class == OSM_ERROR_RETRY || (why->class == OSM_ERROR_USER && why->code == EACCES);
+}
+
+/* Patience is for the work, not for taking it back after Ctrl-C. */
+static uint64_t
+patience (const struct osm_link *link)
+{
+  return osm_interrupted () ? 0 : link->reconnect_ms;
+}
+
 int
 osm_link_call_timeout (struct osm_link *link, const char *method, json_t *params,
                        uint64_t timeout_ms, json_t **ret, struct osm_error *err)
 {
   OSM_CLEANUP_JSON json_t *owned = params, *result = NULL;
+  struct osm_backoff backoff = OSM_BACKOFF_POLL;
+  uint64_t lost_ms = 0;
   OSM_LOCKED (&link->lock);
 
   for (unsigned attempt = 0;; attempt++) {
@@ -288,11 +313,20 @@ osm_link_call_timeout (struct osm_link *link, const char *method, json_t *params
       return osm_error_wrap (err, "%s: %s", link->name, method);
     }
     disconnect (link);
-    if (why.class != OSM_ERROR_RETRY || attempt > 0) {
+    if (osm_interrupt_check (err) == -1)
+      return -1;
+    if (attempt == 0)
+      lost_ms = osm_now_ms ();
+    if (!may_retry (&why) || (attempt > 0 && osm_now_ms () - lost_ms >= patience (link))) {
       osm_error_move (err, &why);
       return osm_error_wrap (err, "%s: %s", link->name, method);
     }
-    osm_debug ("%s: %s: %s; connecting again", link->name, method, why.message);
+    if (attempt == 1)
+      osm_warning ("%s; trying again for %" PRIu64 " s", why.message, patience (link) / 1000);
+    else
+      osm_debug ("%s: %s: %s; connecting again", link->name, method, why.message);
+    if (attempt > 0 && osm_backoff_wait (&backoff, err) == -1)
+      return -1;
   }
 }
 

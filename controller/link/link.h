@@ -8,7 +8,8 @@
  *   osm_link_call (link, "device.find", params, &result, err);   params are stolen
  *
  * One request at a time per link (a mutex keeps threads apart); open several links for more. A lost connection is a RETRY error;
- * osm_link_call reconnects once by itself for requests (all are idempotent by their ids). */
+ * osm_link_call reconnects by itself, once or as long as osm_link_set_patience says, and asks again (all requests are idempotent by
+ * their ids). */
 
 #ifndef OSM_CONTROLLER_LINK_H
 #define OSM_CONTROLLER_LINK_H
@@ -35,6 +36,9 @@ int osm_link_open (const struct osm_link_target *target, struct osm_link **ret,
 int osm_link_open_wait (const struct osm_link_target *target, uint64_t timeout_ms,
                         struct osm_link **ret, struct osm_error *err);
 void osm_link_free (struct osm_link *link);
+/* From now on a call whose connection is lost tries to connect again for so long: the host may be rebooting. Ctrl-C ends that. At
+ * first 0: once, at once. */
+void osm_link_set_patience (struct osm_link *link, uint64_t reconnect_ms);
 /* The agent's "hello" object, borrowed. */
 const json_t *osm_link_hello (const struct osm_link *link);
 int osm_link_call (struct osm_link *link, const char *method, json_t *params, json_t **ret,

@@ -13,9 +13,8 @@
 #include "common/json.h"
 #include "common/log.h"
 #include "common/strbuf.h"
+#include "controller/migration/verify.h"
 
-/* Granularity of the digests: small enough to name what differs, large enough that 1 TiB has a manifest of 16 MiB. */
-#define CHUNK_BYTES (1024 * 1024)
 #define POLL_MS 250
 #define AGENT_TIMEOUT_MS 60000
 
@@ -142,17 +141,20 @@ start_copy (struct osm_migration *m, struct volume_jobs *j, struct osm_error *er
 {
   OSM_CLEANUP_FREE char *id = NULL,
                         *key = osm_asprintf ("export:%s", osm_json_str (j->volume, "id"));
-  OSM_CLEANUP_JSON json_t *export = NULL;
+  OSM_CLEANUP_JSON json_t *export = NULL, *params = NULL;
 
   if (volume_id_at (m, OSM_DESTINATION, j->volume, &id, err) == -1 ||
       osm_store_fact_get (m->context.store, m->row->id, key, &export, err) == -1)
     return -1;
-  return osm_migration_agent (
-      m, OSM_DESTINATION, "copy.start",
-      osm_json_pack ("{s:s, s:s, s:I, s:o}", "id", j->copy_id, "volume_id", id, "size_bytes",
-                     (json_int_t)osm_volume_bytes (j->volume), "source",
-                     osm_host_source_json (m->host[OSM_SOURCE], osm_json_str (export, "socket"))),
-      AGENT_TIMEOUT_MS, &j->copy, err);
+  params =
+      osm_json_pack ("{s:s, s:s, s:I, s:I, s:o}", "id", j->copy_id, "volume_id", id, "size_bytes",
+                     (json_int_t)osm_volume_bytes (j->volume), "reconnect_seconds",
+                     (json_int_t)m->context.config->reconnect_seconds, "source",
+                     osm_host_source_json (m->host[OSM_SOURCE], osm_json_str (export, "socket")));
+  if (osm_verify_add_bad_blocks (m, params, err) == -1)
+    return -1;
+  return osm_migration_agent (m, OSM_DESTINATION, "copy.start", osm_take (params), AGENT_TIMEOUT_MS,
+                              &j->copy, err);
 }
 
 static int
@@ -160,16 +162,18 @@ start_digest (struct osm_migration *m, enum osm_side side, struct volume_jobs *j
               struct osm_error *err)
 {
   OSM_CLEANUP_FREE char *id = NULL;
+  OSM_CLEANUP_JSON json_t *params = NULL;
 
   if (volume_id_at (m, side, j->volume, &id, err) == -1)
     return -1;
   /* At the destination the digest is of what is on the device, so nothing may be answered from memory. */
-  return osm_migration_agent (
-      m, side, "digest.start",
-      osm_json_pack ("{s:s, s:s, s:I, s:i, s:b}", "id", j->digest_id, "volume_id", id, "size_bytes",
-                     (json_int_t)osm_volume_bytes (j->volume), "chunk_bytes", CHUNK_BYTES,
-                     "drop_cache", side == OSM_DESTINATION),
-      AGENT_TIMEOUT_MS, ret, err);
+  params = osm_json_pack ("{s:s, s:s, s:I, s:i, s:b}", "id", j->digest_id, "volume_id", id,
+                          "size_bytes", (json_int_t)osm_volume_bytes (j->volume), "chunk_bytes",
+                          OSM_VERIFY_CHUNK_BYTES, "drop_cache", side == OSM_DESTINATION);
+  if (side == OSM_SOURCE && osm_verify_add_bad_blocks (m, params, err) == -1)
+    return -1;
+  return osm_migration_agent (m, side, "digest.start", osm_take (params), AGENT_TIMEOUT_MS, ret,
+                              err);
 }
 
 /* Ask one agent about all its running jobs in one request; slots[k] is where job ids[k] is kept. */
@@ -366,66 +370,6 @@ osm_data_copy (struct osm_migration *m, struct osm_error *err)
   return r;
 }
 
-/* Both agents' chunk lists, to say where they differ. */
-static void
-describe_difference (struct osm_migration *m, const struct volume_jobs *j, uint64_t chunks,
-                     struct osm_error *err)
-{
-  uint64_t differing = 0, first = 0;
-
-  for (uint64_t at = 0; at < chunks; at += 16384) {
-    json_t *answers[2] = { NULL, NULL };
-    const char *hex[2];
-    int r = 0;
-    OSM_ERROR (ignored);
-
-    for (enum osm_side side = OSM_SOURCE; r == 0 && side <= OSM_DESTINATION; side++) {
-      r = osm_migration_agent (m, side, "digest.chunks",
-                               osm_json_pack ("{s:s, s:I, s:i}", "id", j->digest_id, "first",
-                                              (json_int_t)at, "count", 16384),
-                               AGENT_TIMEOUT_MS, &answers[side], &ignored);
-      hex[side] = osm_json_str (answers[side], "chunks");
-    }
-    if (r == 0 && hex[0] && hex[1]) {
-      size_t len = strlen (hex[0]) < strlen (hex[1]) ? strlen (hex[0]) : strlen (hex[1]);
-
-      for (size_t i = 0; i + 32 <= len; i += 32)
-        if (memcmp (hex[0] + i, hex[1] + i, 32) != 0 && differing++ == 0)
-          first = at + i / 32;
-    }
-    json_decref (answers[0]);
-    json_decref (answers[1]);
-  }
-  osm_error_set (err, OSM_ERROR_REMOTE, 0,
-                 "volume '%s': the copy differs from the source in %" JSON_INTEGER_FORMAT
-                 " of %" JSON_INTEGER_FORMAT " MiB, first at MiB %" JSON_INTEGER_FORMAT,
-                 osm_volume_label (j->volume), (json_int_t)differing, (json_int_t)chunks,
-                 (json_int_t)first);
-  osm_error_hint (err,
-                  "nothing was handed over; 'osm-controller rollback %s' gives everything back",
-                  m->row->id);
-}
-
-static int
-compare (struct osm_migration *m, const struct volume_jobs *j, struct osm_error *err)
-{
-  const json_t *a = json_object_get (j->source_digest, "manifest"),
-               *b = json_object_get (j->destination_digest, "manifest");
-  const char *x = osm_json_str (a, "sha256"), *y = osm_json_str (b, "sha256");
-  uint64_t expected = (osm_volume_bytes (j->volume) + CHUNK_BYTES - 1) / CHUNK_BYTES;
-  OSM_CLEANUP_FREE char *key = osm_asprintf ("manifest:%s", osm_json_str (j->volume, "id"));
-
-  if (!x || strlen (x) != 64 || !y || strlen (y) != 64 || number (a, "chunks") != expected ||
-      number (b, "chunks") != expected)
-    return osm_error_set (err, OSM_ERROR_REMOTE, 0, "volume '%s': a digest is incomplete",
-                          osm_volume_label (j->volume));
-  if (strcmp (x, y) != 0) {
-    describe_difference (m, j, expected, err);
-    return -1;
-  }
-  return osm_store_fact_set (m->context.store, m->row->id, key, b, err);
-}
-
 int
 osm_data_verify (struct osm_migration *m, struct osm_error *err)
 {
@@ -435,8 +379,14 @@ osm_data_verify (struct osm_migration *m, struct osm_error *err)
 
   if (r == 0)
     r = drive (m, jobs, n, true, err);
-  for (size_t i = 0; r == 0 && i < n; i++)
-    r = compare (m, &jobs[i], err);
+  for (size_t i = 0; r == 0 && i < n; i++) {
+    const struct osm_verify verify = { .volume = jobs[i].volume,
+                                       .index = (unsigned)i,
+                                       .copy_id = jobs[i].copy_id,
+                                       .digest_id = { jobs[i].digest_id, jobs[i].digest_id } };
+
+    r = osm_verify_volume (m, &verify, err);
+  }
   free_jobs (jobs, n);
   return r;
 }

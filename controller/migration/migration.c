@@ -82,7 +82,10 @@ open_host (void *data, struct osm_error *err)
 
   if (o->m->host[o->side])
     return 0;
-  return osm_host_open (&context, o->side, &o->m->host[o->side], err);
+  if (osm_host_open (&context, o->side, &o->m->host[o->side], err) == -1)
+    return -1;
+  osm_link_set_patience (o->m->host[o->side]->link, c->config->reconnect_seconds * 1000);
+  return 0;
 }
 
 int

@@ -48,6 +48,12 @@ int osm_migration_rollback (struct osm_migration *m, struct osm_error *err);
 /* After completion: remove osm's marks from what it made and forget the agents' jobs; no way back. Of a migration that was
  * rolled back or never touched anything: nothing to do. */
 int osm_migration_cleanup (struct osm_migration *m, struct osm_error *err);
+/* Compare source and copy of every volume once more, while they are attached to the conversion hosts. Equal: 0, and an event for
+ * each; the manifests are kept. Nothing is repaired. */
+int osm_migration_verify (struct osm_migration *m, struct osm_error *err);
+/* "zero": what cannot be read at the source will be zeros in the copy. In the journal, for this run and those that follow. */
+int osm_migration_set_bad_blocks (struct osm_migration *m, const char *policy,
+                                  struct osm_error *err);
 /* {"id","state","server_id","seconds","bytes",...}: for the end of the command. New reference. */
 json_t *osm_migration_result (struct osm_migration *m);
 

@@ -3,17 +3,22 @@
 """What osm-agent does for the verification: repair of copies that differ, disks with unreadable sectors."""
 
 import contextlib
+import hashlib
+import json
 import os
 import random
 import re
 import signal
+import sqlite3
+import subprocess
 import sys
+import tempfile
 import unittest
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from agenthost import (MIB, TOP, BadDisk, Channel, Disk, Host, Refused, enter,  # noqa: E402
-                       nbdkit, read, service_pid, wait_for, worker)
+from agenthost import (BUILD, LIMIT, MIB, TOP, BadDisk, Channel, Disk, Host, Refused, enter,  # noqa: E402
+                       nbdkit, read, run, service_pid, wait_for, worker)
 
 HOST = None
 
@@ -157,6 +162,94 @@ class Repair(AgentTest):
         again = self.agent.wait("copy-1")
         self.assertEqual((again["state"], again["sent_bytes"]), ("done", MIB), again)
         self.assertEqual(self.source.content(), self.destination.content())
+
+
+class Controller(AgentTest):
+    """What the controller makes of it (controller/migration/verify.c), with both ends at this one agent."""
+    SIZE = 1 << 30
+
+    def setUp(self):
+        super().setUp()
+        rng = random.Random(9)
+        self.data = rng.randbytes(3 * MIB)
+        self.state = tempfile.mkdtemp(prefix="osm-verify-", dir=TOP)
+        self.source = self.disk(self.SIZE, self.data, link="scsi-0QEMU_QEMU_HARDDISK_%s")
+        self.destination = self.disk(self.SIZE)
+        self.path = self.export(self.source)
+
+    def digests(self, **options):
+        self.copy(self.destination, self.path, **options)
+        self.again(**options)
+
+    def again(self, **options):
+        for name, disk in (("source", self.source), ("destination", self.destination)):
+            with contextlib.suppress(Refused):
+                self.agent.call("job.forget", id=name)
+            self.assertEqual(self.digest(name, disk, **options)["state"], "done")
+
+    def verify(self, status, copy="copy-1"):
+        out = run(BUILD + "/tests/functional/verify-driver", self.state, TOP + "/controller", HOST.host_key,
+                  copy, "source", "destination", "v-1", "1", check=False, text=True,
+                  stdout=subprocess.PIPE, timeout=2 * LIMIT)
+        self.assertEqual(out.returncode, status, out.stdout[-2000:])
+        return [json.loads(line) for line in out.stdout.splitlines()]
+
+    def facts(self):
+        with contextlib.closing(sqlite3.connect(self.state + "/osm.db")) as db:
+            return {k: json.loads(v) for k, v in db.execute("SELECT key, value FROM fact")}
+
+    def manifest(self):
+        folder = self.state + "/manifests"
+        return read("%s/%s/v-1" % (folder, sorted(os.listdir(folder))[-1]))
+
+    def test_equal(self):
+        self.digests()
+        events = self.verify(0)
+        self.assertEqual([e for e in events if e["event"] != "progress"], [])
+        facts = self.facts()
+        self.assertEqual(list(facts), ["manifest:v-1"])
+        self.assertEqual(hashlib.sha256(self.manifest()).hexdigest(), facts["manifest:v-1"]["sha256"])
+        self.assertEqual(len(self.manifest()), 16 * 1024)
+
+    def test_a_difference_is_repaired_and_told(self):
+        self.digests()
+        corrupt(self.destination, MIB + 5, 700 * MIB)
+        self.again()
+        events = {e["event"]: e for e in self.verify(0)}
+        self.assertEqual(events["repaired"]["ranges"], [[MIB, MIB], [700 * MIB, MIB]])
+        facts = self.facts()
+        self.assertEqual((facts["repair:v-1"]["result"], facts["repair:v-1"]["bytes"]), ("repaired", 2 * MIB))
+        self.assertEqual(hashlib.sha256(self.manifest()).hexdigest(), facts["manifest:v-1"]["sha256"])
+        with contextlib.closing(sqlite3.connect(self.state + "/osm.db")) as db:
+            self.assertIn("was repaired: 1048576 bytes at offset 1048576, 1048576 bytes at offset 734003200",
+                          "".join(t for (t,) in db.execute("SELECT text FROM event")))
+        # The next run has nothing to do.
+        self.assertNotIn("repaired", {e["event"] for e in self.verify(0)})
+
+    def test_a_difference_that_stays_is_an_error_with_its_place(self):
+        """The disk is one that forgets: what is written through the agent goes elsewhere."""
+        self.digests()
+        corrupt(self.source, 2 * MIB)
+        # The export serves what the page cache of the device has; the digests see another disk.
+        self.agent.call("job.forget", id="source")
+        other = self.disk(self.SIZE, self.data[:2 * MIB] + b"other")
+        self.digest("source", other)
+        error = self.verify(3)[-1]["error"]
+        self.assertIn("volume 'data': the copy differs from the source, although this was copied once more: "
+                      "1048576 bytes at offset 2097152", error["message"])
+        self.assertIn("rollback", error["hint"])
+        self.assertEqual(self.facts()["repair:v-1"]["result"], "failed")
+        self.assertNotIn("manifest:v-1", self.facts())
+
+    def test_only_compared(self):
+        self.digests()
+        corrupt(self.destination, 5 * MIB)
+        self.again()
+        error = self.verify(3, copy="-")[-1]["error"]
+        self.assertIn("the copy differs from the source: 1048576 bytes at offset 5242880", error["message"])
+        with open(self.destination.path, "rb") as f:
+            f.seek(5 * MIB)
+            self.assertEqual(f.read(1), b"\1")
 
 
 class BadBlocks(AgentTest):

@@ -21,10 +21,11 @@ import unittest
 
 BUILD = os.environ.get("top_builddir", os.getcwd())
 PROGRAM = os.path.join(BUILD, "osm-controller")
+MIB = 1 << 20
 LIMIT = 60  # seconds, for anything that should take one
 COMMANDS = ["deploy-conversion-hosts", "check-conversion-hosts", "delete-conversion-hosts",
-            "migrate-server", "migrate-volume", "list", "show", "watch", "resume", "rollback",
-            "cleanup", "completion", "version"]
+            "migrate-server", "migrate-volume", "list", "show", "watch", "resume", "verify",
+            "rollback", "cleanup", "completion", "version"]
 
 
 class Case(unittest.TestCase):
@@ -276,6 +277,38 @@ class Journal(WithJournal):
                         " FROM migration")
         shown = json.loads(self.run_it("show", "0000000a", "--manifest").stdout)
         self.assertEqual(shown, {"v-1": {"sha256": "ab"}})
+
+    def test_show_the_manifest_with_its_digests(self):
+        self.add("0000000a", "completed")
+        self.db.execute("INSERT INTO fact SELECT number, 'manifest:v-1', '{\"chunks\": 2, \"chunk_bytes\":"
+                        " 1048576, \"sha256\": \"ab\"}' FROM migration")
+        os.makedirs(self.state + "/manifests/0000000a")
+        with open(self.state + "/manifests/0000000a/v-1", "wb") as f:
+            f.write(bytes(range(32)))
+        shown = json.loads(self.run_it("show", "0000000a", "--manifest").stdout)
+        self.assertEqual(shown, {"v-1": {"chunks": 2, "chunk_bytes": MIB, "sha256": "ab", "digest": "XXH3-128",
+                                         "digests": [bytes(range(16)).hex(), bytes(range(16, 32)).hex()]}})
+        with open(self.state + "/manifests/0000000a/v-1", "ab") as f:
+            f.write(b"x")
+        r = self.run_it("show", "0000000a", "--manifest")
+        self.assertEqual(json.loads(r.stdout)["v-1"]["sha256"], "ab")
+        self.assertIn("is larger than", r.stderr)
+
+    def test_show_repairs_and_what_could_not_be_read(self):
+        self.add("0000000a", "completed")
+        for key, more in (("repair:v-1", '"result": "repaired", '), ("unreadable:v-2", "")):
+            self.db.execute("INSERT INTO fact SELECT number, ?, ? FROM migration",
+                            (key, '{%s"bytes": 512, "ranges": [[4096, 512]]}' % more))
+        text = self.run_it("show", "0000000a").stdout
+        self.assertIn("Copied once more in volume v-1 (repaired): 512 bytes at offset 4096\n", text)
+        self.assertIn("zeros in the copy in volume v-2: 512 bytes at offset 4096\n", text)
+        shown = json.loads(self.run_it("show", "0000000a", "-o", "json").stdout)
+        self.assertEqual(shown["repairs"]["v-1"]["ranges"], [[4096, 512]])
+        self.assertEqual(shown["unreadable"], {"v-2": {"bytes": 512, "ranges": [[4096, 512]]}})
+
+    def test_bad_blocks_can_only_be_zero(self):
+        for command in ("migrate-server", "migrate-volume", "resume"):
+            self.refused(1, ["--bad-blocks can only be 'zero'"], command, "x", "--bad-blocks=skip")
 
     def test_unknown_migration(self):
         for command in ("show", "watch"):

@@ -183,17 +183,24 @@ class Link(unittest.TestCase):
         self.sshd.wait()
         self.sshd = None
 
-    def say(self, *words, key="client", host_key="host"):
+    def ask(self, *words, key="client", host_key="host"):
         if not self.driver:
             user = pwd.getpwuid(os.getuid()).pw_name
-            self.driver = subprocess.Popen(
-                [DRIVER, "127.0.0.1", str(self.port), user, self.at(key), self.at(host_key + ".pub")],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            with open(self.at("driver.log"), "wb") as log:
+                self.driver = subprocess.Popen(
+                    [DRIVER, "127.0.0.1", str(self.port), user, self.at(key), self.at(host_key + ".pub")],
+                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True)
         self.driver.stdin.write("\t".join(map(str, words)) + "\n")
         self.driver.stdin.flush()
+
+    def answer(self):
         line = self.driver.stdout.readline()
         self.assertTrue(line, "the driver has died")
         return json.loads(line)
+
+    def say(self, *words, **options):
+        self.ask(*words, **options)
+        return self.answer()
 
     def open(self):
         self.start()
@@ -271,6 +278,45 @@ class Link(unittest.TestCase):
         self.open()
         self.assertEqual(self.call("lose-once")["result"]["method"], "lose-once")
         self.assertEqual(sum("command" in h for h in self.heard()), 2)
+
+    def test_patience_outlasts_a_reboot(self):
+        """Nobody listens for a while, then the key is not accepted, then all is well."""
+        self.open()
+        self.say("patience", str(LIMIT * 1000))
+        self.stop()
+        self.allow_client(False)
+        before = len(self.read("sshd.log"))
+        self.ask("call", "later", "{}", 5000)
+
+        def reboot():
+            self.start()
+            wait_for(lambda: "authenticating user" in self.read("sshd.log")[before:], "a refusal")
+            self.allow_client()
+        thread = threading.Thread(target=reboot)
+        thread.start()
+        answer = self.answer()
+        thread.join()
+        self.assertEqual(answer["result"]["method"], "later")
+
+    def test_patience_ends(self):
+        self.open()
+        self.say("patience", "1000")
+        self.stop()
+        before = time.monotonic()
+        error = self.call("later")["error"]
+        self.assertEqual(error["class"], "retry")
+        self.assertGreaterEqual(time.monotonic() - before, 1)
+
+    def test_ctrl_c_ends_patience_at_once(self):
+        self.open()
+        self.say("patience", "1000000")
+        self.stop()
+        self.ask("call", "later", "{}", 5000)
+        wait_for(lambda: "trying again" in self.read("driver.log"), "the warning")
+        before = time.monotonic()
+        self.driver.send_signal(signal.SIGINT)
+        self.assertEqual(self.answer()["error"]["class"], "interrupted")
+        self.assertLess(time.monotonic() - before, 5)
 
     def test_a_connection_lost_again_is_an_error(self):
         self.open()

@@ -4,7 +4,7 @@
 /* Does with controller/link what a line of standard input says, one JSON line of answer each:
  *
  *   link-driver ADDRESS PORT USER PRIVATE-KEY HOST-KEYS-FILE
- *     open | open-wait MS | call METHOD PARAMS-JSON TIMEOUT-MS | hello | close | run MS COMMAND | host-keys MS
+ *     open | open-wait MS | call METHOD PARAMS-JSON TIMEOUT-MS | patience MS | hello | close | run MS COMMAND | host-keys MS
  */
 
 #include <config.h>
@@ -84,6 +84,8 @@ perform (const char *line, json_t **ret, struct osm_error *err)
     return host_keys (number (words[1]), ret, err);
   if (strcmp (words[0], "hello") == 0)
     *ret = json_incref ((json_t *)osm_link_hello (session));
+  else if (strcmp (words[0], "patience") == 0)
+    osm_link_set_patience (session, number (words[1]));
   else if (strcmp (words[0], "close") == 0)
     osm_link_free (osm_take (session));
   else
