@@ -22,6 +22,7 @@
 
 #define UPLOAD_TIMEOUT_MS (15 * 60 * 1000)
 /* How long the link may try before the console is looked at. */
+#define SAY_MS 30000 /* nobody likes a silent program */
 #define SLICE_MS 15000
 #define POLL_MS 1000
 
@@ -151,7 +152,7 @@ osm_host_wait_agent (struct osm_hosts_context *context, struct osm_host *host,
 {
   const bool by_upload = osm_str_equal (context->config->host[host->side].agent_install, "upload");
   bool may_upload = by_upload;
-  uint64_t started = osm_now_ms (), slice = may_upload ? 0 : SLICE_MS;
+  uint64_t started = osm_now_ms (), said = started, slice = may_upload ? 0 : SLICE_MS;
 
   for (;;) {
     OSM_ERROR (why);
@@ -184,6 +185,14 @@ osm_host_wait_agent (struct osm_hosts_context *context, struct osm_host *host,
     }
     if (!by_upload && look_at_console (context, host, err) == -1)
       return -1;
+    if (context->report && osm_now_ms () - said >= SAY_MS) {
+      OSM_CLEANUP_FREE char *text =
+          osm_asprintf ("still waiting after %d s: %s", (int)((osm_now_ms () - started) / 1000),
+                        why.message ? why.message : "no answer yet");
+
+      context->report (context->report_data, host->side, text);
+      said = osm_now_ms ();
+    }
     if (osm_wait_ms (POLL_MS, err) == -1)
       return -1;
   }
