@@ -154,6 +154,7 @@ find_keys (const struct osm_reach_options *options, const char *home, char *ret[
 /* ---- connections ---- */
 
 struct local {
+  struct osm_fd_stream *stream;
   pid_t pid;
   json_t *reply;
 };
@@ -163,6 +164,7 @@ local_close (void *handle)
 {
   struct local *l = handle;
 
+  osm_fd_stream_free (l->stream);
   /* Its end of the socket is closed; it reads from a disk, and may not notice for long. */
   kill (l->pid, SIGKILL);
   while (waitpid (l->pid, NULL, 0) == -1 && errno == EINTR)
@@ -212,8 +214,9 @@ local_open (void *data, struct osm_source_connection *ret, struct osm_error *err
     osm_error_from_json (error, err);
     goto fail;
   }
+  l->stream = osm_fd_stream_new (osm_take_fd (&ours));
   *ret = (struct osm_source_connection){
-    .fd = osm_take_fd (&ours), .handle = l, .reply = l->reply, .close = local_close
+    .stream = osm_fd_stream (l->stream), .handle = l, .reply = l->reply, .close = local_close
   };
   return 0;
 fail:
@@ -365,11 +368,8 @@ osm_reach_free (struct osm_reach *r)
 {
   if (!r)
     return;
-  if (r->has_first) {
-    close (r->first.fd);
-    if (r->first.close)
-      r->first.close (r->first.handle);
-  }
+  if (r->has_first)
+    r->first.close (r->first.handle);
   osm_strv_free (r->host_keys);
   free (r->user);
   free (r->private_key);

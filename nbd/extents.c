@@ -6,6 +6,7 @@
 #include "nbd/extents.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,7 +14,7 @@
 #include "common/cleanup.h"
 #include "common/strbuf.h"
 
-#define READ_BYTES ((size_t)256 << 10) /* one read of the zero detection */
+#define SAMPLE_BYTES ((size_t)4096)
 
 void
 osm_extents_done (struct osm_extents *e)
@@ -99,11 +100,15 @@ osm_extents_scan (struct osm_extents *e, const void *buf, size_t len, uint64_t o
 
 /* *ret_end: where the hole or the data at offset ends (at most `end`). */
 static bool
-hole_at (int fd, uint64_t offset, uint64_t end, uint64_t *ret_end)
+hole_at (int fd, uint64_t offset, uint64_t end, struct osm_extents_memo *memo, uint64_t *ret_end)
 {
-  off_t data = lseek (fd, (off_t)offset, SEEK_DATA);
-  off_t hole;
+  off_t data, hole;
 
+  if (memo && offset >= memo->data_from && offset < memo->data_to) {
+    *ret_end = memo->data_to < end ? memo->data_to : end;
+    return false;
+  }
+  data = lseek (fd, (off_t)offset, SEEK_DATA);
   if (data == -1) {
     *ret_end = end;
     return errno == ENXIO; /* no data up to the end; other errors: not supported, so it is data */
@@ -113,6 +118,8 @@ hole_at (int fd, uint64_t offset, uint64_t end, uint64_t *ret_end)
     return true;
   }
   hole = lseek (fd, (off_t)offset, SEEK_HOLE);
+  if (memo && hole > data)
+    *memo = (struct osm_extents_memo){ .data_from = offset, .data_to = (uint64_t)hole };
   *ret_end = hole > data && (uint64_t)hole < end ? (uint64_t)hole : end;
   return false;
 }
@@ -139,6 +146,24 @@ read_some (int fd, void *buf, size_t len, uint64_t offset, struct osm_error *err
   return 0;
 }
 
+/* Whether the bytes are all zero. Data shows that in its first page nearly always, and only that page is then read twice: here and when
+ * it is asked for. */
+static int
+is_zero_at (int fd, char *buf, size_t len, uint64_t offset, bool *ret, struct osm_error *err)
+{
+  size_t first = len < SAMPLE_BYTES ? len : SAMPLE_BYTES;
+
+  if (read_some (fd, buf, first, offset, err) == -1)
+    return -1;
+  *ret = osm_is_zero (buf, first);
+  if (!*ret || first == len)
+    return 0;
+  if (read_some (fd, buf, len - first, offset + first, err) == -1)
+    return -1;
+  *ret = osm_is_zero (buf, len - first);
+  return 0;
+}
+
 int
 osm_extents_detect (int fd, uint64_t offset, uint64_t length,
                     const struct osm_extents_options *options, struct osm_extents *e,
@@ -146,12 +171,13 @@ osm_extents_detect (int fd, uint64_t offset, uint64_t length,
 {
   OSM_CLEANUP_FREE char *buf = NULL;
   uint64_t end, piece_end, left = options->max_read_bytes;
+  size_t block = options->block_bytes;
 
   if (__builtin_add_overflow (offset, length, &end) || end > INT64_MAX)
     return osm_error_set (err, OSM_ERROR_BUG, 0, "range of extents is too long");
 
   for (; offset < end; offset = piece_end) {
-    if (hole_at (fd, offset, end, &piece_end)) {
+    if (hole_at (fd, offset, end, options->memo, &piece_end)) {
       if (osm_extents_add (e, offset, piece_end - offset, true, err) == -1)
         return -1;
       continue;
@@ -162,16 +188,23 @@ osm_extents_detect (int fd, uint64_t offset, uint64_t length,
       continue;
     }
     if (!buf)
-      buf = osm_calloc (1, READ_BYTES);
+      buf = osm_calloc (1, block);
+    /* The samples are apart from each other: the kernel would not see that all of it will be read. */
+    (void)posix_fadvise (fd, (off_t)offset,
+                         (off_t)(piece_end - offset < left ? piece_end - offset : left),
+                         POSIX_FADV_WILLNEED);
     while (offset < piece_end) {
-      size_t n = READ_BYTES - (size_t)(offset & (READ_BYTES - 1));
+      size_t n = block - (size_t)(offset & (block - 1));
+      bool whole = n == block, zero = false;
 
       if (n > piece_end - offset)
         n = (size_t)(piece_end - offset);
       if (n > left)
-        return 0; /* at least READ_BYTES or all of a shorter piece was reported before */
-      if (read_some (fd, buf, n, offset, err) == -1 ||
-          osm_extents_scan (e, buf, n, offset, options->block_bytes, err) == -1)
+        return 0; /* at least one block or all of a shorter piece was reported before */
+      /* What precedes the first block boundary is not worth a zero extent of its own. */
+      if (whole && is_zero_at (fd, buf, n, offset, &zero, err) == -1)
+        return -1;
+      if (osm_extents_add (e, offset, n, zero, err) == -1)
         return -1;
       left -= n;
       offset += n;

@@ -47,9 +47,15 @@ bool osm_is_zero (const void *buf, size_t len);
 int osm_extents_scan (struct osm_extents *e, const void *buf, size_t len, uint64_t offset,
                       size_t block_bytes, struct osm_error *err);
 
+/* What the last look for a hole found: file systems that keep no list of them (tmpfs) search all of the data for one. */
+struct osm_extents_memo {
+  uint64_t data_from, data_to;
+};
+
 struct osm_extents_options {
   uint64_t max_read_bytes; /* read at most so much; what follows is not reported. 0: do not read */
   size_t block_bytes;      /* granularity of zero detection by reading; a power of two */
+  struct osm_extents_memo *memo; /* kept from call to call for the same file; may be NULL */
 };
 /* Extents of a file or block device from offset on: holes by SEEK_HOLE where supported, the rest by
  * reading. Reports at least one extent (if length > 0), perhaps less than asked. */

@@ -4,12 +4,13 @@
 #include <config.h>
 
 #include <errno.h>
-#include <libnbd.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/strbuf.h"
+#include "nbd/client.h"
 #include "nbd/freemap.h"
 #include "nbd/worker.h"
 
@@ -18,95 +19,103 @@
  * destination equals what the source shows. */
 
 #define STATUS_BYTES (UINT64_C (4095) << 20) /* in one question; NBD has 32 bits for it */
+#define ANSWER_MS 30000
+#define POLL_MS 100
 #define BACKOFF_FIRST_MS 200
 #define BACKOFF_MAX_MS 5000
 
 struct listing {
   struct osm_freemap *map;
   uint64_t offset; /* known so far */
+  bool done;       /* the question was answered */
 };
 
-static int
-add_extents (void *data, const char *context, uint64_t offset, uint32_t *entries, size_t nr_entries,
-             int *error)
+static void
+add_extent (void *data, void *cookie, uint64_t length, bool zero)
 {
   struct listing *l = data;
   OSM_ERROR (ignored);
 
-  if (*error || strcmp (context, LIBNBD_CONTEXT_BASE_ALLOCATION) != 0 || offset != l->offset)
-    return 0;
-  for (size_t i = 0; i + 1 < nr_entries; i += 2) {
-    uint64_t length = entries[i];
+  (void)cookie;
+  if (length > l->map->size_bytes - l->offset)
+    length = l->map->size_bytes - l->offset;
+  /* What cannot be added (more than any agent makes) stays as it was copied. */
+  if (zero && l->map->nr < OSM_FREEMAP_MAX)
+    (void)osm_freemap_add (l->map, l->offset, length, &ignored);
+  l->offset += length;
+}
 
-    if (length > l->map->size_bytes - l->offset)
-      length = l->map->size_bytes - l->offset;
-    /* What cannot be added (more than any agent makes) stays as it was copied. */
-    if ((entries[i + 1] & LIBNBD_STATE_ZERO) && l->map->nr < OSM_FREEMAP_MAX)
-      (void)osm_freemap_add (l->map, l->offset, length, &ignored);
-    l->offset += length;
-  }
-  return 0;
+static void
+status_done (void *data, void *cookie, int error)
+{
+  struct listing *l = data;
+
+  (void)cookie;
+  (void)error; /* an offset that did not move says it */
+  l->done = true;
 }
 
 static int
-nbd_failed (const struct osm_source_connection *connection, struct osm_error *err)
+receive (struct osm_copy *c, struct osm_nbd *nbd, uint64_t deadline_ms, struct osm_error *err)
 {
-  const char *text = nbd_get_error ();
+  if (osm_copy_stopped (c))
+    return osm_error_set (err, OSM_ERROR_INTERRUPTED, 0, "copy cancelled");
+  if (osm_now_ms () > deadline_ms)
+    return osm_error_set (err, OSM_ERROR_RETRY, ETIMEDOUT, "NBD server does not answer");
+  return osm_nbd_receive (nbd, POLL_MS, err);
+}
 
-  if (connection->error && connection->error (connection->handle, err) == -1)
+static int
+list_free (struct osm_copy *c, struct osm_nbd *nbd, struct listing *l, struct osm_error *err)
+{
+  uint64_t size = l->map->size_bytes, deadline_ms = osm_now_ms () + ANSWER_MS;
+  int r;
+
+  while ((r = osm_nbd_handshake (nbd, POLL_MS, err)) == 0)
+    if (osm_copy_stopped (c) || osm_now_ms () > deadline_ms)
+      return receive (c, nbd, deadline_ms, err);
+  if (r == -1)
     return -1;
-  return osm_error_set (err, OSM_ERROR_RETRY, nbd_get_errno (), "free-space map of the source: %s",
-                        text ? text : "connection lost");
-}
-
-static int
-list_free (struct nbd_handle *nbd, struct osm_source_connection *connection,
-           struct osm_freemap *map, struct osm_error *err)
-{
-  struct listing l = { .map = map };
-
-  if (nbd_add_meta_context (nbd, LIBNBD_CONTEXT_BASE_ALLOCATION) == -1 ||
-      nbd_set_export_name (nbd, OSM_FREEMAP_EXPORT) == -1 ||
-      nbd_connect_socket (nbd, connection->fd) == -1)
-    return nbd_failed (connection, err);
-  connection->fd = -1; /* the library's */
-  if (nbd_can_meta_context (nbd, LIBNBD_CONTEXT_BASE_ALLOCATION) != 1)
+  if (!osm_nbd_has_extents (nbd))
     return 0;
-  while (l.offset < map->size_bytes) {
-    uint64_t before = l.offset, left = map->size_bytes - l.offset;
+  if (osm_nbd_size (nbd) != size)
+    return osm_error_set (err, OSM_ERROR_REMOTE, 0, "it is of another size than the volume");
+  while (l->offset < size) {
+    uint64_t before = l->offset, left = size - before;
 
-    if (nbd_block_status (nbd, left < STATUS_BYTES ? left : STATUS_BYTES, l.offset,
-                          (nbd_extent_callback){ .callback = add_extents, .user_data = &l },
-                          0) == -1)
-      return nbd_failed (connection, err);
-    if (l.offset == before)
-      return osm_error_set (err, OSM_ERROR_REMOTE, 0,
-                            "free-space map of the source: it does not answer");
+    l->done = false;
+    deadline_ms = osm_now_ms () + ANSWER_MS;
+    if (osm_nbd_block_status (nbd, (uint32_t)(left < STATUS_BYTES ? left : STATUS_BYTES), before,
+                              NULL, err) == -1)
+      return -1;
+    while (!l->done)
+      if (receive (c, nbd, deadline_ms, err) == -1)
+        return -1;
+    if (l->offset == before)
+      return osm_error_set (err, OSM_ERROR_REMOTE, 0, "it does not answer");
   }
-  nbd_shutdown (nbd, 0);
   return 0;
 }
 
 static int
 fetch (struct osm_copy *c, struct osm_freemap *map, struct osm_error *err)
 {
-  struct osm_source_connection connection = { .fd = -1 };
-  struct nbd_handle *nbd;
+  struct listing l = { .map = map };
+  const struct osm_nbd_callbacks callbacks = { .extent = add_extent,
+                                               .status_done = status_done,
+                                               .data = &l };
+  struct osm_source_connection connection;
+  struct osm_nbd *nbd;
   int r;
 
   if (c->source->open (c->source->data, &connection, err) == -1)
     return -1;
-  nbd = nbd_create ();
-  if (!nbd)
-    osm_oom ();
   osm_freemap_init (map, c->size_bytes);
-  r = list_free (nbd, &connection, map, err);
-  if (connection.fd >= 0)
-    close (connection.fd);
-  nbd_close (nbd);
-  if (connection.close)
-    connection.close (connection.handle);
-  return r;
+  nbd = osm_nbd_new (&connection.stream, OSM_FREEMAP_EXPORT, &callbacks);
+  r = list_free (c, nbd, &l, err);
+  osm_nbd_free (nbd);
+  connection.close (connection.handle);
+  return r == 0 ? 0 : osm_error_wrap (err, "free-space map of the source");
 }
 
 /* The part of a free range that lies in blocks with data. */

@@ -6,7 +6,6 @@
 #include "nbd/linktest.h"
 
 #include <errno.h>
-#include <libnbd.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,9 +14,11 @@
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "nbd/bitmap.h"
+#include "nbd/client.h"
 
 #define ROUND_TRIPS 15
 #define PAUSE_MS 10
+#define HANDSHAKE_US UINT64_C (30000000)
 
 static uint64_t
 now_us (void)
@@ -37,49 +38,74 @@ compare (const void *a, const void *b)
   return x < y ? -1 : x > y;
 }
 
+static void
+note_read (void *data, void *cookie, int error)
+{
+  (void)data;
+  *(int *)cookie = error;
+}
+
+/* One byte there and back. */
+static int
+round_trip (struct osm_nbd *nbd, struct osm_error *err)
+{
+  char byte;
+  int result = -1;
+
+  if (osm_nbd_read (nbd, &byte, 1, 0, &result, err) == -1)
+    return -1;
+  while (result == -1)
+    if (osm_nbd_receive (nbd, 1000, err) == -1)
+      return -1;
+  return result ? osm_error_set_errno (err, result, "read from the test export") : 0;
+}
+
+static int
+measure (struct osm_nbd *nbd, struct osm_link_test_result *ret, struct osm_error *err)
+{
+  uint64_t times[ROUND_TRIPS], deadline = now_us () + HANDSHAKE_US;
+  int r;
+
+  while ((r = osm_nbd_handshake (nbd, 1000, err)) == 0)
+    if (now_us () > deadline)
+      return osm_error_set (err, OSM_ERROR_RETRY, ETIMEDOUT, "NBD server does not answer");
+  if (r == -1)
+    return -1;
+  for (int i = 0; i < ROUND_TRIPS && osm_nbd_size (nbd) > 0; i++) {
+    uint64_t start = now_us ();
+
+    if (round_trip (nbd, err) == -1)
+      return -1;
+    times[i] = now_us () - start;
+  }
+  if (osm_nbd_size (nbd) > 0) {
+    qsort (times, ROUND_TRIPS, sizeof times[0], compare);
+    ret->rtt_us = times[ROUND_TRIPS / 2];
+  }
+  return 0;
+}
+
 static int
 measure_rtt (const struct osm_source *source, struct osm_link_test_result *ret, uint64_t *ret_size,
              struct osm_error *err)
 {
-  struct osm_source_connection connection = { .fd = -1 };
-  struct nbd_handle *nbd;
-  uint64_t times[ROUND_TRIPS];
+  static const struct osm_nbd_callbacks callbacks = { .read_done = note_read };
+  struct osm_source_connection connection;
+  struct osm_nbd *nbd;
   const char *cipher;
-  int64_t size = -1;
-  char byte;
+  int r;
 
   if (source->open (source->data, &connection, err) == -1)
     return -1;
-  nbd = nbd_create ();
-  if (!nbd)
-    osm_oom ();
-  if (nbd_connect_socket (nbd, connection.fd) == -1 || (size = nbd_get_size (nbd)) == -1)
-    goto out;
-  for (int i = 0; i < ROUND_TRIPS && size > 0; i++) {
-    uint64_t start = now_us ();
-
-    if (nbd_pread (nbd, &byte, 1, 0, 0) == -1) {
-      size = -1;
-      goto out;
-    }
-    times[i] = now_us () - start;
-  }
-  if (size > 0) {
-    qsort (times, ROUND_TRIPS, sizeof times[0], compare);
-    ret->rtt_us = times[ROUND_TRIPS / 2];
-  }
+  nbd = osm_nbd_new (&connection.stream, "", &callbacks);
+  r = measure (nbd, ret, err);
+  *ret_size = osm_nbd_size (nbd);
   cipher = connection.cipher ? connection.cipher (connection.handle) : NULL;
   if (cipher)
     snprintf (ret->cipher, sizeof ret->cipher, "%s", cipher);
-  *ret_size = (uint64_t)size;
-
-out:
-  if (size == -1 && (!connection.error || connection.error (connection.handle, err) == 0))
-    osm_error_set (err, OSM_ERROR_RETRY, nbd_get_errno (), "link test: %s", nbd_get_error ());
-  nbd_close (nbd);
-  if (connection.close)
-    connection.close (connection.handle);
-  return size == -1 ? -1 : 0;
+  osm_nbd_free (nbd);
+  connection.close (connection.handle);
+  return r;
 }
 
 struct run {

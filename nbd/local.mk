@@ -11,6 +11,7 @@ noinst_LTLIBRARIES += nbd/libosmnbd.la
 nbd_libosmnbd_la_SOURCES = \
 	nbd/badblocks.c nbd/badblocks.h \
 	nbd/bitmap.c nbd/bitmap.h \
+	nbd/client.c nbd/client.h \
 	nbd/copy.c nbd/copy.h \
 	nbd/destination.c nbd/destination.h \
 	nbd/digest.c nbd/digest.h \
@@ -23,9 +24,10 @@ nbd_libosmnbd_la_SOURCES = \
 	nbd/source.c nbd/source.h \
 	nbd/sshexec.c nbd/sshexec.h \
 	nbd/sshknown.c nbd/sshknown.h \
+	nbd/stream.c nbd/stream.h \
 	nbd/tunnel.c nbd/tunnel.h \
 	nbd/worker.c nbd/worker.h
-nbd_libosmnbd_la_LIBADD = nbd/libosmssh.la $(LIBNBD_LIBS) $(XXHASH_LIBS) $(CRYPTO_LIBS)
+nbd_libosmnbd_la_LIBADD = nbd/libosmssh.la $(XXHASH_LIBS) $(CRYPTO_LIBS)
 
 # The plugin is loaded by nbdkit: it holds only what it needs.
 nbdkitplugin_LTLIBRARIES += nbd/nbdkit-osm-plugin.la

@@ -208,8 +208,9 @@ find_free_map (bool now)
 }
 
 struct connection {
-  bool free_only; /* export "free" */
-  int fd;         /* of this connection, or device_fd */
+  bool free_only;               /* export "free" */
+  int fd;                       /* of this connection, or device_fd */
+  struct osm_extents_memo memo; /* requests of one connection come one after the other */
 };
 
 static void *
@@ -369,11 +370,12 @@ free_extents (const struct osm_freemap *map, uint64_t offset, uint64_t end, uint
 
 /* What is free is not even read. */
 static int
-detect (int fd, const struct osm_freemap *map, uint64_t offset, uint64_t end, struct osm_extents *e,
-        struct osm_error *err)
+detect (struct connection *c, const struct osm_freemap *map, uint64_t offset, uint64_t end,
+        struct osm_extents *e, struct osm_error *err)
 {
   struct osm_extents_options options = { .max_read_bytes = EXTENTS_READ_BYTES,
-                                         .block_bytes = EXTENTS_BLOCK_BYTES };
+                                         .block_bytes = EXTENTS_BLOCK_BYTES,
+                                         .memo = &c->memo };
 
   while (offset < end) {
     uint64_t next = end, length = map ? osm_freemap_at (map, offset, &next) : 0;
@@ -386,7 +388,7 @@ detect (int fd, const struct osm_freemap *map, uint64_t offset, uint64_t end, st
     else {
       if (next > end)
         next = end;
-      if (osm_extents_detect (fd, offset, next - offset, &options, e, err) == -1)
+      if (osm_extents_detect (c->fd, offset, next - offset, &options, e, err) == -1)
         return -1;
       if (osm_extents_end (e) < next || options.max_read_bytes <= next - offset)
         return 0;
@@ -401,14 +403,14 @@ static int
 osm_extents (void *handle, uint32_t count, uint64_t offset, uint32_t flags,
              struct nbdkit_extents *extents)
 {
-  const struct connection *c = handle;
+  struct connection *c = handle;
   const struct osm_freemap *map = find_free_map (false);
   OSM_EXTENTS (e);
   OSM_ERROR (err);
 
   if (c->free_only)
     return free_extents (map, offset, offset + count, flags, extents);
-  if (detect (c->fd, map, offset, offset + count, &e, &err) == -1) {
+  if (detect (c, map, offset, offset + count, &e, &err) == -1) {
     /* A place that cannot be read is for pread to report; here it is just not known to be zero. */
     nbdkit_debug ("extents at %" PRIu64 ": %s", offset, err.message);
     if (e.nr == 0)

@@ -13,11 +13,18 @@
 
 #include "common/cleanup.h"
 
+static void
+unix_close (void *handle)
+{
+  osm_fd_stream_free (handle);
+}
+
 static int
 unix_open (void *data, struct osm_source_connection *ret, struct osm_error *err)
 {
   const char *path = data;
   struct sockaddr_un sa = { .sun_family = AF_UNIX };
+  struct osm_fd_stream *fd_stream;
   OSM_CLEANUP_FD int fd = -1;
   size_t len = strlen (path);
 
@@ -31,7 +38,10 @@ unix_open (void *data, struct osm_source_connection *ret, struct osm_error *err)
     if (errno != EINTR) /* a server that is away may come back */
       return osm_error_set (err, OSM_ERROR_RETRY, errno, "cannot connect to %s: %s", path,
                             strerror (errno));
-  *ret = (struct osm_source_connection){ .fd = osm_take_fd (&fd) };
+  fd_stream = osm_fd_stream_new (osm_take_fd (&fd));
+  *ret = (struct osm_source_connection){ .stream = osm_fd_stream (fd_stream),
+                                         .close = unix_close,
+                                         .handle = fd_stream };
   return 0;
 }
 
@@ -39,12 +49,6 @@ struct osm_source
 osm_source_unix (const char *path)
 {
   return (struct osm_source){ .open = unix_open, .data = (void *)path };
-}
-
-static int
-tunnel_error (void *handle, struct osm_error *err)
-{
-  return osm_tunnel_error (handle, err);
 }
 
 static const char *
@@ -70,12 +74,11 @@ tunnel_open (void *data, struct osm_source_connection *ret, struct osm_error *er
     end = (struct osm_tunnel_end){ .socket_path = source->socket_path };
   if (osm_tunnel_open (&source->target, &end, &tunnel, err) == -1)
     return -1;
-  *ret = (struct osm_source_connection){ .fd = osm_tunnel_take_fd (tunnel),
-                                         .handle = tunnel,
-                                         .error = tunnel_error,
+  *ret = (struct osm_source_connection){ .stream = osm_tunnel_stream (tunnel),
                                          .cipher = tunnel_cipher,
                                          .reply = osm_tunnel_reply (tunnel),
-                                         .close = tunnel_close };
+                                         .close = tunnel_close,
+                                         .handle = tunnel };
   return 0;
 }
 

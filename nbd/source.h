@@ -17,16 +17,14 @@
 #include "common/error.h"
 #include "nbd/tunnel.h"
 
-/* One connection: a stream socket on which a NBD server speaks. */
+/* One connection: a stream on which a NBD server speaks. */
 struct osm_source_connection {
-  int fd; /* owned by whoever called open (libnbd takes it) */
-  void *handle;
-  /* Why fd ended, if that is known: -1 with err set, else 0. May be NULL. */
-  int (*error) (void *handle, struct osm_error *err);
+  struct osm_stream stream;
   /* Name of the cipher or NULL; valid until close. May be NULL. */
   const char *(*cipher) (void *handle);
-  const json_t *reply;          /* what a command answered first, or NULL; valid until close */
-  void (*close) (void *handle); /* may be NULL */
+  const json_t *reply; /* what a command answered first, or NULL; valid until close */
+  void (*close) (void *handle);
+  void *handle;
 };
 
 struct osm_source {

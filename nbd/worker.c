@@ -8,8 +8,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <libnbd.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +15,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/strbuf.h"
+#include "nbd/client.h"
 #include "nbd/extents.h"
 #include "nbd/range.h"
 
@@ -50,13 +49,14 @@ struct command {
   char *buf;
   uint64_t offset;
   size_t length;
-  int error; /* errno of the server or the library */
+  int error; /* errno of the server */
+  bool done; /* of a probe, which belongs to no transfer */
   struct command *next;
 };
 
 struct osm_worker {
   struct osm_copy *copy;
-  struct nbd_handle *nbd;
+  struct osm_nbd *nbd;
   struct osm_source_connection connection;
   bool extents; /* the server has block status */
   size_t request_bytes;
@@ -76,7 +76,6 @@ osm_worker_new (struct osm_copy *c)
   void *memory;
 
   w->copy = c;
-  w->connection.fd = -1;
   w->range_bytes = RANGE_BYTES_FIRST;
   w->last = &w->first;
   w->completed_last = &w->completed;
@@ -108,16 +107,12 @@ disconnect (struct osm_worker *w)
   struct osm_copy *c = w->copy;
 
   if (w->nbd) {
-    if (nbd_aio_is_ready (w->nbd) == 1)
-      nbd_aio_disconnect (w->nbd, 0);
-    nbd_close (w->nbd); /* also ends the callbacks */
-    w->nbd = NULL;
+    osm_nbd_free (osm_take (w->nbd)); /* also ends the callbacks */
     atomic_fetch_sub (&c->progress->connections, 1);
   }
   if (w->connection.close)
     w->connection.close (w->connection.handle);
   memset (&w->connection, 0, sizeof w->connection);
-  w->connection.fd = -1;
 
   while (w->first) {
     struct transfer *t = w->first;
@@ -150,86 +145,83 @@ osm_worker_free (struct osm_worker *w)
   free (w);
 }
 
-/* Why the connection ended: the tunnel knows better than the library. */
-static int
-lost (struct osm_worker *w, struct osm_error *err)
+/* One of the extents that a server tells of. */
+static void
+status_extent (void *data, void *cookie, uint64_t length, bool zero)
 {
-  const char *text = nbd_get_error ();
+  struct transfer *t = cookie;
+  uint64_t end = t->range.offset + t->range.length;
+  OSM_ERROR (ignored);
 
-  if (w->connection.error && w->connection.error (w->connection.handle, err) == -1)
-    return -1;
-  return osm_error_set (err, OSM_ERROR_RETRY, nbd_get_errno (), "NBD connection lost: %s",
-                        text ? text : "end of stream");
+  (void)data;
+  if (length > end - t->known)
+    length = end - t->known;
+  if (length < HOLE_MIN_BYTES && t->known + length < end)
+    zero = false;
+  /* What has no extent is asked for again, or read. */
+  if (length > 0 && osm_extents_add (&t->extents, t->known, length, zero, &ignored) == 0)
+    t->known += length;
 }
 
-static bool
-alive (const struct osm_worker *w)
+static void
+status_done (void *data, void *cookie, int error)
 {
-  return nbd_aio_is_dead (w->nbd) == 0 && nbd_aio_is_closed (w->nbd) == 0;
+  struct osm_worker *w = data;
+  struct transfer *t = cookie;
+
+  (void)error; /* without an answer the range is read: see ask_status */
+  t->status_pending = false;
+  t->in_flight--;
+  w->in_flight--;
+  atomic_store (&w->copy->last_progress_ms, osm_now_ms ());
 }
 
-/* One step of the library's protocol machine. */
-static int
-step (struct osm_worker *w, int timeout_ms, struct osm_error *err)
+/* The error is looked at in write_completed. */
+static void
+read_done (void *data, void *cookie, int error)
 {
-  unsigned direction = nbd_aio_get_direction (w->nbd);
-  struct pollfd pfd = { .fd = nbd_aio_get_fd (w->nbd) };
-  int r = 0;
+  struct osm_worker *w = data;
+  struct command *cmd = cookie;
 
-  if (direction & LIBNBD_AIO_DIRECTION_READ)
-    pfd.events |= POLLIN;
-  if (direction & LIBNBD_AIO_DIRECTION_WRITE)
-    pfd.events |= POLLOUT;
-  if (poll (&pfd, 1, timeout_ms) == -1 && errno != EINTR)
-    return osm_error_set_errno (err, errno, "poll");
-  if ((pfd.revents & (POLLIN | POLLHUP | POLLERR)) && (direction & LIBNBD_AIO_DIRECTION_READ))
-    r = nbd_aio_notify_read (w->nbd);
-  else if (pfd.revents & (POLLOUT | POLLHUP | POLLERR))
-    r = nbd_aio_notify_write (w->nbd);
-  return r == -1 || !alive (w) ? lost (w, err) : 0;
+  cmd->error = error;
+  cmd->next = NULL;
+  if (!cmd->transfer) {
+    cmd->done = true;
+    return;
+  }
+  *w->completed_last = cmd;
+  w->completed_last = &cmd->next;
 }
 
 static int
 handshake (struct osm_worker *w, struct osm_error *err)
 {
   uint64_t deadline = osm_now_ms () + HANDSHAKE_MS;
+  int r;
 
-  if (nbd_add_meta_context (w->nbd, LIBNBD_CONTEXT_BASE_ALLOCATION) == -1 ||
-      nbd_set_pread_initialize (w->nbd, false) == -1)
-    return osm_error_set (err, OSM_ERROR_BUG, nbd_get_errno (), "%s", nbd_get_error ());
-  if (nbd_aio_connect_socket (w->nbd, osm_take_fd (&w->connection.fd)) == -1)
-    return lost (w, err);
-  while (nbd_aio_is_connecting (w->nbd) == 1) {
+  while ((r = osm_nbd_handshake (w->nbd, POLL_MS, err)) == 0) {
     if (osm_copy_stopped (w->copy))
       return osm_error_set (err, OSM_ERROR_INTERRUPTED, 0, "stopped");
     if (osm_now_ms () >= deadline)
       return osm_error_set (err, OSM_ERROR_RETRY, ETIMEDOUT, "NBD server does not answer");
-    if (step (w, POLL_MS, err) == -1)
-      return -1;
   }
-  if (nbd_aio_is_ready (w->nbd) != 1)
-    return lost (w, err);
-  return 0;
+  return r == -1 ? -1 : 0;
 }
 
 static int
 check_export (struct osm_worker *w, struct osm_error *err)
 {
   struct osm_copy *c = w->copy;
-  int64_t size = nbd_get_size (w->nbd);
-  int64_t max = nbd_get_block_size (w->nbd, LIBNBD_SIZE_MAXIMUM);
+  uint64_t size = osm_nbd_size (w->nbd);
 
-  if (size == -1)
-    return osm_error_set (err, OSM_ERROR_REMOTE, nbd_get_errno (), "size of the source: %s",
-                          nbd_get_error ());
-  if ((uint64_t)size != c->size_bytes)
+  if (size != c->size_bytes)
     return osm_error_set (err, OSM_ERROR_USER, 0,
-                          "the source has %" PRIi64 " bytes, expected %" PRIu64, size,
+                          "the source has %" PRIu64 " bytes, expected %" PRIu64, size,
                           c->size_bytes);
-  w->extents = nbd_can_meta_context (w->nbd, LIBNBD_CONTEXT_BASE_ALLOCATION) == 1;
+  w->extents = osm_nbd_has_extents (w->nbd);
   w->request_bytes = c->request_bytes;
-  if (max > 0 && (uint64_t)max < w->request_bytes)
-    w->request_bytes = (size_t)max;
+  if (osm_nbd_max_request (w->nbd) < w->request_bytes)
+    w->request_bytes = osm_nbd_max_request (w->nbd);
   return 0;
 }
 
@@ -249,15 +241,16 @@ note_cipher (struct osm_worker *w)
 int
 osm_worker_connect (struct osm_worker *w, struct osm_error *err)
 {
+  const struct osm_nbd_callbacks callbacks = {
+    .read_done = read_done, .extent = status_extent, .status_done = status_done, .data = w
+  };
+
   assert (!w->nbd);
   if (w->copy->source->open (w->copy->source->data, &w->connection, err) == -1) {
     memset (&w->connection, 0, sizeof w->connection);
-    w->connection.fd = -1;
     return -1;
   }
-  w->nbd = nbd_create ();
-  if (!w->nbd)
-    osm_oom ();
+  w->nbd = osm_nbd_new (&w->connection.stream, "", &callbacks);
   atomic_fetch_add (&w->copy->progress->connections, 1);
   if (handshake (w, err) == -1 || check_export (w, err) == -1) {
     disconnect (w);
@@ -278,58 +271,6 @@ add_data (struct transfer *t, uint64_t end, struct osm_error *err)
 }
 
 static int
-status_extents (void *data, const char *context, uint64_t offset, uint32_t *entries,
-                size_t nr_entries, int *error)
-{
-  struct transfer *t = data;
-  uint64_t end = t->range.offset + t->range.length;
-
-  if (*error || strcmp (context, LIBNBD_CONTEXT_BASE_ALLOCATION) != 0 || offset != t->known)
-    return 0;
-  for (size_t i = 0; i + 1 < nr_entries && t->known < end; i += 2) {
-    OSM_ERROR (err);
-    uint64_t length = entries[i];
-    /* LIBNBD_STATE_ZERO is the promise; a hole need not read as zero. */
-    bool zero = entries[i + 1] & LIBNBD_STATE_ZERO;
-
-    if (length > end - t->known)
-      length = end - t->known;
-    if (length < HOLE_MIN_BYTES && t->known + length < end)
-      zero = false;
-    if (osm_extents_add (&t->extents, t->known, length, zero, &err) == -1)
-      return 0; /* what has no extent is asked for again, or read */
-    t->known += length;
-  }
-  return 0;
-}
-
-static int
-status_completed (void *data, int *error)
-{
-  struct transfer *t = data;
-
-  (void)error; /* without an answer the range is read: see ask_status */
-  t->status_pending = false;
-  t->in_flight--;
-  t->worker->in_flight--;
-  atomic_store (&t->worker->copy->last_progress_ms, osm_now_ms ());
-  return 1;
-}
-
-static int
-read_completed (void *data, int *error)
-{
-  struct command *cmd = data;
-  struct osm_worker *w = cmd->worker;
-
-  cmd->error = *error;
-  cmd->next = NULL;
-  *w->completed_last = cmd;
-  w->completed_last = &cmd->next;
-  return 1; /* retired, whatever happened: the error is looked at in write_completed */
-}
-
-static int
 ask_status (struct osm_worker *w, struct transfer *t, struct osm_error *err)
 {
   uint64_t end = t->range.offset + t->range.length;
@@ -342,18 +283,7 @@ ask_status (struct osm_worker *w, struct transfer *t, struct osm_error *err)
   t->status_pending = true;
   t->in_flight++;
   w->in_flight++;
-  if (nbd_aio_block_status (
-          w->nbd, count, t->known,
-          (nbd_extent_callback){ .callback = status_extents, .user_data = t },
-          (nbd_completion_callback){ .callback = status_completed, .user_data = t }, 0) == -1) {
-    t->status_pending = false;
-    t->in_flight--;
-    w->in_flight--;
-    if (!alive (w))
-      return lost (w, err);
-    return add_data (t, end, err);
-  }
-  return 0;
+  return osm_nbd_block_status (w->nbd, (uint32_t)count, t->known, t, err);
 }
 
 /* Bytes of a transfer that are at the destination. */
@@ -391,12 +321,8 @@ start_piece (struct osm_worker *w, struct transfer *t, struct osm_error *err)
     cmd->offset = t->position;
     cmd->length = (size_t)length;
     cmd->error = 0;
-    if (nbd_aio_pread (w->nbd, cmd->buf, cmd->length, cmd->offset,
-                       (nbd_completion_callback){ .callback = read_completed, .user_data = cmd },
-                       0) == -1)
-      return alive (w)
-                 ? osm_error_set (err, OSM_ERROR_BUG, nbd_get_errno (), "%s", nbd_get_error ())
-                 : lost (w, err);
+    if (osm_nbd_read (w->nbd, cmd->buf, (uint32_t)cmd->length, cmd->offset, cmd, err) == -1)
+      return -1;
     w->free_commands = cmd->next;
     cmd->next = NULL;
     t->in_flight++;
@@ -466,25 +392,43 @@ start_work (struct osm_worker *w, bool *ret_finished, struct osm_error *err)
   }
 }
 
-/* The first place in a failed piece that cannot be read, for the message. */
-static uint64_t
-find_bad (struct osm_worker *w, uint64_t offset, size_t length, size_t *ret_length)
+/* 0: can be read; an errno: cannot; -1 with err: connection lost or stopped. */
+static int
+probe (struct osm_worker *w, void *buf, size_t length, uint64_t offset, struct osm_error *err)
 {
-  size_t part = length / 128 < BUFFER_ALIGN ? BUFFER_ALIGN : length / 128;
+  struct command cmd = { .worker = w };
+
+  if (osm_nbd_read (w->nbd, buf, (uint32_t)length, offset, &cmd, err) == -1)
+    return -1;
+  while (!cmd.done) {
+    if (osm_copy_stopped (w->copy))
+      return osm_error_set (err, OSM_ERROR_INTERRUPTED, 0, "stopped");
+    if (osm_nbd_receive (w->nbd, POLL_MS, err) == -1)
+      return -1;
+  }
+  return cmd.error;
+}
+
+/* The first place in a failed piece that cannot be read, for the message. */
+static int
+find_bad (struct osm_worker *w, uint64_t *offset, size_t *length, struct osm_error *err)
+{
+  size_t part = *length / 128 < BUFFER_ALIGN ? BUFFER_ALIGN : *length / 128;
   OSM_CLEANUP_FREE char *buf = osm_calloc (1, part);
 
-  for (size_t done = 0; done < length && length > part; done += part) {
-    size_t n = length - done < part ? length - done : part;
+  for (size_t done = 0; done<*length && * length> part; done += part) {
+    size_t n = *length - done < part ? *length - done : part;
+    int r = probe (w, buf, n, *offset + done, err);
 
-    if (osm_copy_stopped (w->copy) || !alive (w))
-      break;
-    if (nbd_pread (w->nbd, buf, n, offset + done, 0) == -1 && alive (w)) {
-      *ret_length = n;
-      return offset + done;
+    if (r == -1)
+      return -1;
+    if (r > 0) {
+      *offset += done;
+      *length = n;
+      return 0;
     }
   }
-  *ret_length = length;
-  return offset;
+  return 0;
 }
 
 /* Reads a piece that could not be read in smaller pieces; what cannot be read is zeros. */
@@ -494,14 +438,16 @@ read_around (struct osm_worker *w, char *buf, uint64_t offset, size_t length, si
 {
   while (length > 0) {
     size_t n = piece - (size_t)(offset % piece);
+    int r;
 
     if (n > length)
       n = length;
     if (osm_copy_stopped (w->copy))
       return osm_error_set (err, OSM_ERROR_INTERRUPTED, 0, "copy cancelled");
-    if (nbd_pread (w->nbd, buf, n, offset, 0) == -1) {
-      if (!alive (w))
-        return lost (w, err);
+    r = probe (w, buf, n, offset, err);
+    if (r == -1)
+      return -1;
+    if (r > 0) {
       if (piece > OSM_BAD_SECTOR_BYTES) {
         if (read_around (w, buf, offset, n, OSM_BAD_SECTOR_BYTES, err) == -1)
           return -1;
@@ -524,15 +470,17 @@ read_around (struct osm_worker *w, char *buf, uint64_t offset, size_t length, si
 static int
 read_failed (struct osm_worker *w, const struct command *cmd, struct osm_error *err)
 {
-  uint64_t offset;
-  size_t length;
+  uint64_t offset = cmd->offset;
+  size_t length = cmd->length;
 
-  if (!alive (w) || cmd->error == ENOTCONN || cmd->error == ESHUTDOWN)
-    return lost (w, err);
+  /* The server is being ended: another one may come. */
+  if (cmd->error == ESHUTDOWN)
+    return osm_error_set (err, OSM_ERROR_RETRY, ESHUTDOWN, "the NBD server ends");
   /* EINVAL and the like are of the request, not of the disk. */
   if (w->copy->bad_blocks && cmd->error == EIO)
-    return read_around (w, cmd->buf, cmd->offset, cmd->length, OSM_BAD_BLOCK_BYTES, err);
-  offset = find_bad (w, cmd->offset, cmd->length, &length);
+    return read_around (w, cmd->buf, offset, length, OSM_BAD_BLOCK_BYTES, err);
+  if (find_bad (w, &offset, &length, err) == -1)
+    return -1;
   return osm_error_set (err, OSM_ERROR_REMOTE, cmd->error,
                         "the source cannot read %zu bytes at offset %" PRIu64 ": %s", length,
                         offset, strerror (cmd->error));
@@ -605,7 +553,7 @@ transfer_all (struct osm_worker *w, struct osm_error *err)
     if (w->completed || (w->first && w->in_flight == 0))
       continue; /* zeroed or failed at once */
     if (w->in_flight > 0) {
-      if (step (w, POLL_MS, err) == -1)
+      if (osm_nbd_receive (w->nbd, POLL_MS, err) == -1)
         return -1;
     }
     else if (all_finished) {
