@@ -209,7 +209,7 @@ osm_freemap_load (const char *path, uint64_t size_bytes, struct osm_freemap *ret
 {
   OSM_FREEMAP (m);
   OSM_CLEANUP_FREE char *text = NULL;
-  uint64_t header[HEADER_WORDS], range[2];
+  uint64_t header[HEADER_WORDS] = { 0 }, range[2];
   size_t len;
 
   if (osm_file_read (path, (HEADER_WORDS + 2 * (size_t)OSM_FREEMAP_MAX) * sizeof (uint64_t), &text,

@@ -85,9 +85,11 @@ class Cloud:
         devices = [{'uuid': v, 'source_type': 'volume', 'destination_type': 'volume',
                     'boot_index': 0 if i == 0 else -1, 'delete_on_termination': flag}
                    for i, (v, flag) in enumerate(volumes)]
+        if key:  # Nova takes no null
+            args['key_name'] = key
         s = self.api.compute.create_server(name=name, flavor_id=self.api.compute.find_flavor(flavor).id,
                                            networks=[{'port': p.id} for p in ports], block_device_mapping=devices,
-                                           key_name=key, **args)
+                                           **args)
         return self.api.compute.wait_for_server(s, interval=0.3, wait=180)
 
     def floating_ip(self, port_id):

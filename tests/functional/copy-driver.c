@@ -34,7 +34,7 @@
 #include "nbd/sshkey.h"
 
 struct driver {
-  unsigned connections;
+  unsigned connections, requests, request_bytes;
   const char *bitmap_path;
   uint64_t reconnect_ms, cancel_at;
   bool zero, free, show_progress;
@@ -107,6 +107,8 @@ copy (struct driver *d, const char *socket_path, const char *size, const char *p
   OSM_CLEANUP_FD int fd = -1;
   struct osm_source source = source_of (d, socket_path);
   struct osm_copy_options options = { .connections = d->connections,
+                                      .requests = d->requests,
+                                      .request_bytes = d->request_bytes,
                                       .reconnect_ms = d->reconnect_ms,
                                       .destination_is_zero = d->zero,
                                       .free_map = d->free,
@@ -167,7 +169,11 @@ run (struct driver *d, int argc, char **argv, json_t *result, struct osm_error *
   uint64_t n;
   int o;
 
+<<<<<<< HEAD
   while ((o = getopt (argc, argv, "b:c:d:fF:k:l:pS:t:vW:x:z")) != -1)
+=======
+  while ((o = getopt (argc, argv, "b:c:d:k:l:pS:t:vx:zr:B:")) != -1)
+>>>>>>> 897d614 (Tests: a server without a key pair; the copy driver's requests)
     switch (o) {
     case 'b':
       d->bitmap_path = optarg;
@@ -176,6 +182,16 @@ run (struct driver *d, int argc, char **argv, json_t *result, struct osm_error *
       if (osm_parse_uint (optarg, "-c", 1, 16, &n, err) == -1)
         return -1;
       d->connections = (unsigned)n;
+      break;
+    case 'r':
+      if (osm_parse_uint (optarg, "-r", 1, 128, &n, err) == -1)
+        return -1;
+      d->requests = (unsigned)n;
+      break;
+    case 'B':
+      if (osm_parse_uint (optarg, "-B", 4096, 32 << 20, &n, err) == -1)
+        return -1;
+      d->request_bytes = (unsigned)n;
       break;
     case 'd':
       chunk = optarg;
