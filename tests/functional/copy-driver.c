@@ -3,7 +3,8 @@
 
 /* Drives the copy engine for the functional tests.
  *
- *   copy-driver [-c CONNECTIONS] [-b BITMAP] [-t RECONNECT_MS] [-x CANCEL_AT_BYTES] [-z] [-f] \
+ *   copy-driver [-c CONNECTIONS] [-r REQUESTS] [-B REQUEST_BYTES] [-b BITMAP] [-t RECONNECT_MS] \
+ *               [-x CANCEL_AT_BYTES] [-z] [-f] \
  *               [-S ADDRESS,PORT,USER,KEY,HOST_KEYS_FILE[,CIPHER]] SOCKET SIZE DESTINATION
  *   copy-driver [-S ...] -l BYTES SOCKET                     link test
  *   copy-driver -d CHUNK [-F FREE_MAP] SIZE PATH              digest
@@ -169,11 +170,7 @@ run (struct driver *d, int argc, char **argv, json_t *result, struct osm_error *
   uint64_t n;
   int o;
 
-<<<<<<< HEAD
-  while ((o = getopt (argc, argv, "b:c:d:fF:k:l:pS:t:vW:x:z")) != -1)
-=======
-  while ((o = getopt (argc, argv, "b:c:d:k:l:pS:t:vx:zr:B:")) != -1)
->>>>>>> 897d614 (Tests: a server without a key pair; the copy driver's requests)
+  while ((o = getopt (argc, argv, "b:B:c:d:fF:k:l:pr:S:t:vW:x:z")) != -1)
     switch (o) {
     case 'b':
       d->bitmap_path = optarg;
