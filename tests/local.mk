@@ -21,6 +21,16 @@ EXTRA_DIST += \
 	tests/lint/layers \
 	tests/lint/valgrind.supp
 
+# What tests/bench/run measures with, made when it asks for them.
+EXTRA_PROGRAMS = \
+	tests/bench/ssh-stream \
+	tests/bench/wan-proxy
+tests_bench_ssh_stream_SOURCES = tests/bench/ssh-stream.c
+tests_bench_ssh_stream_LDADD = $(LIBSSH_LIBS)
+tests_bench_wan_proxy_SOURCES = tests/bench/wan-proxy.c
+tests_bench_wan_proxy_LDADD =
+CLEANFILES += $(EXTRA_PROGRAMS)
+
 # How long an operator waits; as root, starts the lab afresh.
 bench: all
 	$(AM_V_at)$(top_srcdir)/tests/bench/e2e '$(abs_top_builddir)'
