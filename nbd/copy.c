@@ -26,13 +26,33 @@
 #define RECONNECT_MS 60000
 #define FIRST_CONNECT_MS \
   10000 /* at the start nobody wants to wait for a minute to learn of a typing error */
-#define FLUSH_BYTES (UINT64_C (64) << 20)
+/* After a crash at most 64 MiB are sent again: what was received and not saved, and the blocks that were not
+ * complete when it was saved. A save begins at the first, and the second stops everything until it is done. */
+#define FLUSH_BYTES (UINT64_C (16) << 20)
+#define UNSAVED_MAX (UINT64_C (48) << 20)
 #define PAUSE_MS 100
 
 bool
 osm_copy_stopped (const struct osm_copy *c)
 {
   return atomic_load (&c->stop) || (c->cancel && atomic_load (c->cancel));
+}
+
+bool
+osm_copy_must_save (const struct osm_copy *c)
+{
+  return c->unsaved_max > 0 && atomic_load (&c->unsaved_bytes) >= c->unsaved_max;
+}
+
+void
+osm_copy_received (struct osm_copy *c, uint64_t length)
+{
+  uint64_t before = atomic_fetch_add (&c->unsaved_bytes, length);
+
+  if (c->flush_bytes == 0 || before >= c->flush_bytes || before + length < c->flush_bytes)
+    return;
+  OSM_LOCKED (&c->lock);
+  pthread_cond_broadcast (&c->changed);
 }
 
 static void
@@ -171,15 +191,20 @@ static int
 flush (struct osm_copy *c, const struct osm_copy_options *options, struct osm_error *err)
 {
   OSM_CLEANUP_BITMAP struct osm_bitmap *snapshot = NULL;
+  uint64_t saved = atomic_load (&c->unsaved_bytes);
 
-  atomic_store (&c->unflushed_bytes, 0);
   if (options->bitmap_path)
     snapshot = osm_bitmap_copy (c->bitmap);
   if (osm_destination_flush (&c->destination, err) == -1)
     return -1;
   if (options->bad_blocks && osm_bad_blocks_save (options->bad_blocks, err) == -1)
     return -1;
-  return snapshot ? osm_bitmap_save (snapshot, options->bitmap_path, err) : 0;
+  if (snapshot && osm_bitmap_save (snapshot, options->bitmap_path, err) == -1)
+    return -1;
+  atomic_fetch_sub (&c->unsaved_bytes, saved);
+  OSM_LOCKED (&c->lock);
+  pthread_cond_broadcast (&c->changed);
+  return 0;
 }
 
 static int
@@ -207,8 +232,6 @@ run_workers (struct osm_copy *c, struct osm_worker **workers,
 {
   pthread_t threads[OSM_COPY_CONNECTIONS_MAX];
   unsigned started = 0;
-  uint64_t flush_bytes = options->flush_bytes ? options->flush_bytes : FLUSH_BYTES;
-  bool flushing = options->flush_bytes || options->bitmap_path;
 
   for (; started < c->connections; started++) {
     OSM_ERROR (failed);
@@ -233,9 +256,10 @@ run_workers (struct osm_copy *c, struct osm_worker **workers,
       OSM_LOCKED (&c->lock);
       if (c->workers == 0)
         break;
-      pause_locked (c, PAUSE_MS);
+      if (c->flush_bytes == 0 || atomic_load (&c->unsaved_bytes) < c->flush_bytes)
+        pause_locked (c, PAUSE_MS);
     }
-    if (flushing && atomic_load (&c->unflushed_bytes) >= flush_bytes &&
+    if (c->flush_bytes > 0 && atomic_load (&c->unsaved_bytes) >= c->flush_bytes &&
         flush (c, options, &failed) == -1)
       osm_copy_fail (c, &failed);
   }
@@ -293,6 +317,11 @@ copy_init (struct osm_copy *c, const struct osm_source *source,
     c->requests = (unsigned)(memory / c->connections / request);
   if (c->requests == 0)
     c->requests = 1;
+
+  if (options->flush_bytes || options->bitmap_path)
+    c->flush_bytes = options->flush_bytes ? options->flush_bytes : FLUSH_BYTES;
+  if (options->bitmap_path)
+    c->unsaved_max = c->flush_bytes + UNSAVED_MAX - FLUSH_BYTES;
 
   if (options->bitmap && osm_bitmap_size (options->bitmap) != options->size_bytes)
     return osm_error_set (err, OSM_ERROR_BUG, 0, "the bitmap is of a volume of another size");

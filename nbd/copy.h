@@ -57,7 +57,7 @@ struct osm_copy_options {
   uint64_t reconnect_ms;     /* carry on trying for so long after the last byte; 0: 60 s */
   struct osm_bitmap *bitmap; /* blocks that are set are not copied; updated. May be NULL */
   const char *bitmap_path;   /* saved there after each flush. May be NULL */
-  uint64_t flush_bytes; /* flush and save the bitmap after so much; 0: 64 MiB with bitmap_path, else
+  uint64_t flush_bytes; /* flush and save the bitmap after so much; 0: 16 MiB with bitmap_path, else
                            never */
   /* Not NULL: what the source cannot read is zeros, and is added here; saved before the bitmap. */
   struct osm_bad_blocks *bad_blocks;

@@ -42,7 +42,9 @@ nbd_nbdkit_osm_plugin_la_LDFLAGS = -module -avoid-version -shared \
 noinst_PROGRAMS += tests/functional/copy-driver
 tests_functional_copy_driver_SOURCES = tests/functional/copy-driver.c
 tests_functional_copy_driver_LDADD = nbd/libosmnbd.la
-script_tests += tests/functional/nbd-copy.py
+script_tests += \
+	tests/functional/nbd-copy.py \
+	tests/functional/nbd-faults.py
 
 unit_tests += \
 	tests/unit/test-nbd-bitmap \

@@ -385,7 +385,8 @@ start_work (struct osm_worker *w, bool *ret_finished, struct osm_error *err)
       }
       *ret_finished = r == -1;
     }
-    if (!ready || (!ready->extents.v[ready->extent].zero && !w->free_commands))
+    if (!ready || (!ready->extents.v[ready->extent].zero &&
+                   (!w->free_commands || osm_copy_must_save (w->copy))))
       return 0;
     if (start_piece (w, ready, err) == -1)
       return -1;
@@ -507,7 +508,7 @@ write_completed (struct osm_worker *w, struct osm_error *err)
     atomic_fetch_add (&c->progress->sent_bytes, cmd->length);
     if (osm_destination_write (&c->destination, cmd->buf, cmd->length, cmd->offset, err) == -1)
       return -1;
-    atomic_fetch_add (&c->unflushed_bytes, cmd->length);
+    osm_copy_received (c, cmd->length);
     osm_copy_note_data (c, cmd->offset, cmd->length);
     finished (w, t, cmd->offset, cmd->length, false);
     cmd->next = w->free_commands;
@@ -550,7 +551,7 @@ transfer_all (struct osm_worker *w, struct osm_error *err)
     if (write_completed (w, err) == -1 || tend_transfers (w, err) == -1 ||
         start_work (w, &all_finished, err) == -1)
       return -1;
-    if (w->completed || (w->first && w->in_flight == 0))
+    if (w->completed || (w->first && w->in_flight == 0 && !osm_copy_must_save (w->copy)))
       continue; /* zeroed or failed at once */
     if (w->in_flight > 0) {
       if (osm_nbd_receive (w->nbd, POLL_MS, err) == -1)

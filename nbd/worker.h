@@ -38,7 +38,9 @@ struct osm_copy {
 
   atomic_bool stop;                  /* failed or cancelled: every worker ends */
   _Atomic uint64_t last_progress_ms; /* osm_now_ms of the last answer of the source */
-  _Atomic uint64_t unflushed_bytes;  /* written since the last flush */
+  /* Received and not yet in a saved bitmap: what would be sent again after a crash. */
+  _Atomic uint64_t unsaved_bytes;
+  uint64_t flush_bytes, unsaved_max; /* flush at so much; ask for no more beyond (0: never) */
 
   pthread_mutex_t lock;
   pthread_cond_t changed;          /* a range came back or was finished, a worker ended, stop */
@@ -51,6 +53,10 @@ struct osm_copy {
 };
 
 bool osm_copy_stopped (const struct osm_copy *c);
+/* Bytes that were received are at the destination. */
+void osm_copy_received (struct osm_copy *c, uint64_t length);
+/* A save is overdue: nothing may be asked for until it is done. */
+bool osm_copy_must_save (const struct osm_copy *c);
 /* Wait for `changed`, at most ms. */
 void osm_copy_pause (struct osm_copy *c, uint64_t ms);
 /* 1: a range of about `length` bytes; 0: nothing now, others may return theirs; -1: all is finished. */

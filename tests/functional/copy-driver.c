@@ -3,8 +3,7 @@
 
 /* Drives the copy engine for the functional tests.
  *
- *   copy-driver [-c CONNECTIONS] [-r REQUESTS] [-B REQUEST_BYTES] [-b BITMAP] [-t RECONNECT_MS] \
- *               [-x CANCEL_AT_BYTES] [-z] [-f] \
+  while ((o = getopt (argc, argv, "b:B:c:d:fF:k:l:pr:S:t:vW:x:zZ")) != -1)
  *               [-S ADDRESS,PORT,USER,KEY,HOST_KEYS_FILE[,CIPHER]] SOCKET SIZE DESTINATION
  *   copy-driver [-S ...] -l BYTES SOCKET                     link test
  *   copy-driver -d CHUNK [-F FREE_MAP] SIZE PATH              digest
@@ -38,7 +37,8 @@ struct driver {
   unsigned connections, requests, request_bytes;
   const char *bitmap_path;
   uint64_t reconnect_ms, cancel_at;
-  bool zero, free, show_progress;
+  bool zero, free, bad_zero, show_progress;
+  json_t *result; /* borrowed */
   struct osm_tunnel_source tunnel;
   char **ssh; /* parts of -S */
   char **host_keys;
@@ -56,8 +56,8 @@ watch (void *data)
     uint64_t done = atomic_load (&d->progress.done_bytes);
 
     if (d->show_progress)
-      fprintf (stderr, "done %" PRIu64 " connections %u\n", done,
-               atomic_load (&d->progress.connections));
+      fprintf (stderr, "done %" PRIu64 " connections %u sent %" PRIu64 "\n", done,
+               atomic_load (&d->progress.connections), atomic_load (&d->progress.sent_bytes));
     if (d->cancel_at && done >= d->cancel_at)
       atomic_store (&d->cancel, true);
     nanosleep (&ts, NULL);
@@ -105,6 +105,7 @@ copy (struct driver *d, const char *socket_path, const char *size, const char *p
       struct osm_error *err)
 {
   OSM_CLEANUP_BITMAP struct osm_bitmap *bitmap = NULL;
+  OSM_CLEANUP_BAD_BLOCKS struct osm_bad_blocks *bad_blocks = NULL;
   OSM_CLEANUP_FD int fd = -1;
   struct osm_source source = source_of (d, socket_path);
   struct osm_copy_options options = { .connections = d->connections,
@@ -130,12 +131,17 @@ copy (struct driver *d, const char *socket_path, const char *size, const char *p
   if (d->bitmap_path && !bitmap && osm_bitmap_new (options.size_bytes, 0, &bitmap, err) == -1)
     return -1;
   options.bitmap = bitmap;
+  if (d->bad_zero && osm_bad_blocks_new (NULL, options.size_bytes, &bad_blocks, err) == -1)
+    return -1;
+  options.bad_blocks = bad_blocks;
   errno = pthread_create (&watcher, NULL, watch, d);
   if (errno)
     return osm_error_set_errno (err, errno, "thread");
   r = osm_copy_run (&source, fd, &options, err);
   atomic_store (&d->ended, true);
   pthread_join (watcher, NULL);
+  if (bad_blocks)
+    json_object_set_new (d->result, "bad_blocks", osm_bad_blocks_to_json (bad_blocks));
   return r;
 }
 
@@ -170,7 +176,7 @@ run (struct driver *d, int argc, char **argv, json_t *result, struct osm_error *
   uint64_t n;
   int o;
 
-  while ((o = getopt (argc, argv, "b:B:c:d:fF:k:l:pr:S:t:vW:x:z")) != -1)
+  while ((o = getopt (argc, argv, "b:B:c:d:fF:k:l:pr:S:t:vW:x:zZ")) != -1)
     switch (o) {
     case 'b':
       d->bitmap_path = optarg;
@@ -228,6 +234,9 @@ run (struct driver *d, int argc, char **argv, json_t *result, struct osm_error *
       break;
     case 'z':
       d->zero = true;
+      break;
+    case 'Z':
+      d->bad_zero = true;
       break;
     default:
       return osm_error_set (err, OSM_ERROR_USER, 0, "wrong option");
@@ -287,6 +296,7 @@ main (int argc, char **argv)
   OSM_ERROR (err);
 
   osm_log_init ("copy-driver", OSM_LOG_WARNING);
+  d.result = result;
   if (run (&d, argc, argv, result, &err) == -1) {
     json_object_set_new (result, "error", osm_error_to_json (&err));
   }
