@@ -62,8 +62,8 @@ def test_volumes_of_a_server_that_stays_off_are_equal(moved, src, dst, scsi):
     assert [src.sha256(v['id']) for v in source][1:] == [dst.sha256(v['id']) for v in moved.volumes][1:]
 
 
-def test_cleanup_takes_the_marks_off(moved, osm, dst, src):
-    assert osm.run('cleanup', moved.id).expect(0).result()['state'] == 'cleaned'
+def test_cleanup_takes_the_marks_off(moved, osm, operator, dst, src):
+    assert osm.run('cleanup', moved.id, source=operator).expect(0).result()['state'] == 'cleaned'
     server = get(dst.api.compute, '/servers/' + moved.server['id'], microversion='2.79')['server']
     assert not [k for k in server['metadata'] if k.startswith('osm.')]
     for v in volumes_of(dst, server['id']):
@@ -72,8 +72,8 @@ def test_cleanup_takes_the_marks_off(moved, osm, dst, src):
         assert p.mac_address == OTHER_MAC and p.fixed_ips[0]['ip_address'] == OTHER_ADDRESS
         assert p.tags == [] and 'osm' not in (p.description or '')
     assert inventory(src) == moved.before
-    osm.run('cleanup', moved.id).expect(3)
-    osm.run('rollback', moved.id).expect(1)
+    osm.run('cleanup', moved.id, source=operator).expect(3)
+    osm.run('rollback', moved.id, source=operator).expect(1)
 
 
 def test_user_data_of_a_file(osm, source, folder):
