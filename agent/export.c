@@ -29,15 +29,23 @@
 #define RESTART_MAX_MS 30000
 #define BACKLOG 64
 
-struct export
-{
-  char *id;
-  json_t *params;
+/* A socket and the worker that serves it. */
+struct server {
   int listen_fd;
   struct osm_child child;
   uint64_t started_ms;
   uint64_t restart_at_ms; /* when the child is to be started again; 0: it runs */
   uint64_t delay_ms;      /* the last wait before a start */
+};
+
+enum { PLAIN, COMPRESSED, NR_SERVERS };
+static const char *const suffixes[NR_SERVERS] = { "", OSM_EXPORT_ZSTD_SUFFIX };
+
+struct export
+{
+  char *id;
+  json_t *params;
+  struct server server[NR_SERVERS];
 };
 
 struct osm_exports {
@@ -52,9 +60,15 @@ exports_path (void)
 }
 
 static char *
-socket_path (const char *id)
+socket_path (const char *id, size_t which)
 {
-  return osm_asprintf ("%s/exports/%s", osm_path_peer_runtime (), id);
+  return osm_asprintf ("%s/exports/%s%s", osm_path_peer_runtime (), id, suffixes[which]);
+}
+
+static bool
+runs (const struct server *server)
+{
+  return server->child.pid > 0;
 }
 
 static int
@@ -90,12 +104,17 @@ listen_at (const char *path, struct osm_error *err)
 }
 
 static int
-launch (struct export *e, struct osm_error *err)
+specification (const struct export *e, size_t which, json_t **ret, struct osm_error *err)
 {
   OSM_CLEANUP_JSON json_t *spec = json_copy (e->params);
-  OSM_CLEANUP_FREE char *device = NULL;
+  OSM_CLEANUP_FREE char *device = NULL, *path = NULL;
   const char *volume_id = osm_json_str (e->params, "volume_id");
 
+  if (which == COMPRESSED) {
+    path = socket_path (e->id, PLAIN);
+    *ret = osm_json_pack ("{s:s}", "socket", path);
+    return 0;
+  }
   if (volume_id) {
     json_int_t size = json_integer_value (json_object_get (e->params, "size_bytes"));
 
@@ -103,39 +122,55 @@ launch (struct export *e, struct osm_error *err)
       return -1;
     osm_json_set_str (spec, "device", device);
   }
-  if (osm_child_start (&e->child, "export", spec, e->listen_fd, err) == -1)
+  *ret = osm_take (spec);
+  return 0;
+}
+
+static int
+launch (struct export *e, size_t which, struct osm_error *err)
+{
+  static const char *const kinds[NR_SERVERS] = { "export", "compress" };
+  struct server *server = &e->server[which];
+  OSM_CLEANUP_JSON json_t *spec = NULL;
+
+  if (specification (e, which, &spec, err) == -1 ||
+      osm_child_start (&server->child, kinds[which], spec, server->listen_fd, err) == -1)
     return -1;
-  e->restart_at_ms = 0;
-  e->started_ms = osm_now_ms ();
+  server->restart_at_ms = 0;
+  server->started_ms = osm_now_ms ();
   return 0;
 }
 
 /* A second after it ended; rarer and rarer when that does not help (its disk has gone, say). */
 static void
-restart_later (struct export *e, const char *why)
+restart_later (struct export *e, size_t which, const char *why)
 {
+  struct server *server = &e->server[which];
   uint64_t now = osm_now_ms ();
 
-  if (now - e->started_ms > RESTART_MAX_MS && e->child.pid == 0 && !e->restart_at_ms)
-    e->delay_ms = 0;
-  e->delay_ms = e->delay_ms == 0                   ? RESTART_MS
-                : e->delay_ms * 2 < RESTART_MAX_MS ? e->delay_ms * 2
-                                                   : RESTART_MAX_MS;
-  e->restart_at_ms = now + e->delay_ms;
-  osm_warning ("export %s: %s; again in %u s", e->id, why, (unsigned)(e->delay_ms / 1000));
+  if (now - server->started_ms > RESTART_MAX_MS && !runs (server) && !server->restart_at_ms)
+    server->delay_ms = 0;
+  server->delay_ms = server->delay_ms == 0                   ? RESTART_MS
+                     : server->delay_ms * 2 < RESTART_MAX_MS ? server->delay_ms * 2
+                                                             : RESTART_MAX_MS;
+  server->restart_at_ms = now + server->delay_ms;
+  osm_warning ("export %s%s: %s; again in %u s", e->id, suffixes[which], why,
+               (unsigned)(server->delay_ms / 1000));
 }
 
 static void
 drop (struct export *e)
 {
-  OSM_CLEANUP_FREE char *path = socket_path (e->id);
+  for (size_t i = 0; i < NR_SERVERS; i++) {
+    OSM_CLEANUP_FREE char *path = socket_path (e->id, i);
 
-  if (e->child.pid > 0)
-    osm_child_kill (&e->child);
-  if (e->listen_fd >= 0)
-    close (osm_take_fd (&e->listen_fd));
-  if (unlink (path) == -1 && errno != ENOENT)
-    osm_warning ("%s: %s", path, strerror (errno));
+    if (runs (&e->server[i]))
+      osm_child_kill (&e->server[i].child);
+    if (e->server[i].listen_fd >= 0)
+      close (osm_take_fd (&e->server[i].listen_fd));
+    if (unlink (path) == -1 && errno != ENOENT)
+      osm_warning ("%s: %s", path, strerror (errno));
+  }
   free (e->id);
   json_decref (e->params);
 }
@@ -150,25 +185,42 @@ lookup (struct osm_exports *exports, const char *id)
 }
 
 static int
+listen_all (struct export *e, struct osm_error *err)
+{
+  for (size_t i = 0; i < NR_SERVERS; i++) {
+    OSM_CLEANUP_FREE char *path = socket_path (e->id, i);
+
+    e->server[i].listen_fd = listen_at (path, err);
+    if (e->server[i].listen_fd == -1)
+      return -1;
+  }
+  return 0;
+}
+
+static int
 add (struct osm_exports *exports, const json_t *params, bool must_run, struct osm_error *err)
 {
   struct export *e = &exports->v[exports->nr];
-  OSM_CLEANUP_FREE char *path = NULL;
-  OSM_ERROR (why);
 
   *e = (struct export){ .id = osm_strdup (osm_json_str (params, "id")),
-                        .params = json_deep_copy (params),
-                        .listen_fd = -1,
-                        .child = OSM_CHILD_NONE };
-  path = socket_path (e->id);
-  e->listen_fd = listen_at (path, &why);
-  if (e->listen_fd == -1 || launch (e, &why) == -1) {
-    if (must_run || e->listen_fd == -1) {
+                        .params = json_deep_copy (params) };
+  for (size_t i = 0; i < NR_SERVERS; i++)
+    e->server[i] = (struct server){ .listen_fd = -1, .child = OSM_CHILD_NONE };
+  if (listen_all (e, err) == -1) {
+    drop (e);
+    return osm_error_wrap (err, "export %s", osm_json_str (params, "id"));
+  }
+  for (size_t i = 0; i < NR_SERVERS; i++) {
+    OSM_ERROR (why);
+
+    if (launch (e, i, &why) == 0)
+      continue;
+    if (must_run) {
       drop (e);
       osm_error_move (err, &why);
       return osm_error_wrap (err, "export %s", osm_json_str (params, "id"));
     }
-    restart_later (e, why.message);
+    restart_later (e, i, why.message);
   }
   exports->nr++;
   return 0;
@@ -181,6 +233,9 @@ osm_export_start (struct osm_exports *exports, const json_t *params, char **ret_
   const char *id = osm_json_str (params, "id");
   const struct export *e = lookup (exports, id);
 
+  if (osm_str_ends_with (id, OSM_EXPORT_ZSTD_SUFFIX))
+    return osm_error_set (err, OSM_ERROR_USER, EINVAL,
+                          "the id of an export must not end with " OSM_EXPORT_ZSTD_SUFFIX);
   if (e && !json_equal (e->params, (json_t *)params))
     return osm_error_set (err, OSM_ERROR_USER, EEXIST,
                           "export %s exists with other parameters: stop it first", id);
@@ -224,7 +279,7 @@ osm_exports_list (const struct osm_exports *exports)
     const struct export *e = &exports->v[i];
     OSM_CLEANUP_FREE char *path = osm_asprintf ("/exports/%s", e->id);
     json_t *one = osm_json_pack ("{s:s, s:s, s:s}", "id", e->id, "socket", path, "state",
-                                 e->child.pid > 0 ? "running" : "restarting");
+                                 runs (&e->server[PLAIN]) ? "running" : "restarting");
 
     osm_json_set_str (one, "volume_id", osm_json_str (e->params, "volume_id"));
     json_array_append_new (list, one);
@@ -232,41 +287,52 @@ osm_exports_list (const struct osm_exports *exports)
   return list;
 }
 
+static void
+child_ended (struct export *e, size_t which, int status)
+{
+  struct server *server = &e->server[which];
+  OSM_CLEANUP_JSON json_t *frame = NULL;
+  OSM_CLEANUP_FREE char *why = NULL;
+  const char *said = NULL;
+  char text[128];
+  OSM_ERROR (ignored);
+
+  /* What it said before it became nbdkit. */
+  (void)osm_child_read (&server->child, &frame, &ignored);
+  said = osm_json_str (json_object_get (frame, "error"), "message");
+  why = osm_asprintf ("%s %s%s%s", which == PLAIN ? "nbdkit" : "compression",
+                      osm_run_status_text (status, text, sizeof text), said ? ": " : "",
+                      said ? said : "");
+  osm_child_ended (&server->child);
+  restart_later (e, which, why);
+}
+
 bool
 osm_exports_child_ended (struct osm_exports *exports, pid_t pid, int status)
 {
-  for (size_t i = 0; i < exports->nr; i++) {
-    struct export *e = &exports->v[i];
-    OSM_CLEANUP_JSON json_t *frame = NULL;
-    OSM_CLEANUP_FREE char *why = NULL;
-    const char *said = NULL;
-    char text[128];
-    OSM_ERROR (ignored);
-
-    if (e->child.pid != pid)
-      continue;
-    /* What it said before it became nbdkit. */
-    (void)osm_child_read (&e->child, &frame, &ignored);
-    said = osm_json_str (json_object_get (frame, "error"), "message");
-    why = osm_asprintf ("nbdkit %s%s%s", osm_run_status_text (status, text, sizeof text),
-                        said ? ": " : "", said ? said : "");
-    osm_child_ended (&e->child);
-    restart_later (e, why);
-    return true;
-  }
+  for (size_t i = 0; i < exports->nr; i++)
+    for (size_t which = 0; which < NR_SERVERS; which++)
+      if (exports->v[i].server[which].child.pid == pid) {
+        child_ended (&exports->v[i], which, status);
+        return true;
+      }
   return false;
 }
 
 void
 osm_exports_tick (struct osm_exports *exports)
 {
-  for (size_t i = 0; i < exports->nr; i++) {
-    struct export *e = &exports->v[i];
-    OSM_ERROR (why);
+  uint64_t now = osm_now_ms ();
 
-    if (e->restart_at_ms && osm_now_ms () >= e->restart_at_ms && launch (e, &why) == -1)
-      restart_later (e, why.message);
-  }
+  for (size_t i = 0; i < exports->nr; i++)
+    for (size_t which = 0; which < NR_SERVERS; which++) {
+      struct export *e = &exports->v[i];
+      OSM_ERROR (why);
+
+      if (e->server[which].restart_at_ms && now >= e->server[which].restart_at_ms &&
+          launch (e, which, &why) == -1)
+        restart_later (e, which, why.message);
+    }
 }
 
 int

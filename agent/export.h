@@ -1,8 +1,9 @@
 /* osm: moves servers between OpenStack clouds.
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* Exports: a Unix socket in the peer's chroot, served by nbdkit with the osm plugin, read-only. The listening socket belongs to the
- * service, so that a restart of nbdkit loses no client that is about to connect. Kept on disk. */
+/* Exports: a Unix socket in the peer's chroot, served by nbdkit with the osm plugin, read-only, and beside it ID.zst, which serves the
+ * same compressed (nbd/zstdserver.h). The listening sockets belong to the service, so that a restart of nbdkit loses no client that is
+ * about to connect. Kept on disk. */
 
 #ifndef OSM_AGENT_EXPORT_H
 #define OSM_AGENT_EXPORT_H
@@ -14,6 +15,7 @@
 #include "common/error.h"
 
 #define OSM_EXPORTS_MAX 64
+#define OSM_EXPORT_ZSTD_SUFFIX ".zst" /* of the compressed twin's socket; no id ends so */
 
 struct osm_exports;
 int osm_exports_load (struct osm_exports **ret, struct osm_error *err);

@@ -41,7 +41,7 @@ struct osm_job {
   json_t *params; /* of the request */
   bool on_disk;
   enum state state;
-  uint64_t done_bytes, sent_bytes, zero_bytes, rate;
+  uint64_t done_bytes, sent_bytes, wire_bytes, zero_bytes, rate;
   uint64_t rate_bytes, rate_at_ms; /* when the rate was last taken */
   int64_t started_ms, ended_ms;
   char *cipher;
@@ -94,11 +94,12 @@ json_t *
 osm_job_to_json (const struct osm_job *job)
 {
   json_t *j = osm_json_pack (
-      "{s:s, s:s, s:s, s:O?, s:I, s:I, s:I, s:I, s:I, s:I}", "id", job->id, "kind", job->kind,
+      "{s:s, s:s, s:s, s:O?, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "id", job->id, "kind", job->kind,
       "state", state_names[job->state], "size_bytes", json_object_get (job->params, "size_bytes"),
       "done_bytes", (json_int_t)job->done_bytes, "sent_bytes", (json_int_t)job->sent_bytes,
-      "zero_bytes", (json_int_t)job->zero_bytes, "bytes_per_second", (json_int_t)job->rate,
-      "started_ms", (json_int_t)job->started_ms, "ended_ms", (json_int_t)job->ended_ms);
+      "wire_bytes", (json_int_t)job->wire_bytes, "zero_bytes", (json_int_t)job->zero_bytes,
+      "bytes_per_second", (json_int_t)job->rate, "started_ms", (json_int_t)job->started_ms,
+      "ended_ms", (json_int_t)job->ended_ms);
 
   osm_json_set_str (j, "cipher", job->cipher);
   if (job->error)
@@ -399,6 +400,7 @@ take_progress (struct osm_job *job, const json_t *progress)
 
   take_number (progress, "done_bytes", &job->done_bytes);
   take_number (progress, "sent_bytes", &job->sent_bytes);
+  take_number (progress, "wire_bytes", &job->wire_bytes);
   take_number (progress, "zero_bytes", &job->zero_bytes);
   take_bad_blocks (job, progress);
   if (osm_json_str (progress, "cipher"))
@@ -626,6 +628,7 @@ load_one (const char *id, struct osm_job **ret, struct osm_error *err)
       job->state = (enum state)s;
   take_number (j, "done_bytes", &job->done_bytes);
   take_number (j, "sent_bytes", &job->sent_bytes);
+  take_number (j, "wire_bytes", &job->wire_bytes);
   take_number (j, "zero_bytes", &job->zero_bytes);
   job->started_ms = json_integer_value (json_object_get (j, "started_ms"));
   job->ended_ms = json_integer_value (json_object_get (j, "ended_ms"));

@@ -17,6 +17,7 @@
 #include "common/parse.h"
 #include "common/run.h"
 #include "common/strbuf.h"
+#include "nbd/compression.h"
 #include "nbd/copy.h"
 #include "nbd/digest.h"
 #include "nbd/sshconn.h"
@@ -321,12 +322,26 @@ check_bad_blocks (const struct call *c, struct osm_error *err)
   return 0;
 }
 
+static int
+get_compression (const struct call *c, enum osm_compression_mode *ret, struct osm_error *err)
+{
+  const json_t *value = json_object_get (c->params, "compression");
+
+  if (value && !json_is_null (value) && !json_is_string (value))
+    return osm_error_set (err, OSM_ERROR_USER, EINVAL, "parameter 'compression' must be a string");
+  if (osm_compression_parse (json_string_value (value), ret, err) == -1)
+    return osm_error_wrap (err, "parameter 'compression'");
+  return 0;
+}
+
 static enum osm_answer
 copy_start (struct call *c, json_t **ret, struct osm_error *err)
 {
-  static const char *const names[] = { "id",       "volume_id",         "size_bytes", "connections",
-                                       "requests", "reconnect_seconds", "bad_blocks", NULL };
+  static const char *const names[] = { "id",          "volume_id",   "size_bytes",
+                                       "connections", "requests",    "reconnect_seconds",
+                                       "bad_blocks",  "compression", NULL };
   OSM_CLEANUP_JSON json_t *params = NULL;
+  enum osm_compression_mode mode;
   const char *id;
   uint64_t connections, requests, reconnect;
   json_t *source;
@@ -335,7 +350,8 @@ copy_start (struct call *c, json_t **ret, struct osm_error *err)
       get_number (c, "connections", 0, OSM_COPY_CONNECTIONS_MAX, &connections, err) == -1 ||
       get_number (c, "requests", 0, OSM_COPY_REQUESTS_MAX, &requests, err) == -1 ||
       get_number (c, "reconnect_seconds", 0, RECONNECT_MAX_S, &reconnect, err) == -1 ||
-      check_bad_blocks (c, err) == -1 || get_source (c, &source, err) == -1)
+      check_bad_blocks (c, err) == -1 || get_compression (c, &mode, err) == -1 ||
+      get_source (c, &source, err) == -1)
     return OSM_ANSWER_NOW;
   params = pick (c->params, names);
   json_object_set_new (params, "source", source);
@@ -609,8 +625,9 @@ osm_agent_hello (void)
   osm_json_set_str (tools, "nbdkit", nbdkit);
   if (osm_file_read ("/proc/sys/kernel/random/boot_id", 64, &boot_id, &len, &ignored) == 0)
     boot_id[strcspn (boot_id, "\n")] = '\0';
-  return osm_json_pack ("{s:{s:i, s:s, s:s?, s:s, s:[s, s, s, s], s:o, s:{s:b, s:i}}}", "hello",
+  return osm_json_pack ("{s:{s:i, s:s, s:s?, s:s, s:[s, s, s, s, s], s:o, s:{s:b, s:i}}}", "hello",
                         "protocol", OSM_PROTOCOL, "version", PACKAGE_VERSION, "boot_id", boot_id,
                         "start_id", start_id, "features", "export", "copy", "digest", "link-test",
-                        "tools", tools, "cpu", "aes", osm_cpu_has_aes (), "count", (int)count);
+                        "zstd", "tools", tools, "cpu", "aes", osm_cpu_has_aes (), "count",
+                        (int)count);
 }

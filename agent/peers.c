@@ -164,6 +164,7 @@ permitted_exports (struct osm_strbuf *out, struct osm_error *err)
 
     if (id && osm_is_safe_name (id)) {
       osm_strbuf_addf (out, ",permitopen=\"[/exports/%s]:*\"", id);
+      osm_strbuf_addf (out, ",permitopen=\"[/exports/%s%s]:*\"", id, OSM_EXPORT_ZSTD_SUFFIX);
       n++;
     }
   }

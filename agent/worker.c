@@ -28,9 +28,12 @@
 #include "nbd/digest.h"
 #include "nbd/linktest.h"
 #include "nbd/source.h"
+#include "nbd/zstd.h"
+#include "nbd/zstdserver.h"
 
 #define REPORT_MS 250
 #define EXPORT_THREADS "16"
+#define LISTEN_FD 3 /* of export and compress */
 
 static atomic_bool cancelled;
 
@@ -54,8 +57,9 @@ write_frame (const json_t *frame, struct osm_error *err)
 
 struct reporter {
   const struct osm_copy_progress *copy; /* or NULL */
-  const _Atomic uint64_t *digest;       /* or NULL */
-  struct osm_bad_blocks *bad_blocks;    /* or NULL */
+  const struct osm_compression *compression;
+  const _Atomic uint64_t *digest;    /* or NULL */
+  struct osm_bad_blocks *bad_blocks; /* or NULL */
   pthread_t thread;
   pthread_mutex_t lock;
   pthread_cond_t wake;
@@ -86,6 +90,8 @@ report_once (const struct reporter *r)
                          json_integer ((json_int_t)atomic_load (&r->copy->sent_bytes)));
     json_object_set_new (progress, "zero_bytes",
                          json_integer ((json_int_t)atomic_load (&r->copy->zero_bytes)));
+    json_object_set_new (progress, "wire_bytes",
+                         json_integer ((json_int_t)osm_compression_wire_bytes (r->compression)));
     if (atomic_load (&r->copy->cipher_known))
       osm_json_set_str (progress, "cipher", r->copy->cipher);
   }
@@ -238,6 +244,8 @@ run_copy (const json_t *specification, json_t **ret, struct osm_error *err)
   struct source_spec spec = { .host_keys = NULL };
   struct osm_source source;
   struct osm_copy_progress progress = { 0 };
+  OSM_CLEANUP_COMPRESSION struct osm_compression *compression = NULL;
+  enum osm_compression_mode mode;
   OSM_CLEANUP_BITMAP struct osm_bitmap *bitmap = NULL;
   OSM_CLEANUP_BAD_BLOCKS struct osm_bad_blocks *bad_blocks = NULL;
   OSM_RANGES (repair);
@@ -255,10 +263,14 @@ run_copy (const json_t *specification, json_t **ret, struct osm_error *err)
                                       .progress = &progress };
   int r;
 
-  if (read_source (specification, &spec, err) == -1) {
+  if (osm_compression_parse (osm_json_str (specification, "compression"), &mode, err) == -1 ||
+      read_source (specification, &spec, err) == -1) {
     osm_strv_free (spec.host_keys);
     return -1;
   }
+  compression = osm_compression_new (mode);
+  spec.tunnel.compression = compression;
+  reporter.compression = compression;
   source = osm_source_tunnel (&spec.tunnel);
   fd = osm_device_open (osm_json_str (specification, "volume_id"),
                         osm_json_str (specification, "device"), options.size_bytes, true, err);
@@ -420,6 +432,19 @@ run_export (const json_t *specification, json_t **ret, struct osm_error *err)
   return osm_error_hint (err, "install nbdkit in the conversion host");
 }
 
+/* ---- compress: until it is killed ---- */
+
+static int
+run_compress (const json_t *specification, json_t **ret, struct osm_error *err)
+{
+  const char *path = osm_json_str (specification, "socket");
+
+  (void)ret;
+  if (!path)
+    return osm_error_set (err, OSM_ERROR_USER, EINVAL, "'socket' is missing");
+  return osm_zstd_serve (LISTEN_FD, path, OSM_ZSTD_LEVEL, err);
+}
+
 int
 osm_worker_main (const char *kind, struct osm_error *err)
 {
@@ -429,15 +454,16 @@ osm_worker_main (const char *kind, struct osm_error *err)
   } kinds[] = { { "copy", run_copy },
                 { "digest", run_digest },
                 { "link-test", run_link_test },
-                { "export", run_export } };
+                { "export", run_export },
+                { "compress", run_compress } };
   struct osm_frame_fds fds = { STDIN_FILENO, -1 };
   struct osm_frame_io io = osm_frame_io_fds (&fds);
   OSM_CLEANUP_JSON json_t *specification = NULL, *result = NULL, *frame = NULL;
   const struct sigaction action = { .sa_handler = on_terminate };
   OSM_ERROR (why);
 
-  /* nbdkit has a handler of its own. */
-  if (strcmp (kind, "export") != 0)
+  /* nbdkit has a handler of its own, and compression nothing to finish. */
+  if (strcmp (kind, "export") != 0 && strcmp (kind, "compress") != 0)
     sigaction (SIGTERM, &action, NULL);
   if (osm_frame_read (&io, &specification, err) == -1)
     return 1;

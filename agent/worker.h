@@ -1,13 +1,14 @@
 /* osm: moves servers between OpenStack clouds.
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* The worker processes: `osm-agent worker copy | digest | link-test | export`.
+/* The worker processes: `osm-agent worker copy | digest | link-test | export | compress`.
  *
  * Specification frames (stdin):
  *   copy       {"volume_id","device","size_bytes","source":{...},"key","bitmap","connections","requests",
- *              "reconnect_seconds","bad_blocks","bad_blocks_file","repair"}
+ *              "reconnect_seconds","bad_blocks","bad_blocks_file","repair","compression"}
  *   digest     {"volume_id","device","size_bytes","chunk_bytes","drop_cache","digests","bad_blocks","repair"}
  *   link-test  {"source","key","bytes","seconds"}
+ *   compress   {"socket"}: the export's; descriptor 3 is the listening socket of its compressed twin
  *   export     {"volume_id","device","size_bytes"} or {"test_bytes"}; descriptor 3 is the listening socket
  * Answer frames (stdout): {"progress": {...}} several times a second, then {"result": {...}} or {"error": {...}}. */
 

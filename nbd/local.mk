@@ -12,6 +12,7 @@ nbd_libosmnbd_la_SOURCES = \
 	nbd/badblocks.c nbd/badblocks.h \
 	nbd/bitmap.c nbd/bitmap.h \
 	nbd/client.c nbd/client.h \
+	nbd/compression.c nbd/compression.h \
 	nbd/copy.c nbd/copy.h \
 	nbd/destination.c nbd/destination.h \
 	nbd/digest.c nbd/digest.h \
@@ -26,8 +27,11 @@ nbd_libosmnbd_la_SOURCES = \
 	nbd/sshknown.c nbd/sshknown.h \
 	nbd/stream.c nbd/stream.h \
 	nbd/tunnel.c nbd/tunnel.h \
-	nbd/worker.c nbd/worker.h
-nbd_libosmnbd_la_LIBADD = nbd/libosmssh.la $(XXHASH_LIBS) $(CRYPTO_LIBS)
+	nbd/worker.c nbd/worker.h \
+	nbd/zstd.c nbd/zstd.h \
+	nbd/zstdserver.c nbd/zstdserver.h \
+	nbd/zstdstream.c nbd/zstdstream.h
+nbd_libosmnbd_la_LIBADD = nbd/libosmssh.la $(XXHASH_LIBS) $(ZSTD_LIBS) $(CRYPTO_LIBS)
 
 # The plugin is loaded by nbdkit: it holds only what it needs.
 nbdkitplugin_LTLIBRARIES += nbd/nbdkit-osm-plugin.la
@@ -43,19 +47,24 @@ noinst_PROGRAMS += tests/functional/copy-driver
 tests_functional_copy_driver_SOURCES = tests/functional/copy-driver.c
 tests_functional_copy_driver_LDADD = nbd/libosmnbd.la
 script_tests += \
+	tests/functional/nbd-compress.py \
 	tests/functional/nbd-copy.py \
 	tests/functional/nbd-faults.py
 
 unit_tests += \
 	tests/unit/test-nbd-bitmap \
+	tests/unit/test-nbd-compression \
 	tests/unit/test-nbd-destination \
 	tests/unit/test-nbd-digest \
 	tests/unit/test-nbd-extents \
 	tests/unit/test-nbd-freemap \
 	tests/unit/test-nbd-range \
 	tests/unit/test-nbd-sshkey \
-	tests/unit/test-nbd-sshknown
+	tests/unit/test-nbd-sshknown \
+	tests/unit/test-nbd-zstd
 tests_unit_test_nbd_bitmap_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)
+tests_unit_test_nbd_compression_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)
+tests_unit_test_nbd_zstd_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)
 tests_unit_test_nbd_destination_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)
 tests_unit_test_nbd_digest_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)
 tests_unit_test_nbd_extents_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)

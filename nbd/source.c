@@ -5,6 +5,7 @@
 
 #include "nbd/source.h"
 
+#include <stdlib.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,6 +13,8 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/strbuf.h"
+#include "nbd/zstdstream.h"
 
 static void
 unix_close (void *handle)
@@ -51,34 +54,89 @@ osm_source_unix (const char *path)
   return (struct osm_source){ .open = unix_open, .data = (void *)path };
 }
 
+struct tunnel_handle {
+  struct osm_tunnel *tunnel;
+  struct osm_compression *compression;
+  struct osm_zstd_stream *zstd; /* NULL without compression */
+};
+
 static const char *
-tunnel_cipher (void *handle)
+tunnel_cipher (void *data)
 {
-  return osm_tunnel_cipher (handle);
+  const struct tunnel_handle *handle = data;
+
+  return osm_tunnel_cipher (handle->tunnel);
+}
+
+static bool
+tunnel_stale (void *data)
+{
+  const struct tunnel_handle *handle = data;
+
+  return handle->zstd &&
+         osm_compression_stale (handle->compression, osm_zstd_stream_compressed (handle->zstd));
 }
 
 static void
-tunnel_close (void *handle)
+tunnel_close (void *data)
 {
-  osm_tunnel_free (handle);
+  struct tunnel_handle *handle = data;
+
+  if (handle->zstd)
+    osm_compression_closed (handle->compression, osm_zstd_stream_compressed (handle->zstd));
+  osm_zstd_stream_free (handle->zstd);
+  osm_tunnel_free (handle->tunnel);
+  free (handle);
+}
+
+/* The compressed twin of the socket if that is wanted, else the socket. */
+static int
+open_socket (const struct osm_tunnel_source *source, struct osm_tunnel **ret, bool *ret_compressed,
+             struct osm_error *err)
+{
+  struct osm_tunnel_end end = { .socket_path = source->socket_path };
+  OSM_CLEANUP_FREE char *path = NULL;
+
+  *ret_compressed = osm_compression_wanted (source->compression);
+  if (!*ret_compressed)
+    return osm_tunnel_open (&source->target, &end, ret, err);
+  path = osm_asprintf ("%s" OSM_SOURCE_ZSTD_SUFFIX, source->socket_path);
+  end.socket_path = path;
+  if (osm_tunnel_open (&source->target, &end, ret, err) == 0)
+    return 0;
+  if (err->class != OSM_ERROR_REMOTE || !osm_compression_refused (source->compression))
+    return -1;
+  osm_error_clear (err);
+  *ret_compressed = false;
+  end.socket_path = source->socket_path;
+  return osm_tunnel_open (&source->target, &end, ret, err);
 }
 
 static int
 tunnel_open (void *data, struct osm_source_connection *ret, struct osm_error *err)
 {
-  struct osm_tunnel_source *source = data;
+  const struct osm_tunnel_source *source = data;
+  struct tunnel_handle *handle;
   struct osm_tunnel *tunnel;
-  struct osm_tunnel_end end = source->end;
+  bool compressed = false;
 
-  if (source->socket_path)
-    end = (struct osm_tunnel_end){ .socket_path = source->socket_path };
-  if (osm_tunnel_open (&source->target, &end, &tunnel, err) == -1)
+  if ((source->socket_path ? open_socket (source, &tunnel, &compressed, err)
+                           : osm_tunnel_open (&source->target, &source->end, &tunnel, err)) == -1)
     return -1;
+  handle = osm_calloc (1, sizeof *handle);
+  handle->tunnel = tunnel;
   *ret = (struct osm_source_connection){ .stream = osm_tunnel_stream (tunnel),
                                          .cipher = tunnel_cipher,
+                                         .stale = tunnel_stale,
                                          .reply = osm_tunnel_reply (tunnel),
                                          .close = tunnel_close,
-                                         .handle = tunnel };
+                                         .handle = handle };
+  if (source->compression) {
+    handle->compression = source->compression;
+    handle->zstd = osm_zstd_stream_new (ret->stream, source->compression, compressed);
+    osm_compression_opened (source->compression, compressed);
+    ret->stream = osm_zstd_stream_get (handle->zstd);
+  }
   return 0;
 }
 

@@ -15,13 +15,18 @@
 #include <stddef.h>
 
 #include "common/error.h"
+#include "nbd/compression.h"
 #include "nbd/tunnel.h"
+
+#define OSM_SOURCE_ZSTD_SUFFIX ".zst" /* of the socket beside a socket that speaks compressed */
 
 /* One connection: a stream on which a NBD server speaks. */
 struct osm_source_connection {
   struct osm_stream stream;
   /* Name of the cipher or NULL; valid until close. May be NULL. */
   const char *(*cipher) (void *handle);
+  /* Should this connection be closed when nothing is under way, and opened anew? May be NULL. */
+  bool (*stale) (void *handle);
   const json_t *reply; /* what a command answered first, or NULL; valid until close */
   void (*close) (void *handle);
   void *handle;
@@ -36,8 +41,9 @@ struct osm_source {
 struct osm_source osm_source_unix (const char *path);
 struct osm_tunnel_source {
   struct osm_ssh_target target;
-  const char *socket_path;   /* all that a conversion host allows */
-  struct osm_tunnel_end end; /* instead, if socket_path is NULL */
+  const char *socket_path;             /* all that a conversion host allows */
+  struct osm_tunnel_end end;           /* instead, if socket_path is NULL */
+  struct osm_compression *compression; /* of sockets; counts what passes. NULL: none */
 };
 struct osm_source osm_source_tunnel (struct osm_tunnel_source *tunnel);
 

@@ -59,6 +59,7 @@ struct osm_worker {
   struct osm_nbd *nbd;
   struct osm_source_connection connection;
   bool extents; /* the server has block status */
+  bool stale;   /* to be opened anew as soon as nothing is in flight */
   size_t request_bytes;
   uint64_t range_bytes;
   struct transfer *first, **last; /* in order of their start */
@@ -250,6 +251,7 @@ osm_worker_connect (struct osm_worker *w, struct osm_error *err)
     memset (&w->connection, 0, sizeof w->connection);
     return -1;
   }
+  w->stale = false;
   w->nbd = osm_nbd_new (&w->connection.stream, "", &callbacks);
   atomic_fetch_add (&w->copy->progress->connections, 1);
   if (handshake (w, err) == -1 || check_export (w, err) == -1) {
@@ -365,7 +367,7 @@ start_work (struct osm_worker *w, bool *ret_finished, struct osm_error *err)
     struct transfer *ready = NULL;
     unsigned ahead = 0;
 
-    if (osm_copy_stopped (w->copy))
+    if (osm_copy_stopped (w->copy) || w->stale)
       return 0;
     for (struct transfer *t = w->first; t; t = t->next) {
       if (all_asked (t))
@@ -532,7 +534,7 @@ tend_transfers (struct osm_worker *w, struct osm_error *err)
       osm_copy_range_finished (w->copy);
       continue;
     }
-    if (!t->status_pending && t->known < t->range.offset + t->range.length &&
+    if (!w->stale && !t->status_pending && t->known < t->range.offset + t->range.length &&
         ask_status (w, t, err) == -1)
       return -1;
     p = &t->next;
@@ -541,16 +543,20 @@ tend_transfers (struct osm_worker *w, struct osm_error *err)
   return 0;
 }
 
-/* 0: all finished or stopped. -1: failed; RETRY means that the connection is lost. */
+/* 0: all finished or stopped. 1: connect anew. -1: failed; RETRY means that the connection is lost. */
 static int
 transfer_all (struct osm_worker *w, struct osm_error *err)
 {
   bool all_finished;
 
   while (!osm_copy_stopped (w->copy)) {
+    if (!w->stale && w->connection.stale && w->connection.stale (w->connection.handle))
+      w->stale = true;
     if (write_completed (w, err) == -1 || tend_transfers (w, err) == -1 ||
         start_work (w, &all_finished, err) == -1)
       return -1;
+    if (w->stale && w->in_flight == 0 && !w->completed)
+      return 1;
     if (w->completed || (w->first && w->in_flight == 0 && !osm_copy_must_save (w->copy)))
       continue; /* zeroed or failed at once */
     if (w->in_flight > 0) {
@@ -585,6 +591,7 @@ run (struct osm_worker *w)
     OSM_ERROR (err);
     uint64_t progress = atomic_load (&c->last_progress_ms);
     bool retry;
+    int r;
 
     if (!w->nbd) {
       retry = osm_worker_connect (w, &err) == -1;
@@ -597,8 +604,12 @@ run (struct osm_worker *w)
       if (!retry)
         continue;
     }
-    else if (transfer_all (w, &err) == 0) {
+    else if ((r = transfer_all (w, &err)) == 0) {
       break;
+    }
+    else if (r == 1) {
+      disconnect (w);
+      continue;
     }
     else {
       retry = err.class == OSM_ERROR_RETRY;

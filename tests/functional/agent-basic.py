@@ -90,7 +90,7 @@ class Greeting(AgentTest):
         hello = self.agent.hello
         self.assertEqual(hello["protocol"], 1)
         self.assertRegex(hello["tools"]["nbdkit"], r"^1\.")
-        self.assertEqual(set(hello["features"]), {"export", "copy", "digest", "link-test"})
+        self.assertEqual(set(hello["features"]), {"export", "copy", "digest", "link-test", "zstd"})
         self.assertEqual(hello["boot_id"], read("/proc/sys/kernel/random/boot_id").decode().strip())
         self.assertGreater(hello["cpu"]["count"], 0)
         self.assertEqual(self.agent.call("ping", payload="äöü")["payload"], "äöü")
@@ -379,6 +379,31 @@ class Work(AgentTest):
         self.agent.call("export.stop", id="export-1")
         self.assertEqual(os.listdir(EXPORTS), [])
 
+    def test_compressed_copy(self):
+        size = 8 * MIB
+        source, destination = self.volumes(size)
+        text = b"all work and no play makes a dull disk\n" * (size // 39)
+        with open(source.path, "wb") as f:
+            f.write(text)
+        self.linked()
+        path = self.export(source)
+        self.refused("auto, on or off", "copy.start", id="copy-1", volume_id=destination.volume_id,
+                     size_bytes=size, source=HOST.peer_source(path), compression="much")
+        self.agent.call("copy.start", id="copy-1", volume_id=destination.volume_id, size_bytes=size,
+                        source=HOST.peer_source(path), compression="on")
+        done = self.agent.wait("copy-1")
+        self.assertEqual(done["state"], "done", done)
+        self.assertEqual(source.content(), destination.content())
+        self.assertGreaterEqual(done["sent_bytes"], len(text))
+        self.assertLess(done["wire_bytes"], len(text) // 10)
+        # The compressed socket comes back like the export itself.
+        os.kill(worker("compress"), signal.SIGKILL)
+        self.agent.call("job.forget", id="copy-1")
+        self.agent.call("copy.start", id="copy-1", volume_id=destination.volume_id, size_bytes=size,
+                        source=HOST.peer_source(path), compression="on")
+        self.assertEqual(self.agent.wait("copy-1")["state"], "done")
+        self.refused("must not end", "export.start", id="export-1.zst", test_bytes=512)
+
     def test_link_test(self):
         self.linked()
         path = self.agent.call("export.start", id="test", test_bytes=1 << 30)["socket"]
@@ -605,7 +630,7 @@ class Ssh(AgentTest):
             with self.subTest(remote=remote):
                 out = self.ssh("osm-peer", "-N", "-R", remote)
                 self.assertEqual(out.returncode, 255)
-        self.assertEqual(os.listdir(EXPORTS), ["e"])
+        self.assertEqual(sorted(os.listdir(EXPORTS)), ["e", "e.zst"])
 
     @contextlib.contextmanager
     def forward(self, path):
@@ -706,7 +731,7 @@ class Setup(AgentTest):
         wait_for(HOST.answers, "the service")
         with Channel() as agent:
             self.assertEqual(agent.call("export.list")["exports"][0]["id"], "e")
-        self.assertEqual(os.listdir(EXPORTS), ["e"])
+        self.assertEqual(sorted(os.listdir(EXPORTS)), ["e", "e.zst"])
 
     def test_a_configuration_that_sshd_refuses_is_taken_back(self):
         path = "/etc/ssh/sshd_config.d/zz-broken.conf"

@@ -9,6 +9,9 @@
  *   copy-driver -d CHUNK [-F FREE_MAP] SIZE PATH              digest
  *   copy-driver -W OFFSET+LENGTH[,...] SIZE PATH             write a free-space map
  *   copy-driver -k PATH                                      make a key
+ *   copy-driver -T LISTEN SOCKET                             compressed twin of SOCKET at LISTEN, for ever
+ *
+ * -C auto|on|off: compression, off without it.
  *
  * Prints one line of JSON; progress lines "done N" on stderr when -p is given. Status as class of the error:
  * 0 done, 1 user, 2 retry, 3 remote, 4 bug, 5 interrupted. */
@@ -20,6 +23,8 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 
 #include "common/cleanup.h"
@@ -31,6 +36,8 @@
 #include "nbd/copy.h"
 #include "nbd/digest.h"
 #include "nbd/linktest.h"
+#include "nbd/zstd.h"
+#include "nbd/zstdserver.h"
 #include "nbd/sshkey.h"
 
 struct driver {
@@ -40,6 +47,7 @@ struct driver {
   bool zero, free, bad_zero, show_progress;
   json_t *result; /* borrowed */
   struct osm_tunnel_source tunnel;
+  struct osm_compression *compression;
   char **ssh; /* parts of -S */
   char **host_keys;
   struct osm_copy_progress progress;
@@ -97,6 +105,7 @@ source_of (struct driver *d, const char *socket_path)
   if (!d->ssh)
     return osm_source_unix (socket_path);
   d->tunnel.socket_path = socket_path;
+  d->tunnel.compression = d->compression;
   return osm_source_tunnel (&d->tunnel);
 }
 
@@ -170,13 +179,28 @@ write_map (const char *ranges, const char *size, const char *path, struct osm_er
 }
 
 static int
+serve_zstd (const char *path, const char *socket_path, struct osm_error *err)
+{
+  struct sockaddr_un address = { .sun_family = AF_UNIX };
+  int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+  snprintf (address.sun_path, sizeof address.sun_path, "%s", path);
+  if (fd == -1 || bind (fd, (struct sockaddr *)&address, sizeof address) == -1 ||
+      listen (fd, 16) == -1)
+    return osm_error_set_errno (err, errno, "listen at %s", path);
+  return osm_zstd_serve (fd, socket_path, OSM_ZSTD_LEVEL, err);
+}
+
+static int
 run (struct driver *d, int argc, char **argv, json_t *result, struct osm_error *err)
 {
-  const char *link_bytes = NULL, *chunk = NULL, *key = NULL, *free_path = NULL, *ranges = NULL;
+  const char *link_bytes = NULL, *chunk = NULL, *key = NULL, *free_path = NULL, *ranges = NULL,
+             *twin = NULL;
+  enum osm_compression_mode mode = OSM_COMPRESSION_OFF;
   uint64_t n;
   int o;
 
-  while ((o = getopt (argc, argv, "b:B:c:d:fF:k:l:pr:S:t:vW:x:zZ")) != -1)
+  while ((o = getopt (argc, argv, "b:B:c:C:d:fF:k:l:pr:S:t:T:vW:x:zZ")) != -1)
     switch (o) {
     case 'b':
       d->bitmap_path = optarg;
@@ -195,6 +219,13 @@ run (struct driver *d, int argc, char **argv, json_t *result, struct osm_error *
       if (osm_parse_uint (optarg, "-B", 4096, 32 << 20, &n, err) == -1)
         return -1;
       d->request_bytes = (unsigned)n;
+      break;
+    case 'C':
+      if (osm_compression_parse (optarg, &mode, err) == -1)
+        return -1;
+      break;
+    case 'T':
+      twin = optarg;
       break;
     case 'd':
       chunk = optarg;
@@ -243,7 +274,10 @@ run (struct driver *d, int argc, char **argv, json_t *result, struct osm_error *
     }
   argc -= optind;
   argv += optind;
+  d->compression = osm_compression_new (mode);
 
+  if (twin && argc == 1)
+    return serve_zstd (twin, argv[0], err);
   if (key) {
     OSM_CLEANUP_FREE char *line = NULL;
 
@@ -305,11 +339,14 @@ main (int argc, char **argv)
   json_object_set_new (result, "zero", json_integer ((json_int_t)d.progress.zero_bytes));
   json_object_set_new (result, "free", json_integer ((json_int_t)d.progress.free_bytes));
   json_object_set_new (result, "reconnects", json_integer ((json_int_t)d.progress.reconnects));
+  json_object_set_new (result, "wire",
+                       json_integer ((json_int_t)osm_compression_wire_bytes (d.compression)));
   if (d.progress.cipher_known)
     osm_json_set_str (result, "cipher", d.progress.cipher);
   text = osm_json_dump (result);
   puts (text);
   osm_strv_free (d.ssh);
   osm_strv_free (d.host_keys);
+  osm_compression_free (d.compression);
   return (int)err.class;
 }

@@ -73,7 +73,9 @@ TEST (a_peer_reaches_the_exports)
   assert_int_equal (authorize ("peer-1", KEY, NULL), 0);
   agent_file ("state/exports.json", "[{\"id\":\"a\",\"test_bytes\":1},{\"id\":\"b-2\"}]");
   assert_keys ("osm-peer", "restrict,port-forwarding,permitopen=\"[/exports/a]:*\","
-                           "permitopen=\"[/exports/b-2]:*\" " KEY " peer-1\n");
+                           "permitopen=\"[/exports/a.zst]:*\","
+                           "permitopen=\"[/exports/b-2]:*\","
+                           "permitopen=\"[/exports/b-2.zst]:*\" " KEY " peer-1\n");
 }
 
 TEST (from_is_passed_on)

@@ -1,0 +1,264 @@
+/* osm: moves servers between OpenStack clouds.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "nbd/zstdserver.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/log.h"
+#include "common/strbuf.h"
+#include "nbd/zstd.h"
+
+#define DOWN_BYTES ((size_t)256 << 10) /* one step of the compressor */
+#define UP_BYTES ((size_t)32 << 10)    /* requests are small */
+#define FULL_PAUSE_MS 100              /* no descriptors left: wait for somebody to go */
+
+struct server {
+  const char *socket_path;
+  int level;
+  atomic_uint connections;
+};
+
+struct joint {
+  struct server *owner;
+  struct osm_compressor *compressor;
+  int client, server;
+  char *in, *out, *up;
+  struct osm_zstd_io io;        /* in: read from the server and not yet compressed */
+  size_t out_start, out_len;    /* compressed, not yet given to the client */
+  size_t up_start, up_len;      /* of the client, not yet given to the server */
+  bool dirty, flushing;         /* the compressor holds something; is being emptied */
+  bool server_eof, client_gone; /* either ends the connection, the first after the last byte */
+};
+
+/* Sends what it can. -1: the other side has gone. */
+static int
+give (int fd, const char *buf, size_t *start, size_t *len)
+{
+  while (*len > 0) {
+    ssize_t n = send (fd, buf + *start, *len, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+    if (n == -1 && errno == EINTR)
+      continue;
+    if (n == -1)
+      return errno == EAGAIN ? 0 : -1;
+    *start += (size_t)n;
+    *len -= (size_t)n;
+  }
+  return 0;
+}
+
+/* Bytes, 0 at the end (or when the other side has gone), -1: nothing now. */
+static ssize_t
+take (int fd, char *buf, size_t len)
+{
+  for (;;) {
+    ssize_t n = recv (fd, buf, len, MSG_DONTWAIT);
+
+    if (n == -1 && errno == EINTR)
+      continue;
+    return n == -1 && errno != EAGAIN ? 0 : n;
+  }
+}
+
+static void
+step_up (struct joint *j)
+{
+  while (!j->client_gone) {
+    if (j->up_len == 0) {
+      ssize_t n = take (j->client, j->up, UP_BYTES);
+
+      if (n == 0)
+        j->client_gone = true;
+      if (n <= 0)
+        return;
+      j->up_start = 0;
+      j->up_len = (size_t)n;
+    }
+    if (give (j->server, j->up, &j->up_start, &j->up_len) == -1)
+      j->server_eof = true;
+    if (j->up_len > 0)
+      return;
+  }
+}
+
+/* Until the server pauses and all that it said is on its way, or the client takes no more. */
+static int
+step_down (struct joint *j, struct osm_error *err)
+{
+  while (!j->client_gone) {
+    ssize_t n;
+
+    if (give (j->client, j->out, &j->out_start, &j->out_len) == -1)
+      j->client_gone = true;
+    if (j->out_len > 0)
+      return 0;
+    if (j->io.in_len > 0 || j->flushing) {
+      int r;
+
+      j->io.out = j->out;
+      j->io.out_len = DOWN_BYTES;
+      r = osm_compress (j->compressor, &j->io, j->flushing, err);
+      if (r == -1)
+        return -1;
+      j->out_start = 0;
+      j->out_len = DOWN_BYTES - j->io.out_len;
+      if (r == 0)
+        j->flushing = false;
+      continue;
+    }
+    n = j->server_eof ? -1 : take (j->server, j->in, DOWN_BYTES);
+    if (n > 0) {
+      j->io.in = j->in;
+      j->io.in_len = (size_t)n;
+      j->dirty = true;
+      step_up (j); /* requests do not wait for a long answer */
+      continue;
+    }
+    j->server_eof = j->server_eof || n == 0;
+    if (!j->dirty)
+      return 0;
+    j->dirty = false;
+    j->flushing = true;
+  }
+  return 0;
+}
+
+static void
+carry (struct joint *j)
+{
+  OSM_ERROR (err);
+
+  for (;;) {
+    struct pollfd fds[2] = { { .fd = j->client }, { .fd = j->server } };
+
+    step_up (j);
+    if (step_down (j, &err) == -1) {
+      osm_debug ("compression: %s", err.message);
+      return;
+    }
+    if (j->client_gone || (j->server_eof && j->out_len == 0))
+      return;
+    if (j->up_len == 0)
+      fds[0].events |= POLLIN;
+    else
+      fds[1].events |= POLLOUT;
+    if (j->out_len > 0)
+      fds[0].events |= POLLOUT;
+    else
+      fds[1].events |= POLLIN;
+    /* poll reports a hang-up also where nothing is asked for: that would spin. */
+    if (fds[1].events == 0 || j->server_eof)
+      fds[1].fd = -1;
+    if (poll (fds, 2, -1) == -1 && errno != EINTR)
+      return;
+    /* A client that hung up while the server is waited for. */
+    if (fds[0].revents & (POLLHUP | POLLERR))
+      return;
+  }
+}
+
+static int
+connect_to (const char *path)
+{
+  OSM_CLEANUP_FD int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  struct sockaddr_un address = { .sun_family = AF_UNIX };
+  size_t len = strlen (path);
+
+  if (fd == -1 || len >= sizeof address.sun_path)
+    return -1;
+  memcpy (address.sun_path, path, len + 1);
+  while (connect (fd, (struct sockaddr *)&address, sizeof address) == -1)
+    if (errno != EINTR)
+      return -1;
+  return osm_take_fd (&fd);
+}
+
+static void *
+joint_thread (void *data)
+{
+  struct joint *j = data;
+
+  j->server = connect_to (j->owner->socket_path);
+  if (j->server == -1)
+    osm_debug ("compression: cannot connect to %s: %m", j->owner->socket_path);
+  else {
+    j->compressor = osm_compressor_new (j->owner->level);
+    j->in = osm_calloc (1, DOWN_BYTES);
+    j->out = osm_calloc (1, DOWN_BYTES);
+    j->up = osm_calloc (1, UP_BYTES);
+    carry (j);
+    close (j->server);
+    osm_compressor_free (j->compressor);
+    free (j->in);
+    free (j->out);
+    free (j->up);
+  }
+  close (j->client);
+  atomic_fetch_sub (&j->owner->connections, 1);
+  free (j);
+  return NULL;
+}
+
+static void
+start (struct server *s, int client)
+{
+  struct joint *j;
+  pthread_attr_t attributes;
+  pthread_t thread;
+  int e;
+
+  if (atomic_fetch_add (&s->connections, 1) >= OSM_ZSTD_CONNECTIONS_MAX) {
+    atomic_fetch_sub (&s->connections, 1);
+    close (client);
+    return;
+  }
+  j = osm_calloc (1, sizeof *j);
+  j->owner = s;
+  j->client = client;
+  j->server = -1;
+  pthread_attr_init (&attributes);
+  pthread_attr_setdetachstate (&attributes, PTHREAD_CREATE_DETACHED);
+  e = pthread_create (&thread, &attributes, joint_thread, j);
+  pthread_attr_destroy (&attributes);
+  if (e != 0) {
+    osm_debug ("compression: cannot start a thread: %s", strerror (e));
+    close (client);
+    atomic_fetch_sub (&s->connections, 1);
+    free (j);
+  }
+}
+
+int
+osm_zstd_serve (int listen_fd, const char *socket_path, int level, struct osm_error *err)
+{
+  /* Its threads outlive this function if listening fails. */
+  struct server *s = osm_calloc (1, sizeof *s);
+
+  s->socket_path = osm_strdup (socket_path);
+  s->level = level;
+  for (;;) {
+    struct sockaddr_un peer;
+    socklen_t len = sizeof peer;
+    int fd = accept4 (listen_fd, (struct sockaddr *)&peer, &len, SOCK_CLOEXEC);
+
+    if (fd >= 0)
+      start (s, fd);
+    else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+      (void)poll (NULL, 0, FULL_PAUSE_MS);
+    else if (errno != EINTR && errno != ECONNABORTED)
+      return osm_error_set_errno (err, errno, "accept");
+  }
+}
