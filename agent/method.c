@@ -126,10 +126,12 @@ check_text (const json_t *object, const char *key, bool mandatory, struct osm_er
 static int
 get_source (const struct call *c, json_t **ret, struct osm_error *err)
 {
-  static const char *const names[] = { "address", "port", "user", "host_keys", "socket", NULL };
+  static const char *const names[] = { "address", "port",   "user", "host_keys",
+                                       "socket",  "cipher", NULL };
   OSM_CLEANUP_JSON json_t *source = pick (json_object_get (c->params, "source"), names);
   const struct call inner = { .params = source };
   const json_t *host_keys = json_object_get (source, "host_keys");
+  enum osm_ssh_cipher cipher;
   uint64_t port;
   size_t i;
   json_t *key;
@@ -137,6 +139,8 @@ get_source (const struct call *c, json_t **ret, struct osm_error *err)
   if (check_text (source, "address", true, err) == -1 ||
       check_text (source, "user", false, err) == -1 ||
       check_text (source, "socket", true, err) == -1 ||
+      check_text (source, "cipher", false, err) == -1 ||
+      osm_ssh_cipher_parse (osm_json_str (source, "cipher"), &cipher, err) == -1 ||
       get_number (&inner, "port", 22, UINT16_MAX, &port, err) == -1)
     return osm_error_wrap (err, "parameter 'source'");
   if (!json_is_array (host_keys) || json_array_size (host_keys) == 0 ||
@@ -616,7 +620,7 @@ osm_agent_hello (void)
 {
   OSM_CLEANUP_FREE char *boot_id = NULL, *nbdkit = nbdkit_version ();
   char start_id[OSM_UUID_LEN + 1];
-  json_t *tools = json_object ();
+  json_t *tools = json_object (), *cpu;
   size_t len;
   long count = sysconf (_SC_NPROCESSORS_ONLN);
   OSM_ERROR (ignored);
@@ -625,9 +629,11 @@ osm_agent_hello (void)
   osm_json_set_str (tools, "nbdkit", nbdkit);
   if (osm_file_read ("/proc/sys/kernel/random/boot_id", 64, &boot_id, &len, &ignored) == 0)
     boot_id[strcspn (boot_id, "\n")] = '\0';
-  return osm_json_pack ("{s:{s:i, s:s, s:s?, s:s, s:[s, s, s, s, s], s:o, s:{s:b, s:i}}}", "hello",
+  cpu = osm_json_pack ("{s:i}", "count", (int)count);
+  if (osm_cpu_has_aes () != -1)
+    json_object_set_new (cpu, "aes", json_boolean (osm_cpu_has_aes ()));
+  return osm_json_pack ("{s:{s:i, s:s, s:s?, s:s, s:[s, s, s, s, s], s:o, s:o}}", "hello",
                         "protocol", OSM_PROTOCOL, "version", PACKAGE_VERSION, "boot_id", boot_id,
                         "start_id", start_id, "features", "export", "copy", "digest", "link-test",
-                        "zstd", "tools", tools, "cpu", "aes", osm_cpu_has_aes (), "count",
-                        (int)count);
+                        "zstd", "tools", tools, "cpu", cpu);
 }

@@ -169,9 +169,12 @@ static int
 read_source (const json_t *specification, struct source_spec *ret, struct osm_error *err)
 {
   const json_t *source = json_object_get (specification, "source");
+  enum osm_ssh_cipher cipher;
   size_t i;
   json_t *key;
 
+  if (osm_ssh_cipher_parse (osm_json_str (source, "cipher"), &cipher, err) == -1)
+    return -1;
   json_array_foreach (json_object_get (source, "host_keys"), i, key) if (json_is_string (key))
       osm_strv_append (&ret->host_keys, json_string_value (key));
   if (!osm_json_str (source, "address") || !osm_json_str (source, "socket") || !ret->host_keys)
@@ -182,7 +185,8 @@ read_source (const json_t *specification, struct source_spec *ret, struct osm_er
                 .port = (uint16_t)number (source, "port"),
                 .user = osm_json_str (source, "user") ? osm_json_str (source, "user") : "osm-peer",
                 .private_key_path = osm_json_str (specification, "key"),
-                .host_keys = ret->host_keys },
+                .host_keys = ret->host_keys,
+                .cipher = cipher },
     .socket_path = osm_json_str (source, "socket"),
   };
   return 0;

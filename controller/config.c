@@ -119,6 +119,11 @@ static const struct key copy_keys[] = {
     .fallback = "120",
     .min = 1,
     .max = 604800 },
+  { .name = "compression",
+    .kind = CHOICE,
+    .offset = TOP (compression),
+    .fallback = "auto",
+    .choices = { "auto", "on", "off" } },
   { 0 },
 };
 

@@ -19,6 +19,7 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/config.c controller/config.h \
 	controller/hosts/agent.c \
 	controller/hosts/check.c \
+	controller/hosts/cipher.c \
 	controller/hosts/delete.c \
 	controller/hosts/deploy.c \
 	controller/hosts/find.c \
@@ -93,6 +94,7 @@ unit_tests += \
 	tests/unit/test-cloud-identity \
 	tests/unit/test-cloud-request \
 	tests/unit/test-config-file \
+	tests/unit/test-hosts-cipher \
 	tests/unit/test-hosts-find \
 	tests/unit/test-hosts-home \
 	tests/unit/test-hosts-keys \
@@ -107,6 +109,7 @@ tests_unit_test_cloud_clouds_LDADD = controller/libosmcontroller.la $(CMOCKA_LIB
 tests_unit_test_cloud_identity_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_cloud_request_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_config_file_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
+tests_unit_test_hosts_cipher_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_hosts_find_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_hosts_home_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_hosts_keys_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)

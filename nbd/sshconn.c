@@ -47,8 +47,22 @@ osm_cpu_has_aes (void)
 #elif defined(__aarch64__)
   return (getauxval (AT_HWCAP) & (1UL << 3 | 1UL << 4)) == (1UL << 3 | 1UL << 4); /* AES, PMULL */
 #else
-  return 0;
+  return -1;
 #endif
+}
+
+int
+osm_ssh_cipher_parse (const char *text, enum osm_ssh_cipher *ret, struct osm_error *err)
+{
+  if (!text)
+    *ret = OSM_SSH_CIPHER_AUTO;
+  else if (strcmp (text, "aes-gcm") == 0)
+    *ret = OSM_SSH_CIPHER_AES_GCM;
+  else if (strcmp (text, "chacha20") == 0)
+    *ret = OSM_SSH_CIPHER_CHACHA20;
+  else
+    return osm_error_set (err, OSM_ERROR_USER, EINVAL, "cipher must be aes-gcm or chacha20");
+  return 0;
 }
 
 int
@@ -249,7 +263,7 @@ set_options (ssh_session session, const struct osm_ssh_target *target, uint64_t 
 {
   OSM_CLEANUP_FREE char *algorithms = NULL;
   bool aes = target->cipher == OSM_SSH_CIPHER_AES_GCM ||
-             (target->cipher == OSM_SSH_CIPHER_AUTO && osm_cpu_has_aes ());
+             (target->cipher == OSM_SSH_CIPHER_AUTO && osm_cpu_has_aes () == 1);
   const char *ciphers =
       aes ? "aes128-gcm@openssh.com,aes256-gcm@openssh.com" : "chacha20-poly1305@openssh.com";
   unsigned port = target->port ? target->port : 22;

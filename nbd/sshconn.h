@@ -40,8 +40,10 @@ int osm_ssh_connect (const struct osm_ssh_target *target, ssh_session *ret, stru
 void osm_ssh_free (ssh_session session);
 /* RETRY error from the session's last error: "WHAT: libssh's sentence". Returns -1. */
 int osm_ssh_error (ssh_session session, const char *what, struct osm_error *err);
-/* Has this CPU AES instructions? (HELLO's cpu.aes) */
+/* Has this CPU AES instructions? (HELLO's cpu.aes) -1: not known of this architecture. */
 int osm_cpu_has_aes (void);
+/* "aes-gcm" or "chacha20"; NULL: AUTO. USER error for anything else. */
+int osm_ssh_cipher_parse (const char *text, enum osm_ssh_cipher *ret, struct osm_error *err);
 
 static inline void
 osm_cleanup_ssh (ssh_session *s)

@@ -104,13 +104,15 @@ osm_cmd_check_conversion_hosts (const struct osm_args *args, struct osm_error *e
     if (json_object_get (link, "error"))
       print_problem ("link", link);
     else if (link) {
+      const char *why = osm_json_str (link, "cipher_reason");
       char rate[OSM_HUMAN_LEN];
 
-      printf ("link: destination reads from source at %s/s, round trip %.2f ms, %s\n",
+      printf ("link: destination reads from source at %s/s, round trip %.2f ms, %s%s%s%s\n",
               osm_human_size (
                   (uint64_t)json_integer_value (json_object_get (link, "bytes_per_second")), rate),
               (double)json_integer_value (json_object_get (link, "rtt_us")) / 1000,
-              osm_json_str (link, "cipher") ? osm_json_str (link, "cipher") : "cipher unknown");
+              osm_json_str (link, "cipher") ? osm_json_str (link, "cipher") : "cipher unknown",
+              why ? " (" : "", why ? why : "", why ? ")" : "");
     }
   }
   return failed (result) ? OSM_EXIT_FAILED : OSM_EXIT_OK;

@@ -150,7 +150,8 @@ osm_cmd_migrate (const struct osm_args *args, const char *kind,
   const char *const *operands;
   struct osm_plan_input input = { .boot_volume = osm_args_get (args, "boot-volume"),
                                   .user_data_path = osm_args_get (args, "user-data"),
-                                  .availability_zone = osm_args_get (args, "availability-zone") };
+                                  .availability_zone = osm_args_get (args, "availability-zone"),
+                                  .compression = osm_args_get (args, "compress") };
   struct osm_migration_context context;
   bool there;
 
@@ -160,6 +161,8 @@ osm_cmd_migrate (const struct osm_args *args, const char *kind,
   osm_args_operands (args, &operands);
   input.object = operands[0];
   input.config = session->config;
+  if (!input.compression)
+    input.compression = session->config->compression;
   input.cloud[OSM_SOURCE] = session->cloud[OSM_SOURCE];
   input.cloud[OSM_DESTINATION] = session->cloud[OSM_DESTINATION];
   if (make_plan (&input, &plan, err) == -1)

@@ -8,39 +8,11 @@
 #include "common/cleanup.h"
 #include "common/json.h"
 #include "common/parallel.h"
-#include "common/parse.h"
 #include "common/strbuf.h"
 #include "controller/cloud/compute.h"
 #include "controller/hosts/internal.h"
 
 #define CHECK_TEST_BYTES (128 * 1024 * 1024)
-#define TEST_SECONDS 10
-
-int
-osm_hosts_link_test (struct osm_host *source, struct osm_host *destination, uint64_t bytes,
-                     json_t **ret, struct osm_error *err)
-{
-  char id[OSM_UUID_LEN + 1];
-  OSM_CLEANUP_JSON json_t *export = NULL, *stopped = NULL;
-  OSM_ERROR (ignored);
-  int r;
-
-  osm_uuid_new (id);
-  if (osm_link_call (source->link, "export.start",
-                     osm_json_pack ("{s:s, s:I}", "id", id, "test_bytes", (json_int_t)bytes),
-                     &export, err) == -1)
-    return -1;
-  r = osm_link_call_timeout (
-      destination->link, "link.test",
-      osm_json_pack ("{s:o, s:I, s:i}", "source",
-                     osm_host_source_json (source, osm_json_str (export, "socket")), "bytes",
-                     (json_int_t)bytes, "seconds", TEST_SECONDS),
-      60000, ret, err);
-  if (osm_link_call (source->link, "export.stop", osm_json_pack ("{s:s}", "id", id), &stopped,
-                     r == 0 ? err : &ignored) == -1)
-    return -1;
-  return r;
-}
 
 struct side_check {
   struct osm_hosts_context *context;

@@ -630,9 +630,11 @@ link_pair (struct deployment *source, struct deployment *destination, struct osm
   params = osm_json_pack ("{s:s, s:s?, s:s}", "id", destination->config->name, "public_key",
                           osm_json_str (key, "public_key"), "from", from);
   if (osm_link_call (source->host->link, "peer.authorize", params, &answer, err) == -1 ||
-      osm_hosts_link_test (source->host, destination->host, TEST_BYTES, &result, err) == -1)
+      osm_hosts_choose_cipher (source->context, source->host, destination->host, TEST_BYTES,
+                               &result, err) == -1)
     return osm_error_wrap (err, "link the two conversion hosts");
-  say (destination, "reaches the source conversion host");
+  say (destination, "reaches the source conversion host, %s",
+       osm_json_str (result, "cipher") ? osm_json_str (result, "cipher") : "cipher unknown");
   return 0;
 }
 

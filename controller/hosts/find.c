@@ -218,18 +218,8 @@ osm_host_free (struct osm_host *host)
   free (host->peer_address);
   osm_strv_free (host->host_keys);
   free (host->disk_bus);
+  free (host->measured_cipher);
   free (host);
-}
-
-json_t *
-osm_host_source_json (const struct osm_host *host, const char *socket)
-{
-  json_t *keys = json_array ();
-
-  for (size_t i = 0; host->host_keys && host->host_keys[i]; i++)
-    json_array_append_new (keys, json_string (host->host_keys[i]));
-  return osm_json_pack ("{s:s, s:i, s:s, s:o, s:s?}", "address", host->peer_address, "port", 22,
-                        "user", "osm-peer", "host_keys", keys, "socket", socket);
 }
 
 static void
@@ -318,7 +308,7 @@ osm_host_open_server (struct osm_hosts_context *context, enum osm_side side, con
                            "address and waits for the agent");
     return -1;
   }
-  if (check_hello (host, err) == -1)
+  if (check_hello (host, err) == -1 || osm_host_load_cipher (context, host, err) == -1)
     return -1;
   find_disk_bus (cloud, config, server, &host->disk_bus);
   *ret = osm_take (host);

@@ -22,6 +22,7 @@ struct osm_host {
   char **host_keys;   /* pinned OpenSSH lines */
   char *disk_bus;     /* "virtio", "scsi" ... from the image's hw_disk_bus */
   uint64_t max_attachments;
+  char *measured_cipher; /* of the destination: what was faster at deploy time, or NULL */
   struct osm_link *link; /* open, or NULL */
 };
 
@@ -44,7 +45,16 @@ int osm_host_open (struct osm_hosts_context *context, enum osm_side side, struct
                    struct osm_error *err);
 void osm_host_free (struct osm_host *host);
 /* The "source" object of PROTOCOL.md for copy.start on the destination; socket is the export's. New reference. */
-json_t *osm_host_source_json (const struct osm_host *source_host, const char *socket);
+json_t *osm_host_source_json (const struct osm_host *source, const struct osm_host *destination,
+                              const char *socket);
+/* "aes-gcm", "chacha20", or NULL: nobody knows. *ret_why (not to be freed, may be NULL): in words. */
+const char *osm_hosts_cipher (const struct osm_host *source, const struct osm_host *destination,
+                              const char **ret_why);
+/* If the greetings do not tell which cipher is better: measures both and keeps the answer with the destination host. *ret: new reference
+ * to link.test's answer with the cipher that will be used. */
+int osm_hosts_choose_cipher (struct osm_hosts_context *context, struct osm_host *source,
+                             struct osm_host *destination, uint64_t bytes, json_t **ret,
+                             struct osm_error *err);
 /* Round trip and throughput over the very path of the data, with a synthetic export of `bytes`: link.test's answer. */
 int osm_hosts_link_test (struct osm_host *source, struct osm_host *destination, uint64_t bytes,
                          json_t **ret, struct osm_error *err);

@@ -47,6 +47,12 @@ int osm_host_controller_key (const struct osm_config *config, char **ret_path, c
                              struct osm_error *err);
 /* What the store knows the hosts of that cloud by: two projects of one cloud are two. Caller frees. */
 char *osm_host_store_key (const struct osm_cloud *cloud);
+/* The cipher that two greetings' cpu.aes tell; see osm_hosts_cipher. */
+const char *osm_cipher_of (const json_t *source_aes, const json_t *destination_aes,
+                           const char **ret_why);
+/* Fills measured_cipher. */
+int osm_host_load_cipher (struct osm_hosts_context *context, struct osm_host *host,
+                          struct osm_error *err);
 /* Name of the key pair in Nova: it has a digest of the key in it, so that it can be recognised. Caller frees. */
 char *osm_host_key_pair_name (const struct osm_host_config *config, const char *public_key);
 /* Local address of the route to `address`: what its security group sees, unless there is NAT. Caller frees. */

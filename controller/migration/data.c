@@ -146,11 +146,12 @@ start_copy (struct osm_migration *m, struct volume_jobs *j, struct osm_error *er
   if (volume_id_at (m, OSM_DESTINATION, j->volume, &id, err) == -1 ||
       osm_store_fact_get (m->context.store, m->row->id, key, &export, err) == -1)
     return -1;
-  params =
-      osm_json_pack ("{s:s, s:s, s:I, s:I, s:o}", "id", j->copy_id, "volume_id", id, "size_bytes",
-                     (json_int_t)osm_volume_bytes (j->volume), "reconnect_seconds",
-                     (json_int_t)m->context.config->reconnect_seconds, "source",
-                     osm_host_source_json (m->host[OSM_SOURCE], osm_json_str (export, "socket")));
+  params = osm_json_pack ("{s:s, s:s, s:I, s:I, s:s?, s:o}", "id", j->copy_id, "volume_id", id,
+                          "size_bytes", (json_int_t)osm_volume_bytes (j->volume),
+                          "reconnect_seconds", (json_int_t)m->context.config->reconnect_seconds,
+                          "compression", osm_json_str (m->row->plan, "compression"), "source",
+                          osm_host_source_json (m->host[OSM_SOURCE], m->host[OSM_DESTINATION],
+                                                osm_json_str (export, "socket")));
   if (osm_verify_add_bad_blocks (m, params, err) == -1)
     return -1;
   return osm_migration_agent (m, OSM_DESTINATION, "copy.start", osm_take (params), AGENT_TIMEOUT_MS,

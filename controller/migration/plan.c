@@ -205,9 +205,10 @@ new_plan (const struct osm_plan_input *input, const char *kind, const json_t *ob
 {
   const char *name = osm_json_str (object, "name");
 
-  return osm_json_pack ("{s:i, s:s, s:{s:s, s:s?, s:s, s:s?}, s:[], s:[], s:[]}", "version", 1,
-                        "kind", kind, "source", "cloud", osm_cloud_name (input->cloud[OSM_SOURCE]),
-                        "id", osm_json_str (object, "id"), "name", name ? name : "", "status",
+  return osm_json_pack ("{s:i, s:s, s:s?, s:{s:s, s:s?, s:s, s:s?}, s:[], s:[], s:[]}", "version",
+                        1, "kind", kind, "compression", input->compression, "source", "cloud",
+                        osm_cloud_name (input->cloud[OSM_SOURCE]), "id",
+                        osm_json_str (object, "id"), "name", name ? name : "", "status",
                         osm_json_str (object, "status"), "volumes", "ports", "findings");
 }
 

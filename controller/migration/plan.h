@@ -4,7 +4,7 @@
 /* What a migration will do, decided before anything is touched: the plan (JSON, kept in the journal, never changed afterwards) and
  * the findings of the preflight.
  *
- *   { "version": 1, "kind": "server",
+ *   { "version": 1, "kind": "server", "compression": "auto" | "on" | "off",
  *     "source": {"cloud", "id", "name", "status"},
  *     "server": {"name", "description", "flavor_id", "flavor_name", "key_name", "metadata", "user_data",
  *                "config_drive", "availability_zone"},
@@ -27,6 +27,7 @@ struct osm_plan_input {
   const char *boot_volume;       /* id, or NULL: found */
   const char *user_data_path;    /* file to use as user data, or NULL */
   const char *availability_zone; /* at the destination, or NULL */
+  const char *compression;       /* "auto", "on", "off" */
 };
 
 int osm_plan_server (const struct osm_plan_input *input, json_t **ret, struct osm_error *err);
