@@ -34,6 +34,7 @@ const struct osm_option osm_copy_command_options[] = {
   { "remote-agent", 0, "COMMAND", "osm-agent of the other machine: a path, or 'sudo osm-agent'" },
   { "connections", 0, "NUMBER", "SSH connections (1 to 16)" },
   { "requests", 0, "NUMBER", "in flight on each connection (1 to 128)" },
+  { "compress", 0, "auto|on|off", "compress what crosses the network (auto)" },
   { "resume", 0, "FILE", "keep there what is finished; carry on from it" },
   { "no-verify", 0, NULL, "do not compare digests of both sides afterwards" },
   { "progress", 0, NULL, "show it also if stderr is no terminal" },
@@ -45,6 +46,7 @@ struct by_hand {
   struct osm_endpoint from, to;
   struct osm_reach_options reach_options;
   struct osm_copy_options options;
+  struct osm_compression *compression;
   const char *resume; /* file of the bitmap, or NULL */
   bool verify, show_progress, json;
 
@@ -97,11 +99,13 @@ read_args (const struct osm_args *args, struct by_hand *c, struct osm_error *err
 {
   const char *const *operands;
   uint64_t port, connections, requests;
+  enum osm_compression_mode mode;
 
   osm_args_operands (args, &operands);
   if (number (args, "port", 65535, &port, err) == -1 ||
       number (args, "connections", OSM_COPY_CONNECTIONS_MAX, &connections, err) == -1 ||
       number (args, "requests", OSM_COPY_REQUESTS_MAX, &requests, err) == -1 ||
+      osm_compression_parse (osm_args_get (args, "compress"), &mode, err) == -1 ||
       osm_endpoint_parse (operands[0], &c->from, err) == -1 ||
       osm_endpoint_parse (operands[1], &c->to, err) == -1)
     return -1;
@@ -111,10 +115,12 @@ read_args (const struct osm_args *args, struct by_hand *c, struct osm_error *err
     return osm_error_hint (err, "run the copy on %s, from this machine: osm-agent copy HERE:%s %s",
                            c->to.host, c->from.host ? "..." : c->from.path, c->to.path);
   }
+  c->compression = osm_compression_new (mode);
   c->reach_options = (struct osm_reach_options){ .port = (uint16_t)port,
                                                  .identity = osm_args_get (args, "identity"),
                                                  .known_hosts = osm_args_get (args, "known-hosts"),
-                                                 .program = osm_args_get (args, "remote-agent") };
+                                                 .program = osm_args_get (args, "remote-agent"),
+                                                 .compression = c->compression };
   c->options.connections = (unsigned)connections;
   c->options.requests = (unsigned)requests;
   c->resume = osm_args_get (args, "resume");
@@ -401,6 +407,9 @@ summary (const struct by_hand *c)
         "reconnects", (int)atomic_load (&p->reconnects));
     OSM_CLEANUP_FREE char *text = NULL;
 
+    if (c->from.host)
+      json_object_set_new (result, "wire_bytes",
+                           json_integer ((json_int_t)osm_compression_wire_bytes (c->compression)));
     osm_json_set_str (result, "cipher", cipher);
     osm_json_set_str (result, "sha256", *c->sha256 ? c->sha256 : NULL);
     text = osm_json_dump (result);
@@ -458,6 +467,7 @@ osm_copy_command (const struct osm_args *args, struct osm_error *err)
     if (status == OSM_EXIT_OK)
       summary (&c);
   }
+  osm_compression_free (c.compression);
   osm_cleanup_fd (&c.fd);
   osm_endpoint_done (&c.from);
   osm_endpoint_done (&c.to);

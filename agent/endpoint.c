@@ -40,6 +40,8 @@ struct osm_reach {
   char *user, *private_key, *nbd_command, *digest_command;
   char *request; /* encoded frame: what path is meant */
   size_t request_len;
+  char *compressed_request;
+  size_t compressed_request_len;
 
   pthread_mutex_t lock;
   struct osm_source_connection first; /* made by osm_reach_open, for the engine */
@@ -320,6 +322,10 @@ remote_prepare (struct osm_reach *r, const struct osm_endpoint *e,
                 .user = r->user,
                 .host_keys = r->host_keys },
     .end = { .command = r->nbd_command, .request = r->request, .request_len = r->request_len },
+    .compressed_end = { .command = r->nbd_command,
+                        .request = r->compressed_request,
+                        .request_len = r->compressed_request_len },
+    .compression = options->compression,
   };
   nr_keys = find_keys (options, home, keys);
   result = try_keys (r, keys, nr_keys, err);
@@ -333,12 +339,14 @@ remote_prepare (struct osm_reach *r, const struct osm_endpoint *e,
 }
 
 static int
-encode_request (const char *path, const struct osm_digest_options *digest, char **ret,
-                size_t *ret_len, struct osm_error *err)
+encode_request (const char *path, bool compress, const struct osm_digest_options *digest,
+                char **ret, size_t *ret_len, struct osm_error *err)
 {
   OSM_CLEANUP_JSON json_t *request =
       osm_json_pack ("{s:i, s:s}", "protocol", OSM_STDIO_PROTOCOL, "path", path);
 
+  if (compress)
+    json_object_set_new (request, "compress", json_true ());
   if (digest) {
     json_object_set_new (request, "chunk_bytes", json_integer ((json_int_t)digest->chunk_bytes));
     json_object_set_new (request, "drop_cache", json_boolean (digest->drop_cache));
@@ -355,7 +363,9 @@ osm_reach_open (const struct osm_endpoint *e, const struct osm_reach_options *op
   pthread_mutex_init (&r->lock, NULL);
   r->path = e->path;
   r->local = e->host == NULL;
-  if (encode_request (e->path, NULL, &r->request, &r->request_len, err) == -1)
+  if (encode_request (e->path, false, NULL, &r->request, &r->request_len, err) == -1 ||
+      encode_request (e->path, true, NULL, &r->compressed_request, &r->compressed_request_len,
+                      err) == -1)
     return -1;
   if ((r->local ? first_connection (r, err) : remote_prepare (r, e, options, err)) == -1)
     return -1;
@@ -376,6 +386,7 @@ osm_reach_free (struct osm_reach *r)
   free (r->nbd_command);
   free (r->digest_command);
   free (r->request);
+  free (r->compressed_request);
   pthread_mutex_destroy (&r->lock);
   free (r);
 }
@@ -437,7 +448,7 @@ remote_digest (struct osm_reach *r, const struct osm_digest_options *options,
   size_t len;
   int result;
 
-  if (encode_request (r->path, options, &request, &len, err) == -1 ||
+  if (encode_request (r->path, false, options, &request, &len, err) == -1 ||
       osm_ssh_connect (&r->tunnel.target, &session, err) == -1)
     return -1;
   result = osm_ssh_exec_open (&exec, session, r->digest_command, request, len, err);

@@ -39,6 +39,7 @@ struct osm_reach_options {
   const char *identity;    /* private key; NULL: the SSH agent's, then the files of ~/.ssh */
   const char *known_hosts; /* NULL: ~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts */
   const char *program;     /* command line of osm-agent there; NULL: osm-agent */
+  struct osm_compression *compression; /* of connections to another machine; outlives the reach */
 };
 
 struct osm_reach;

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -19,10 +20,14 @@
 #include "common/file.h"
 #include "common/frame.h"
 #include "common/json.h"
+#include "common/run.h"
 #include "common/strbuf.h"
 #include "nbd/digest.h"
+#include "nbd/zstd.h"
+#include "nbd/zstdserver.h"
 
 #define NBDKIT "nbdkit"
+#define KEPT_FD 3              /* of a child, see common/run.h */
 #define SOCKET_BYTES (2 << 20) /* between us and sshd; the kernel may give less */
 #define CHUNKS_PER_FRAME 16384
 
@@ -105,10 +110,12 @@ check_nbdkit (struct osm_error *err)
   return osm_error_set (err, OSM_ERROR_USER, ENOENT, "nbdkit is not installed");
 }
 
+/* between: -1, or nbdkit's stdin and stdout if we stay. */
 static int
-become_nbdkit (int fd, uint64_t size, struct osm_error *err)
+run_nbdkit (int fd, uint64_t size, int between, pid_t *ret_pid, struct osm_error *err)
 {
-  OSM_CLEANUP_FREE char *device = osm_asprintf ("device=/proc/self/fd/%d", fd);
+  OSM_CLEANUP_FREE char *device =
+      osm_asprintf ("device=/proc/self/fd/%d", between == -1 ? fd : KEPT_FD);
   OSM_CLEANUP_FREE char *bytes = osm_asprintf ("size=%" PRIu64, size);
   char *argv[] = { (char *)NBDKIT,
                    (char *)"--single",
@@ -119,11 +126,49 @@ become_nbdkit (int fd, uint64_t size, struct osm_error *err)
                    NULL };
   int n = SOCKET_BYTES;
 
+  if (between >= 0) {
+    const struct osm_run_spec spec = { .argv = argv,
+                                       .stdin_fd = between,
+                                       .stdout_fd = between,
+                                       .stderr_fd = -1,
+                                       .keep_fds = &fd,
+                                       .nr_keep_fds = 1,
+                                       .die_with_parent = true };
+
+    return osm_run_start (&spec, ret_pid, err);
+  }
   setsockopt (STDOUT_FILENO, SOL_SOCKET, SO_SNDBUF, &n, sizeof n); /* a pipe may refuse */
   if (fcntl (fd, F_SETFD, 0) == -1)
     return osm_error_set_errno (err, errno, "descriptor of the source");
   execvp (argv[0], argv);
   return osm_error_set_errno (err, errno, "start %s", NBDKIT);
+}
+
+static int
+serve_compressed (int fd, uint64_t size, struct osm_error *err)
+{
+  const struct sigaction ignore = { .sa_handler = SIG_IGN };
+  int pair[2], status, r;
+  OSM_CLEANUP_FD int ours = -1, theirs = -1;
+  pid_t pid;
+  OSM_ERROR (ignored);
+
+  if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1)
+    return osm_error_set_errno (err, errno, "socketpair");
+  ours = pair[0];
+  theirs = pair[1];
+  if (run_nbdkit (fd, size, theirs, &pid, err) == -1)
+    return -1;
+  close (osm_take_fd (&theirs));
+  sigaction (SIGPIPE, &ignore, NULL);
+  /* They are pipes where sshd was built so. */
+  (void)fcntl (STDIN_FILENO, F_SETFL, fcntl (STDIN_FILENO, F_GETFL) | O_NONBLOCK);
+  (void)fcntl (STDOUT_FILENO, F_SETFL, fcntl (STDOUT_FILENO, F_GETFL) | O_NONBLOCK);
+  r = osm_zstd_join (STDIN_FILENO, STDOUT_FILENO, ours, OSM_ZSTD_LEVEL, err);
+  close (osm_take_fd (&ours));
+  kill (pid, SIGTERM);
+  (void)osm_run_wait (pid, &status, &ignored);
+  return r;
 }
 
 int
@@ -141,7 +186,9 @@ osm_stdio_nbd (struct osm_error *err)
   if (reply (osm_json_pack ("{s:I, s:b}", "size_bytes", (json_int_t)size, "in_use", in_use), err) ==
       -1)
     return OSM_EXIT_FAILED;
-  become_nbdkit (fd, size, err);
+  if (json_is_true (json_object_get (request, "compress")))
+    return serve_compressed (fd, size, err) == -1 ? OSM_EXIT_FAILED : OSM_EXIT_OK;
+  run_nbdkit (fd, size, -1, NULL, err);
   return OSM_EXIT_FAILED;
 }
 

@@ -89,26 +89,29 @@ tunnel_close (void *data)
   free (handle);
 }
 
-/* The compressed twin of the socket if that is wanted, else the socket. */
+/* The compressed end if that is wanted (of a socket: its twin), else the plain one. */
 static int
-open_socket (const struct osm_tunnel_source *source, struct osm_tunnel **ret, bool *ret_compressed,
-             struct osm_error *err)
+open_end (const struct osm_tunnel_source *source, struct osm_tunnel **ret, bool *ret_compressed,
+          struct osm_error *err)
 {
-  struct osm_tunnel_end end = { .socket_path = source->socket_path };
+  struct osm_tunnel_end end = source->end, compressed = source->compressed_end;
   OSM_CLEANUP_FREE char *path = NULL;
 
-  *ret_compressed = osm_compression_wanted (source->compression);
+  if (source->socket_path) {
+    path = osm_asprintf ("%s" OSM_SOURCE_ZSTD_SUFFIX, source->socket_path);
+    end = (struct osm_tunnel_end){ .socket_path = source->socket_path };
+    compressed = (struct osm_tunnel_end){ .socket_path = path };
+  }
+  *ret_compressed = osm_compression_wanted (source->compression) &&
+                    (compressed.socket_path || compressed.command);
   if (!*ret_compressed)
     return osm_tunnel_open (&source->target, &end, ret, err);
-  path = osm_asprintf ("%s" OSM_SOURCE_ZSTD_SUFFIX, source->socket_path);
-  end.socket_path = path;
-  if (osm_tunnel_open (&source->target, &end, ret, err) == 0)
+  if (osm_tunnel_open (&source->target, &compressed, ret, err) == 0)
     return 0;
   if (err->class != OSM_ERROR_REMOTE || !osm_compression_refused (source->compression))
     return -1;
   osm_error_clear (err);
   *ret_compressed = false;
-  end.socket_path = source->socket_path;
   return osm_tunnel_open (&source->target, &end, ret, err);
 }
 
@@ -120,8 +123,7 @@ tunnel_open (void *data, struct osm_source_connection *ret, struct osm_error *er
   struct osm_tunnel *tunnel;
   bool compressed = false;
 
-  if ((source->socket_path ? open_socket (source, &tunnel, &compressed, err)
-                           : osm_tunnel_open (&source->target, &source->end, &tunnel, err)) == -1)
+  if (open_end (source, &tunnel, &compressed, err) == -1)
     return -1;
   handle = osm_calloc (1, sizeof *handle);
   handle->tunnel = tunnel;

@@ -41,9 +41,10 @@ struct osm_source {
 struct osm_source osm_source_unix (const char *path);
 struct osm_tunnel_source {
   struct osm_ssh_target target;
-  const char *socket_path;             /* all that a conversion host allows */
-  struct osm_tunnel_end end;           /* instead, if socket_path is NULL */
-  struct osm_compression *compression; /* of sockets; counts what passes. NULL: none */
+  const char *socket_path;              /* all that a conversion host allows */
+  struct osm_tunnel_end end;            /* instead, if socket_path is NULL */
+  struct osm_tunnel_end compressed_end; /* the same compressed; without a command: there is none */
+  struct osm_compression *compression;  /* counts what passes, and decides. NULL: none */
 };
 struct osm_source osm_source_tunnel (struct osm_tunnel_source *tunnel);
 

@@ -32,9 +32,8 @@ struct server {
 };
 
 struct joint {
-  struct server *owner;
   struct osm_compressor *compressor;
-  int client, server;
+  int client_in, client_out, server;
   char *in, *out, *up;
   struct osm_zstd_io io;        /* in: read from the server and not yet compressed */
   size_t out_start, out_len;    /* compressed, not yet given to the client */
@@ -50,6 +49,8 @@ give (int fd, const char *buf, size_t *start, size_t *len)
   while (*len > 0) {
     ssize_t n = send (fd, buf + *start, *len, MSG_NOSIGNAL | MSG_DONTWAIT);
 
+    if (n == -1 && errno == ENOTSOCK)
+      n = write (fd, buf + *start, *len);
     if (n == -1 && errno == EINTR)
       continue;
     if (n == -1)
@@ -67,6 +68,8 @@ take (int fd, char *buf, size_t len)
   for (;;) {
     ssize_t n = recv (fd, buf, len, MSG_DONTWAIT);
 
+    if (n == -1 && errno == ENOTSOCK)
+      n = read (fd, buf, len);
     if (n == -1 && errno == EINTR)
       continue;
     return n == -1 && errno != EAGAIN ? 0 : n;
@@ -78,7 +81,7 @@ step_up (struct joint *j)
 {
   while (!j->client_gone) {
     if (j->up_len == 0) {
-      ssize_t n = take (j->client, j->up, UP_BYTES);
+      ssize_t n = take (j->client_in, j->up, UP_BYTES);
 
       if (n == 0)
         j->client_gone = true;
@@ -101,7 +104,7 @@ step_down (struct joint *j, struct osm_error *err)
   while (!j->client_gone) {
     ssize_t n;
 
-    if (give (j->client, j->out, &j->out_start, &j->out_len) == -1)
+    if (give (j->client_out, j->out, &j->out_start, &j->out_len) == -1)
       j->client_gone = true;
     if (j->out_len > 0)
       return 0;
@@ -136,38 +139,53 @@ step_down (struct joint *j, struct osm_error *err)
   return 0;
 }
 
-static void
-carry (struct joint *j)
+static int
+carry (struct joint *j, struct osm_error *err)
 {
-  OSM_ERROR (err);
-
   for (;;) {
-    struct pollfd fds[2] = { { .fd = j->client }, { .fd = j->server } };
+    enum { IN, OUT, SERVER };
+    struct pollfd fds[] = { { .fd = j->client_in }, { .fd = j->client_out }, { .fd = j->server } };
 
     step_up (j);
-    if (step_down (j, &err) == -1) {
-      osm_debug ("compression: %s", err.message);
-      return;
-    }
+    if (step_down (j, err) == -1)
+      return -1;
     if (j->client_gone || (j->server_eof && j->out_len == 0))
-      return;
+      return 0;
     if (j->up_len == 0)
-      fds[0].events |= POLLIN;
+      fds[IN].events = POLLIN;
     else
-      fds[1].events |= POLLOUT;
+      fds[SERVER].events = POLLOUT;
     if (j->out_len > 0)
-      fds[0].events |= POLLOUT;
+      fds[OUT].events = POLLOUT;
     else
-      fds[1].events |= POLLIN;
+      fds[SERVER].events |= POLLIN;
     /* poll reports a hang-up also where nothing is asked for: that would spin. */
-    if (fds[1].events == 0 || j->server_eof)
-      fds[1].fd = -1;
-    if (poll (fds, 2, -1) == -1 && errno != EINTR)
-      return;
+    if (fds[SERVER].events == 0 || j->server_eof)
+      fds[SERVER].fd = -1;
+    if (poll (fds, 3, -1) == -1 && errno != EINTR)
+      return osm_error_set_errno (err, errno, "poll");
     /* A client that hung up while the server is waited for. */
-    if (fds[0].revents & (POLLHUP | POLLERR))
-      return;
+    if (((fds[IN].revents | fds[OUT].revents) & (POLLHUP | POLLERR)))
+      return 0;
   }
+}
+
+int
+osm_zstd_join (int client_in, int client_out, int server, int level, struct osm_error *err)
+{
+  struct joint j = { .client_in = client_in, .client_out = client_out, .server = server };
+  int r;
+
+  j.compressor = osm_compressor_new (level);
+  j.in = osm_calloc (1, DOWN_BYTES);
+  j.out = osm_calloc (1, DOWN_BYTES);
+  j.up = osm_calloc (1, UP_BYTES);
+  r = carry (&j, err);
+  osm_compressor_free (j.compressor);
+  free (j.in);
+  free (j.out);
+  free (j.up);
+  return r;
 }
 
 static int
@@ -186,58 +204,53 @@ connect_to (const char *path)
   return osm_take_fd (&fd);
 }
 
-static void *
-joint_thread (void *data)
-{
-  struct joint *j = data;
+struct client {
+  struct server *owner;
+  int fd;
+};
 
-  j->server = connect_to (j->owner->socket_path);
-  if (j->server == -1)
-    osm_debug ("compression: cannot connect to %s: %m", j->owner->socket_path);
-  else {
-    j->compressor = osm_compressor_new (j->owner->level);
-    j->in = osm_calloc (1, DOWN_BYTES);
-    j->out = osm_calloc (1, DOWN_BYTES);
-    j->up = osm_calloc (1, UP_BYTES);
-    carry (j);
-    close (j->server);
-    osm_compressor_free (j->compressor);
-    free (j->in);
-    free (j->out);
-    free (j->up);
-  }
-  close (j->client);
-  atomic_fetch_sub (&j->owner->connections, 1);
-  free (j);
+static void *
+client_thread (void *data)
+{
+  struct client *c = data;
+  OSM_CLEANUP_FD int server = connect_to (c->owner->socket_path);
+  OSM_ERROR (err);
+
+  if (server == -1)
+    osm_debug ("compression: cannot connect to %s: %m", c->owner->socket_path);
+  else if (osm_zstd_join (c->fd, c->fd, server, c->owner->level, &err) == -1)
+    osm_debug ("compression: %s", err.message);
+  close (c->fd);
+  atomic_fetch_sub (&c->owner->connections, 1);
+  free (c);
   return NULL;
 }
 
 static void
-start (struct server *s, int client)
+start (struct server *s, int fd)
 {
-  struct joint *j;
+  struct client *c;
   pthread_attr_t attributes;
   pthread_t thread;
   int e;
 
   if (atomic_fetch_add (&s->connections, 1) >= OSM_ZSTD_CONNECTIONS_MAX) {
     atomic_fetch_sub (&s->connections, 1);
-    close (client);
+    close (fd);
     return;
   }
-  j = osm_calloc (1, sizeof *j);
-  j->owner = s;
-  j->client = client;
-  j->server = -1;
+  c = osm_calloc (1, sizeof *c);
+  c->owner = s;
+  c->fd = fd;
   pthread_attr_init (&attributes);
   pthread_attr_setdetachstate (&attributes, PTHREAD_CREATE_DETACHED);
-  e = pthread_create (&thread, &attributes, joint_thread, j);
+  e = pthread_create (&thread, &attributes, client_thread, c);
   pthread_attr_destroy (&attributes);
   if (e != 0) {
     osm_debug ("compression: cannot start a thread: %s", strerror (e));
-    close (client);
+    close (fd);
     atomic_fetch_sub (&s->connections, 1);
-    free (j);
+    free (c);
   }
 }
 

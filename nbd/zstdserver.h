@@ -14,6 +14,10 @@
 
 #include "common/error.h"
 
+/* One such connection: what comes from `server` (a socket) goes compressed to client_out, what comes from client_in as it is to it,
+ * until either side ends. Client's are sockets, or pipes in non-blocking mode. Blocks. */
+int osm_zstd_join (int client_in, int client_out, int server, int level, struct osm_error *err);
+
 #define OSM_ZSTD_CONNECTIONS_MAX 64 /* one more is closed at once */
 
 /* Only comes back when it cannot listen any more: -1. */

@@ -183,6 +183,21 @@ class Copy(unittest.TestCase):
                 f.seek(offset)
                 f.write(stream.digest(length))
 
+    def test_compressed(self):
+        with open(self.path("source"), "wb") as f:
+            f.write(b"all work and no play makes a dull disk\n" * (8 * MIB // 39))
+        size = os.path.getsize(self.path("source"))
+        for mode, least, most in (("on", 1000, size // 10), ("off", size, size + MIB),
+                                  ("auto", 1000, size + MIB)):
+            with self.subTest(mode=mode):
+                result = self.json_copy("--compress", mode, self.remote(self.path("source")),
+                                        self.path("to-" + mode))
+                self.assertTrue(same(self.path("source"), self.path("to-" + mode)))
+                self.assertGreaterEqual(result["wire_bytes"], least)
+                self.assertLess(result["wire_bytes"], most)
+        self.assertIn("none of auto|on|off", self.refused("--compress", "much", self.path("source"),
+                                                      self.path("never"), status=2, ssh=False))
+
     def test_existing_file_is_overwritten(self):
         source = write(self.path("source"), 5 * MIB, [(MIB, MIB)])
         target = write(self.path("target"), 6 * MIB, seed=2)
