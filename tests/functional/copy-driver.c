@@ -3,7 +3,8 @@
 
 /* Drives the copy engine for the functional tests.
  *
-  while ((o = getopt (argc, argv, "b:B:c:d:fF:k:l:pr:S:t:vW:x:zZ")) != -1)
+ *   copy-driver [-c CONNECTIONS] [-r REQUESTS] [-B REQUEST_BYTES] [-b BITMAP] [-t RECONNECT_MS] \
+ *               [-x CANCEL_AT_BYTES] [-z] [-Z (zeros for what cannot be read)] [-f] \
  *               [-S ADDRESS,PORT,USER,KEY,HOST_KEYS_FILE[,CIPHER]] SOCKET SIZE DESTINATION
  *   copy-driver [-S ...] -l BYTES SOCKET                     link test
  *   copy-driver -d CHUNK [-F FREE_MAP] SIZE PATH              digest

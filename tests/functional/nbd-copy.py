@@ -170,7 +170,7 @@ class Copy(unittest.TestCase):
                 os.unlink(stale)
         process = subprocess.Popen(["nbdkit", "-f", "-r", "-P", pidfile, "-U", path] +
                                    list(arguments), stderr=subprocess.DEVNULL,
-                                   env=nbdkit_environment())
+                                   env=nbdkit_environment() if PLUGIN in arguments else None)
         self.addCleanup(self.stop, process)
         wait_for(lambda: process.poll() is not None or os.path.exists(pidfile), "nbdkit")
         self.assertIsNone(process.poll(), "nbdkit did not start")
