@@ -7,7 +7,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/wait.h>
 
 #include "agent/paths.h"
@@ -49,13 +51,14 @@ osm_child_start (struct osm_child *child, const char *kind, const json_t *specif
     waitpid (pid, NULL, 0);
     goto done;
   }
-  if (fcntl (out[0], F_SETFL, O_NONBLOCK) == -1) {
+  if (fcntl (out[0], F_SETFL, O_NONBLOCK) == -1 || fcntl (in[1], F_SETFL, O_NONBLOCK) == -1) {
     osm_error_set_errno (err, errno, "pipe of a worker");
     kill (pid, SIGKILL);
     waitpid (pid, NULL, 0);
     goto done;
   }
   child->pid = pid;
+  child->in = osm_take_fd (&in[1]);
   child->out = osm_take_fd (&out[0]);
   child->parser = (struct osm_frame_parser){ 0 };
   r = 0;
@@ -65,6 +68,35 @@ done:
     osm_cleanup_fd (&out[i]);
   }
   return r;
+}
+
+int
+osm_child_tell (struct osm_child *child, const json_t *frame, struct osm_error *err)
+{
+  OSM_CLEANUP_FREE char *data = NULL;
+  size_t len;
+  ssize_t n;
+
+  if (child->in == -1)
+    return osm_error_set (err, OSM_ERROR_BUG, EPIPE, "the worker is told nothing");
+  if (osm_frame_encode (frame, &data, &len, err) == -1)
+    return -1;
+  if (len > PIPE_BUF)
+    return osm_error_set (err, OSM_ERROR_BUG, EMSGSIZE, "a frame to a worker is too long");
+  /* Up to PIPE_BUF it is all or nothing: pipe(7). */
+  do
+    n = write (child->in, data, len);
+  while (n == -1 && errno == EINTR);
+  if (n == -1)
+    return osm_error_set (err, OSM_ERROR_RETRY, errno, "tell a worker: %s", strerror (errno));
+  return 0;
+}
+
+void
+osm_child_close_in (struct osm_child *child)
+{
+  if (child->in >= 0)
+    close (osm_take_fd (&child->in));
 }
 
 int
@@ -98,6 +130,7 @@ void
 osm_child_ended (struct osm_child *child)
 {
   child->pid = 0;
+  osm_child_close_in (child);
   if (child->out >= 0)
     close (osm_take_fd (&child->out));
   osm_frame_parser_done (&child->parser);

@@ -136,6 +136,7 @@ launch (struct export *e, size_t which, struct osm_error *err)
   if (specification (e, which, &spec, err) == -1 ||
       osm_child_start (&server->child, kinds[which], spec, server->listen_fd, err) == -1)
     return -1;
+  osm_child_close_in (&server->child);
   server->restart_at_ms = 0;
   server->started_ms = osm_now_ms ();
   return 0;

@@ -14,12 +14,15 @@
 
 #include "agent/child.h"
 #include "agent/device.h"
+#include "agent/limits.h"
 #include "agent/paths.h"
+#include "agent/share.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/file.h"
 #include "common/json.h"
 #include "common/log.h"
+#include "common/pace.h"
 #include "common/parse.h"
 #include "common/ranges.h"
 #include "common/run.h"
@@ -36,13 +39,20 @@
 enum state { RUNNING, DONE, FAILED, CANCELLED };
 static const char *const state_names[] = { "running", "done", "failed", "cancelled" };
 
+/* What workers count from 0 on. */
+enum { SENT, ZERO, WIRE, FOUND, NR_COUNTS };
+static const char *const count_names[] = { "sent_bytes", "zero_bytes", "wire_bytes",
+                                           "found_bytes" };
+
 struct osm_job {
   char *id, *kind;
   json_t *params; /* of the request */
   bool on_disk;
   enum state state;
-  uint64_t done_bytes, sent_bytes, wire_bytes, zero_bytes, rate;
-  uint64_t rate_bytes, rate_at_ms; /* when the rate was last taken */
+  uint64_t done_bytes, free_bytes, left_bytes, unknown_bytes, connections;
+  uint64_t counts[NR_COUNTS];
+  struct osm_pace pace;
+  struct osm_limit limit;
   int64_t started_ms, ended_ms;
   char *cipher;
   json_t *error, *result;
@@ -57,6 +67,7 @@ struct osm_job {
 struct osm_jobs {
   struct osm_job *v[OSM_JOBS_MAX];
   size_t nr;
+  struct osm_limits *limits;
 };
 
 static void
@@ -90,17 +101,70 @@ osm_job_running (const struct osm_job *job)
   return job->state == RUNNING;
 }
 
+static bool
+is_copy (const struct osm_job *job)
+{
+  return strcmp (job->kind, "copy") == 0;
+}
+
+static struct osm_pace_left
+what_is_left (const struct osm_job *job)
+{
+  const struct osm_pace_counts counts = {
+    .size_bytes = (uint64_t)json_integer_value (json_object_get (job->params, "size_bytes")),
+    .done_bytes = job->done_bytes,
+    .found_bytes = job->counts[FOUND],
+    .skipped_bytes = job->counts[ZERO],
+    .left_bytes = job->left_bytes,
+    .unknown_bytes = job->unknown_bytes,
+  };
+
+  if (is_copy (job))
+    return osm_pace_left (&counts);
+  return (struct osm_pace_left){ .send_bytes = counts.size_bytes > counts.done_bytes
+                                                   ? counts.size_bytes - counts.done_bytes
+                                                   : 0 };
+}
+
+static void
+add_copy (const struct osm_job *job, json_t *j)
+{
+  static const char *const names[] = { "group", "limit_bytes_per_second",
+                                       "group_limit_bytes_per_second" };
+
+  for (size_t i = 0; i < NR_COUNTS; i++)
+    json_object_set_new (j, count_names[i], json_integer ((json_int_t)job->counts[i]));
+  json_object_set_new (j, "free_bytes", json_integer ((json_int_t)job->free_bytes));
+  json_object_set_new (j, "left_bytes", json_integer ((json_int_t)job->left_bytes));
+  json_object_set_new (j, "unknown_bytes", json_integer ((json_int_t)job->unknown_bytes));
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+    if (json_object_get (job->params, names[i]))
+      json_object_set (j, names[i], json_object_get (job->params, names[i]));
+  if (job->state != RUNNING)
+    return;
+  json_object_set_new (j, "connections", json_integer ((json_int_t)job->connections));
+  json_object_set_new (j, "allowed_bytes_per_second",
+                       json_integer ((json_int_t)job->limit.bytes_per_second));
+}
+
 json_t *
 osm_job_to_json (const struct osm_job *job)
 {
+  bool running = job->state == RUNNING;
+  struct osm_pace_left left = what_is_left (job);
+  int64_t eta_ms = running ? osm_pace_eta_ms (&job->pace, &left, osm_now_ms ()) : -1;
   json_t *j = osm_json_pack (
-      "{s:s, s:s, s:s, s:O?, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "id", job->id, "kind", job->kind,
+      "{s:s, s:s, s:s, s:O?, s:I, s:I, s:I, s:I, s:I, s:I}", "id", job->id, "kind", job->kind,
       "state", state_names[job->state], "size_bytes", json_object_get (job->params, "size_bytes"),
-      "done_bytes", (json_int_t)job->done_bytes, "sent_bytes", (json_int_t)job->sent_bytes,
-      "wire_bytes", (json_int_t)job->wire_bytes, "zero_bytes", (json_int_t)job->zero_bytes,
-      "bytes_per_second", (json_int_t)job->rate, "started_ms", (json_int_t)job->started_ms,
-      "ended_ms", (json_int_t)job->ended_ms);
+      "done_bytes", (json_int_t)job->done_bytes, "sent_bytes", (json_int_t)job->counts[SENT],
+      "zero_bytes", (json_int_t)job->counts[ZERO], "bytes_per_second",
+      (json_int_t)(running ? osm_rate_get (&job->pace.rate) : 0), "started_ms",
+      (json_int_t)job->started_ms, "ended_ms", (json_int_t)job->ended_ms);
 
+  if (is_copy (job))
+    add_copy (job, j);
+  if (eta_ms >= 0)
+    json_object_set_new (j, "eta_ms", json_integer ((json_int_t)eta_ms));
   osm_json_set_str (j, "cipher", job->cipher);
   if (job->error)
     json_object_set (j, "error", job->error);
@@ -137,7 +201,6 @@ job_end (struct osm_job *job, enum state state, const struct osm_error *why)
   job->ended_at_ms = osm_now_ms ();
   json_decref (job->error);
   job->error = state == FAILED && why ? osm_error_to_json (why) : NULL;
-  job->rate = 0;
   if (state == FAILED)
     osm_log (OSM_LOG_WARNING, "job %s failed: %s", job->id, why ? why->message : "?");
   else
@@ -147,6 +210,36 @@ job_end (struct osm_job *job, enum state state, const struct osm_error *why)
 }
 
 /* ---- starting ---- */
+
+static size_t
+nr_running (const struct osm_jobs *jobs, bool copies_only)
+{
+  size_t n = 0;
+
+  for (size_t i = 0; i < jobs->nr; i++)
+    n += jobs->v[i]->state == RUNNING && (!copies_only || is_copy (jobs->v[i]));
+  return n;
+}
+
+/* Every running copy, and the one that is about to start (or NULL), gets its share of what the host may use. */
+static void
+share (struct osm_jobs *jobs, struct osm_job *about_to_start)
+{
+  struct osm_limited copies[OSM_JOBS_RUNNING_MAX + 1];
+  size_t n = 0;
+
+  for (size_t i = 0; i < jobs->nr && n < OSM_JOBS_RUNNING_MAX + 1; i++) {
+    struct osm_job *job = jobs->v[i];
+    bool starts = about_to_start && job == about_to_start;
+
+    if (is_copy (job) && (starts || (job->state == RUNNING && job->child.pid > 0)))
+      copies[n++] = (struct osm_limited){ .params = job->params,
+                                          .child = &job->child,
+                                          .sent_bytes = job->counts[SENT],
+                                          .limit = &job->limit };
+  }
+  osm_limits_share (jobs->limits, copies, n, osm_now_ms ());
+}
 
 static int
 worker_specification (const struct osm_job *job, json_t **ret, struct osm_error *err)
@@ -176,34 +269,33 @@ worker_specification (const struct osm_job *job, json_t **ret, struct osm_error 
 }
 
 static int
-job_launch (struct osm_job *job, struct osm_error *err)
+job_launch (struct osm_jobs *jobs, struct osm_job *job, struct osm_error *err)
 {
   OSM_CLEANUP_JSON json_t *spec = NULL;
 
-  if (worker_specification (job, &spec, err) == -1 ||
-      osm_child_start (&job->child, job->kind, spec, -1, err) == -1)
+  if (worker_specification (job, &spec, err) == -1)
     return osm_error_wrap (err, "job %s", job->id);
+  if (is_copy (job)) {
+    job->limit = (struct osm_limit){ 0 };
+    share (jobs, job);
+    json_object_set_new (spec, "limit", osm_limit_json (&job->limit));
+    json_object_set_new (spec, "memory_bytes",
+                         json_integer ((json_int_t)osm_share_memory (nr_running (jobs, true) + 1)));
+  }
+  if (osm_child_start (&job->child, job->kind, spec, -1, err) == -1)
+    return osm_error_wrap (err, "job %s", job->id);
+  if (!is_copy (job))
+    osm_child_close_in (&job->child);
   job->state = RUNNING;
   job->resume_until_ms = 0;
   job->cancel = false;
   job->started_ms = osm_wall_ms ();
   job->ended_ms = 0;
-  job->rate_at_ms = osm_now_ms ();
-  job->rate_bytes = job->done_bytes;
+  job->pace = (struct osm_pace){ 0 };
   json_decref (osm_take (job->error));
   json_decref (osm_take (job->result));
   json_decref (osm_take (job->bad_blocks));
   return 0;
-}
-
-static size_t
-nr_running (const struct osm_jobs *jobs)
-{
-  size_t n = 0;
-
-  for (size_t i = 0; i < jobs->nr; i++)
-    n += jobs->v[i]->state == RUNNING;
-  return n;
 }
 
 static struct osm_job *
@@ -228,10 +320,10 @@ osm_job_find (struct osm_jobs *jobs, const char *id, struct osm_error *err)
 static int
 check_room (const struct osm_jobs *jobs, bool one_more, struct osm_error *err)
 {
-  if ((one_more && jobs->nr == OSM_JOBS_MAX) || nr_running (jobs) >= OSM_JOBS_RUNNING_MAX)
+  if ((one_more && jobs->nr == OSM_JOBS_MAX) || nr_running (jobs, false) >= OSM_JOBS_RUNNING_MAX)
     return osm_error_set (err, OSM_ERROR_RETRY, EAGAIN,
                           "the agent has %zu jobs, %zu of them running: no room for more", jobs->nr,
-                          nr_running (jobs));
+                          nr_running (jobs, false));
   return 0;
 }
 
@@ -273,7 +365,7 @@ osm_job_start (struct osm_jobs *jobs, const char *kind, const json_t *params, st
       return -1;
     json_decref (job->params);
     job->params = json_deep_copy (params);
-    if (job_launch (job, err) == -1)
+    if (job_launch (jobs, job, err) == -1)
       return -1;
     *ret = job;
     return job_save (job, err);
@@ -292,7 +384,7 @@ osm_job_start (struct osm_jobs *jobs, const char *kind, const json_t *params, st
     return -1;
   }
   jobs->v[jobs->nr++] = job;
-  if (job_launch (job, &why) == -1) {
+  if (job_launch (jobs, job, &why) == -1) {
     OSM_ERROR (ignored);
 
     osm_error_move (err, &why);
@@ -331,7 +423,7 @@ osm_job_repeat (struct osm_jobs *jobs, const char *kind, const char *id, const j
     return -1;
   /* In the parameters, so that it is still known after a restart of the service. */
   json_object_set (job->params, "repair", (json_t *)ranges);
-  if (job_launch (job, err) == -1)
+  if (job_launch (jobs, job, err) == -1)
     return -1;
   *ret = job;
   return job_save (job, err);
@@ -396,24 +488,18 @@ take_bad_blocks (struct osm_job *job, const json_t *object)
 static void
 take_progress (struct osm_job *job, const json_t *progress)
 {
-  uint64_t now = osm_now_ms (), span = now - job->rate_at_ms;
-
   take_number (progress, "done_bytes", &job->done_bytes);
-  take_number (progress, "sent_bytes", &job->sent_bytes);
-  take_number (progress, "wire_bytes", &job->wire_bytes);
-  take_number (progress, "zero_bytes", &job->zero_bytes);
+  take_number (progress, "free_bytes", &job->free_bytes);
+  take_number (progress, "left_bytes", &job->left_bytes);
+  take_number (progress, "unknown_bytes", &job->unknown_bytes);
+  take_number (progress, "connections", &job->connections);
+  for (size_t i = 0; i < NR_COUNTS; i++)
+    take_number (progress, count_names[i], &job->counts[i]);
   take_bad_blocks (job, progress);
   if (osm_json_str (progress, "cipher"))
     osm_str_set (&job->cipher, osm_json_str (progress, "cipher"));
-  if (span >= 500) {
-    uint64_t done = job->done_bytes > job->rate_bytes ? job->done_bytes - job->rate_bytes : 0;
-    uint64_t rate = done * 1000 / span;
-
-    /* The last seconds count most. */
-    job->rate = job->rate ? (3 * job->rate + rate) / 4 : rate;
-    job->rate_bytes = job->done_bytes;
-    job->rate_at_ms = now;
-  }
+  osm_pace_update (&job->pace, is_copy (job) ? job->counts[SENT] : job->done_bytes,
+                   job->counts[ZERO], osm_now_ms ());
 }
 
 static void
@@ -486,14 +572,14 @@ osm_jobs_read (struct osm_jobs *jobs)
 /* A job that was running when the service ended. Right after a boot its disk may not be there yet, and right after a crash the worker of
  * before may still hold it. */
 static void
-resume (struct osm_job *job)
+resume (struct osm_jobs *jobs, struct osm_job *job)
 {
   uint64_t now = osm_now_ms ();
   OSM_ERROR (why);
 
   if (now < job->resume_at_ms)
     return;
-  if (job_launch (job, &why) == 0) {
+  if (job_launch (jobs, job, &why) == 0) {
     osm_info ("job %s goes on", job->id);
     return;
   }
@@ -515,13 +601,68 @@ osm_jobs_tick (struct osm_jobs *jobs)
         now - job->cancelled_at_ms > CANCEL_PATIENCE_MS)
       kill (job->child.pid, SIGKILL);
     if (job->state == RUNNING && job->resume_until_ms)
-      resume (job);
+      resume (jobs, job);
     /* Whoever asked for it has gone. */
     if (job->state != RUNNING && !job->on_disk && now - job->ended_at_ms > KEEP_RESULT_MS) {
       job_free (job);
       jobs->v[i--] = jobs->v[--jobs->nr];
     }
   }
+  share (jobs, NULL);
+}
+
+/* ---- limits ---- */
+
+static int
+set_limit (struct osm_job *job, const char *key, uint64_t bytes_per_second, struct osm_error *err)
+{
+  json_object_set_new (job->params, key, json_integer ((json_int_t)bytes_per_second));
+  return job_save (job, err);
+}
+
+int
+osm_job_limit (struct osm_jobs *jobs, struct osm_job *job, uint64_t bytes_per_second,
+               struct osm_error *err)
+{
+  if (!is_copy (job))
+    return osm_error_set (err, OSM_ERROR_USER, EINVAL, "job %s is no copy", job->id);
+  if (set_limit (job, "limit_bytes_per_second", bytes_per_second, err) == -1)
+    return -1;
+  share (jobs, NULL);
+  return 0;
+}
+
+int
+osm_jobs_limit_group (struct osm_jobs *jobs, const char *group, uint64_t bytes_per_second,
+                      struct osm_error *err)
+{
+  bool found = false;
+
+  for (size_t i = 0; i < jobs->nr; i++)
+    if (is_copy (jobs->v[i]) && osm_str_equal (osm_json_str (jobs->v[i]->params, "group"), group)) {
+      found = true;
+      if (set_limit (jobs->v[i], "group_limit_bytes_per_second", bytes_per_second, err) == -1)
+        return -1;
+    }
+  if (!found)
+    return osm_error_set (err, OSM_ERROR_USER, ENOENT, "there is no copy of the group %s", group);
+  share (jobs, NULL);
+  return 0;
+}
+
+uint64_t
+osm_jobs_host_limit (const struct osm_jobs *jobs)
+{
+  return osm_limits_host (jobs->limits);
+}
+
+int
+osm_jobs_limit_host (struct osm_jobs *jobs, uint64_t bytes_per_second, struct osm_error *err)
+{
+  if (osm_limits_set_host (jobs->limits, bytes_per_second, err) == -1)
+    return -1;
+  share (jobs, NULL);
+  return 0;
 }
 
 size_t
@@ -627,9 +768,11 @@ load_one (const char *id, struct osm_job **ret, struct osm_error *err)
     if (osm_str_equal (osm_json_str (j, "state"), state_names[s]))
       job->state = (enum state)s;
   take_number (j, "done_bytes", &job->done_bytes);
-  take_number (j, "sent_bytes", &job->sent_bytes);
-  take_number (j, "wire_bytes", &job->wire_bytes);
-  take_number (j, "zero_bytes", &job->zero_bytes);
+  take_number (j, "free_bytes", &job->free_bytes);
+  take_number (j, "left_bytes", &job->left_bytes);
+  take_number (j, "unknown_bytes", &job->unknown_bytes);
+  for (size_t i = 0; i < NR_COUNTS; i++)
+    take_number (j, count_names[i], &job->counts[i]);
   job->started_ms = json_integer_value (json_object_get (j, "started_ms"));
   job->ended_ms = json_integer_value (json_object_get (j, "ended_ms"));
   *ret = job;
@@ -640,6 +783,7 @@ int
 osm_jobs_load (struct osm_jobs **ret, struct osm_error *err)
 {
   OSM_CLEANUP_FREE char *folder = osm_asprintf ("%s/jobs", osm_path_state ());
+  struct osm_limits *limits = NULL;
   struct osm_jobs *jobs;
   struct dirent *entry;
   DIR *dir;
@@ -649,7 +793,12 @@ osm_jobs_load (struct osm_jobs **ret, struct osm_error *err)
   dir = opendir (folder);
   if (!dir)
     return osm_error_set_errno (err, errno, "%s", folder);
+  if (osm_limits_load (&limits, err) == -1) {
+    closedir (dir);
+    return -1;
+  }
   jobs = osm_calloc (1, sizeof *jobs);
+  jobs->limits = limits;
   while ((entry = readdir (dir)) && jobs->nr < OSM_JOBS_MAX) {
     OSM_CLEANUP_FREE char *id = NULL;
     struct osm_job *job = NULL;
@@ -698,5 +847,6 @@ osm_jobs_free (struct osm_jobs *jobs)
     }
     job_free (job);
   }
+  osm_limits_free (jobs->limits);
   free (jobs);
 }

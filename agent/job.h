@@ -45,6 +45,15 @@ struct osm_job *osm_job_find (struct osm_jobs *jobs, const char *id, struct osm_
 bool osm_job_running (const struct osm_job *job);
 /* Asks the worker to end; SIGKILL after 10 s (osm_jobs_tick). */
 void osm_job_cancel (struct osm_job *job);
+/* Of a copy. 0: no limit. Kept on disk, in force at once. */
+int osm_job_limit (struct osm_jobs *jobs, struct osm_job *job, uint64_t bytes_per_second,
+                   struct osm_error *err);
+/* Of all copies of a group together; USER, ENOENT if there is none. */
+int osm_jobs_limit_group (struct osm_jobs *jobs, const char *group, uint64_t bytes_per_second,
+                          struct osm_error *err);
+/* Of all copies of this host together. */
+uint64_t osm_jobs_host_limit (const struct osm_jobs *jobs);
+int osm_jobs_limit_host (struct osm_jobs *jobs, uint64_t bytes_per_second, struct osm_error *err);
 int osm_job_forget (struct osm_jobs *jobs, const char *id, struct osm_error *err);
 json_t *osm_job_to_json (const struct osm_job *job);
 /* What a link test found, borrowed; NULL with err if it failed. */

@@ -10,10 +10,12 @@ agent_libosmagent_la_SOURCES = \
 	agent/export.c agent/export.h \
 	agent/gateway.c agent/gateway.h \
 	agent/job.c agent/job.h \
+	agent/limits.c agent/limits.h \
 	agent/method.c agent/method.h \
 	agent/paths.c agent/paths.h \
 	agent/peers.c agent/peers.h \
 	agent/service.c agent/service.h \
+	agent/share.c agent/share.h \
 	agent/stdio.c agent/stdio.h \
 	agent/worker.c agent/worker.h
 agent_libosmagent_la_LIBADD = nbd/libosmnbd.la common/libosmcommon.la $(SYSTEMD_LIBS)
@@ -25,6 +27,7 @@ osm_agent_LDADD = agent/libosmagent.la
 script_tests += \
 	tests/functional/agent-basic.py \
 	tests/functional/agent-copy.py \
+	tests/functional/agent-limits.py \
 	tests/functional/agent-verify.py
 
 noinst_HEADERS += tests/unit/test-agent.h
@@ -33,9 +36,11 @@ unit_tests += \
 	tests/unit/test-agent-endpoint \
 	tests/unit/test-agent-job \
 	tests/unit/test-agent-method \
-	tests/unit/test-agent-peers
+	tests/unit/test-agent-peers \
+	tests/unit/test-agent-share
 tests_unit_test_agent_device_LDADD = agent/libosmagent.la $(CMOCKA_LIBS)
 tests_unit_test_agent_endpoint_LDADD = agent/libosmagent.la $(CMOCKA_LIBS)
 tests_unit_test_agent_job_LDADD = agent/libosmagent.la $(CMOCKA_LIBS)
 tests_unit_test_agent_method_LDADD = agent/libosmagent.la $(CMOCKA_LIBS)
 tests_unit_test_agent_peers_LDADD = agent/libosmagent.la $(CMOCKA_LIBS)
+tests_unit_test_agent_share_LDADD = agent/libosmagent.la $(CMOCKA_LIBS)

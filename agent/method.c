@@ -21,6 +21,7 @@
 #include "nbd/copy.h"
 #include "nbd/digest.h"
 #include "nbd/sshconn.h"
+#include "nbd/throttle.h"
 
 #define FIND_TIMEOUT_MAX_MS 600000
 #define WAIT_TIMEOUT_MAX_MS 30000
@@ -77,6 +78,33 @@ get_number (const struct call *c, const char *key, uint64_t standard, uint64_t m
                           (unsigned long long)max);
   *ret = (uint64_t)n;
   return 0;
+}
+
+/* Bytes per second; 0: none. */
+static int
+get_limit (const struct call *c, const char *key, uint64_t standard, uint64_t *ret,
+           struct osm_error *err)
+{
+  uint64_t limit;
+
+  if (get_number (c, key, standard, INT64_MAX, &limit, err) == -1)
+    return -1;
+  if (limit > 0 && limit < OSM_THROTTLE_MIN)
+    return osm_error_set (err, OSM_ERROR_USER, EINVAL,
+                          "parameter '%s' must be 0 or at least %d bytes per second", key,
+                          OSM_THROTTLE_MIN);
+  *ret = limit;
+  return 0;
+}
+
+static int
+check_group (const struct call *c, struct osm_error *err)
+{
+  const json_t *group = json_object_get (c->params, "group");
+
+  if (!group || osm_is_safe_name (json_is_string (group) ? json_string_value (group) : ""))
+    return 0;
+  return osm_error_set (err, OSM_ERROR_USER, EINVAL, "parameter 'group' is not an identifier");
 }
 
 static int
@@ -341,25 +369,75 @@ get_compression (const struct call *c, enum osm_compression_mode *ret, struct os
 static enum osm_answer
 copy_start (struct call *c, json_t **ret, struct osm_error *err)
 {
-  static const char *const names[] = { "id",          "volume_id",   "size_bytes",
-                                       "connections", "requests",    "reconnect_seconds",
-                                       "bad_blocks",  "compression", NULL };
+  static const char *const names[] = { "id",
+                                       "volume_id",
+                                       "size_bytes",
+                                       "connections",
+                                       "requests",
+                                       "reconnect_seconds",
+                                       "bad_blocks",
+                                       "compression",
+                                       "group",
+                                       "limit_bytes_per_second",
+                                       "group_limit_bytes_per_second",
+                                       NULL };
   OSM_CLEANUP_JSON json_t *params = NULL;
   enum osm_compression_mode mode;
   const char *id;
-  uint64_t connections, requests, reconnect;
+  uint64_t connections, requests, reconnect, limit, group_limit;
+  const char *group = osm_json_str (c->params, "group");
   json_t *source;
 
   if (get_id (c, &id, err) == -1 || check_volume (c, err) == -1 ||
       get_number (c, "connections", 0, OSM_COPY_CONNECTIONS_MAX, &connections, err) == -1 ||
       get_number (c, "requests", 0, OSM_COPY_REQUESTS_MAX, &requests, err) == -1 ||
+      get_limit (c, "limit_bytes_per_second", 0, &limit, err) == -1 ||
+      get_limit (c, "group_limit_bytes_per_second", 0, &group_limit, err) == -1 ||
       get_number (c, "reconnect_seconds", 0, RECONNECT_MAX_S, &reconnect, err) == -1 ||
       check_bad_blocks (c, err) == -1 || get_compression (c, &mode, err) == -1 ||
-      get_source (c, &source, err) == -1)
+      check_group (c, err) == -1 || get_source (c, &source, err) == -1)
     return OSM_ANSWER_NOW;
   params = pick (c->params, names);
   json_object_set_new (params, "source", source);
   start_job (c, "copy", params, ret, err);
+  if (*ret && group && json_object_get (params, "group_limit_bytes_per_second") &&
+      osm_jobs_limit_group (c->agent->jobs, group, group_limit, err) == -1)
+    json_decref (osm_take (*ret));
+  return OSM_ANSWER_NOW;
+}
+
+static enum osm_answer
+copy_limit (struct call *c, json_t **ret, struct osm_error *err)
+{
+  const char *group = osm_json_str (c->params, "group"), *id;
+  struct osm_job *job;
+  uint64_t limit;
+
+  if (get_limit (c, "bytes_per_second", UINT64_MAX, &limit, err) == -1 ||
+      check_group (c, err) == -1)
+    return OSM_ANSWER_NOW;
+  if (group) {
+    if (osm_jobs_limit_group (c->agent->jobs, group, limit, err) == 0)
+      *ret = json_object ();
+    return OSM_ANSWER_NOW;
+  }
+  if (get_id (c, &id, err) == 0 && (job = osm_job_find (c->agent->jobs, id, err)) &&
+      osm_job_limit (c->agent->jobs, job, limit, err) == 0)
+    *ret = osm_job_to_json (job);
+  return OSM_ANSWER_NOW;
+}
+
+static enum osm_answer
+host_limit (struct call *c, json_t **ret, struct osm_error *err)
+{
+  uint64_t limit;
+
+  if (json_object_get (c->params, "bytes_per_second") &&
+      (get_limit (c, "bytes_per_second", UINT64_MAX, &limit, err) == -1 ||
+       osm_jobs_limit_host (c->agent->jobs, limit, err) == -1))
+    return OSM_ANSWER_NOW;
+  *ret =
+      osm_json_pack ("{s:I}", "bytes_per_second", (json_int_t)osm_jobs_host_limit (c->agent->jobs));
   return OSM_ANSWER_NOW;
 }
 
@@ -573,6 +651,8 @@ static const struct {
   { "export.list", export_list },
   { "copy.start", copy_start },
   { "copy.repair", copy_repair },
+  { "copy.limit", copy_limit },
+  { "host.limit", host_limit },
   { "digest.start", digest_start },
   { "digest.repeat", digest_repeat },
   { "digest.chunks", digest_chunks },
@@ -632,8 +712,8 @@ osm_agent_hello (void)
   cpu = osm_json_pack ("{s:i}", "count", (int)count);
   if (osm_cpu_has_aes () != -1)
     json_object_set_new (cpu, "aes", json_boolean (osm_cpu_has_aes ()));
-  return osm_json_pack ("{s:{s:i, s:s, s:s?, s:s, s:[s, s, s, s, s], s:o, s:o}}", "hello",
+  return osm_json_pack ("{s:{s:i, s:s, s:s?, s:s, s:[s, s, s, s, s, s], s:o, s:o}}", "hello",
                         "protocol", OSM_PROTOCOL, "version", PACKAGE_VERSION, "boot_id", boot_id,
                         "start_id", start_id, "features", "export", "copy", "digest", "link-test",
-                        "zstd", "tools", tools, "cpu", cpu);
+                        "zstd", "limit", "tools", tools, "cpu", cpu);
 }

@@ -8,11 +8,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "agent/device.h"
 #include "agent/job.h"
@@ -53,18 +56,34 @@ write_frame (const json_t *frame, struct osm_error *err)
   return osm_frame_write (&io, frame, err);
 }
 
-/* ---- progress: a thread that reads the counters ---- */
+/* ---- a thread that reports the counters and hears what the service has to say ---- */
 
 struct reporter {
   const struct osm_copy_progress *copy; /* or NULL */
   const struct osm_compression *compression;
   const _Atomic uint64_t *digest;    /* or NULL */
   struct osm_bad_blocks *bad_blocks; /* or NULL */
+  struct osm_throttle *throttle;     /* of the copy */
+  _Atomic unsigned *connections;     /* of the copy */
+  struct osm_frame_parser parser;
+  int stdin_fd; /* -1: nothing more to hear */
+  int stop_fd;
   pthread_t thread;
-  pthread_mutex_t lock;
-  pthread_cond_t wake;
-  bool stop;
 };
+
+static uint64_t
+number (const json_t *object, const char *key)
+{
+  json_int_t n = json_integer_value (json_object_get (object, key));
+
+  return n > 0 ? (uint64_t)n : 0;
+}
+
+static void
+set_number (json_t *progress, const char *key, uint64_t n)
+{
+  json_object_set_new (progress, key, json_integer ((json_int_t)n));
+}
 
 /* Nothing is said of no bad blocks. */
 static void
@@ -84,80 +103,116 @@ report_once (const struct reporter *r)
   OSM_ERROR (ignored);
 
   if (r->copy) {
-    json_object_set_new (progress, "done_bytes",
-                         json_integer ((json_int_t)atomic_load (&r->copy->done_bytes)));
-    json_object_set_new (progress, "sent_bytes",
-                         json_integer ((json_int_t)atomic_load (&r->copy->sent_bytes)));
-    json_object_set_new (progress, "zero_bytes",
-                         json_integer ((json_int_t)atomic_load (&r->copy->zero_bytes)));
-    json_object_set_new (progress, "wire_bytes",
-                         json_integer ((json_int_t)osm_compression_wire_bytes (r->compression)));
+    set_number (progress, "done_bytes", atomic_load (&r->copy->done_bytes));
+    set_number (progress, "sent_bytes", atomic_load (&r->copy->sent_bytes));
+    set_number (progress, "zero_bytes", atomic_load (&r->copy->zero_bytes));
+    set_number (progress, "free_bytes", atomic_load (&r->copy->free_bytes));
+    set_number (progress, "wire_bytes", osm_compression_wire_bytes (r->compression));
+    set_number (progress, "found_bytes", atomic_load (&r->copy->found_bytes));
+    set_number (progress, "left_bytes", atomic_load (&r->copy->left_bytes));
+    set_number (progress, "unknown_bytes", atomic_load (&r->copy->unknown_bytes));
+    set_number (progress, "connections", atomic_load (&r->copy->connections));
     if (atomic_load (&r->copy->cipher_known))
       osm_json_set_str (progress, "cipher", r->copy->cipher);
   }
   else
-    json_object_set_new (progress, "done_bytes",
-                         json_integer ((json_int_t)atomic_load (r->digest)));
+    set_number (progress, "done_bytes", atomic_load (r->digest));
   add_bad_blocks (progress, r->bad_blocks);
   /* If the service is gone, so are we in a moment. */
   (void)write_frame (frame, &ignored);
+}
+
+static void
+obey (struct reporter *r, const json_t *limit)
+{
+  if (r->throttle)
+    osm_throttle_set (r->throttle, number (limit, "bytes_per_second"));
+  if (r->connections && number (limit, "connections") > 0)
+    atomic_store (r->connections, (unsigned)number (limit, "connections"));
+}
+
+/* What it says that is not understood is no reason to end. */
+static void
+hear (struct reporter *r)
+{
+  char buf[4096];
+  ssize_t n = read (r->stdin_fd, buf, sizeof buf);
+  OSM_ERROR (ignored);
+
+  if (n == -1 && (errno == EINTR || errno == EAGAIN))
+    return;
+  if (n <= 0 || osm_frame_parser_feed (&r->parser, buf, (size_t)n, &ignored) == -1) {
+    r->stdin_fd = -1;
+    return;
+  }
+  for (;;) {
+    OSM_CLEANUP_JSON json_t *frame = NULL;
+
+    if (osm_frame_parser_take (&r->parser, &frame, &ignored) == -1) {
+      r->stdin_fd = -1;
+      return;
+    }
+    if (!frame)
+      return;
+    if (json_object_get (frame, "limit"))
+      obey (r, json_object_get (frame, "limit"));
+  }
 }
 
 static void *
 report (void *data)
 {
   struct reporter *r = data;
+  uint64_t next_ms = osm_now_ms () + REPORT_MS;
 
-  pthread_mutex_lock (&r->lock);
-  while (!r->stop) {
-    struct timespec until;
+  for (;;) {
+    struct pollfd fds[2] = { { .fd = r->stop_fd, .events = POLLIN },
+                             { .fd = r->stdin_fd, .events = POLLIN } };
+    uint64_t now = osm_now_ms ();
 
-    clock_gettime (CLOCK_MONOTONIC, &until);
-    until.tv_nsec += REPORT_MS * 1000000L;
-    until.tv_sec += until.tv_nsec / 1000000000L;
-    until.tv_nsec %= 1000000000L;
-    if (pthread_cond_timedwait (&r->wake, &r->lock, &until) == ETIMEDOUT)
+    if (now >= next_ms) {
       report_once (r);
+      next_ms = now + REPORT_MS;
+    }
+    if (poll (fds, 2, (int)(next_ms - now)) == -1)
+      continue; /* EINTR */
+    if (fds[0].revents)
+      return NULL;
+    if (fds[1].revents)
+      hear (r);
   }
-  pthread_mutex_unlock (&r->lock);
-  return NULL;
 }
 
 static int
 reporter_start (struct reporter *r, struct osm_error *err)
 {
-  pthread_condattr_t attributes;
   int e;
 
-  pthread_mutex_init (&r->lock, NULL);
-  pthread_condattr_init (&attributes);
-  pthread_condattr_setclock (&attributes, CLOCK_MONOTONIC);
-  pthread_cond_init (&r->wake, &attributes);
-  pthread_condattr_destroy (&attributes);
+  r->stdin_fd = STDIN_FILENO;
+  r->stop_fd = eventfd (0, EFD_CLOEXEC);
+  if (r->stop_fd == -1)
+    return osm_error_set_errno (err, errno, "eventfd");
   e = pthread_create (&r->thread, NULL, report, r);
-  return e ? osm_error_set_errno (err, e, "start the thread that reports progress") : 0;
+  if (e == 0)
+    return 0;
+  close (r->stop_fd);
+  return osm_error_set_errno (err, e, "start the thread that reports progress");
 }
 
 static void
 reporter_stop (struct reporter *r)
 {
-  pthread_mutex_lock (&r->lock);
-  r->stop = true;
-  pthread_cond_signal (&r->wake);
-  pthread_mutex_unlock (&r->lock);
+  uint64_t one = 1;
+
+  while (write (r->stop_fd, &one, sizeof one) == -1 && errno == EINTR)
+    ;
   pthread_join (r->thread, NULL);
+  close (r->stop_fd);
+  osm_frame_parser_done (&r->parser);
   report_once (r);
 }
 
 /* ---- what a specification says ---- */
-
-static uint64_t
-number (const json_t *object, const char *key)
-{
-  json_int_t n = json_integer_value (json_object_get (object, key));
-
-  return n > 0 ? (uint64_t)n : 0;
-}
 
 /* Owns the vector of host keys. */
 struct source_spec {
@@ -254,7 +309,12 @@ run_copy (const json_t *specification, json_t **ret, struct osm_error *err)
   OSM_CLEANUP_BAD_BLOCKS struct osm_bad_blocks *bad_blocks = NULL;
   OSM_RANGES (repair);
   OSM_CLEANUP_FD int fd = -1;
-  struct reporter reporter = { .copy = &progress };
+  const json_t *limit = json_object_get (specification, "limit");
+  struct osm_throttle throttle = OSM_THROTTLE_INIT (number (limit, "bytes_per_second"));
+  _Atomic unsigned connections = OSM_COPY_CONNECTIONS_MAX;
+  struct reporter reporter = { .copy = &progress,
+                               .throttle = &throttle,
+                               .connections = &connections };
   const char *bitmap_path = osm_json_str (specification, "bitmap");
   struct osm_copy_options options = { .size_bytes = number (specification, "size_bytes"),
                                       .connections =
@@ -262,11 +322,15 @@ run_copy (const json_t *specification, json_t **ret, struct osm_error *err)
                                       .requests = (unsigned)number (specification, "requests"),
                                       .reconnect_ms =
                                           number (specification, "reconnect_seconds") * 1000,
+                                      .memory_bytes = number (specification, "memory_bytes"),
+                                      .throttle = &throttle,
+                                      .connections_now = &connections,
                                       .bitmap_path = bitmap_path,
                                       .cancel = &cancelled,
                                       .progress = &progress };
   int r;
 
+  obey (&reporter, limit);
   if (osm_compression_parse (osm_json_str (specification, "compression"), &mode, err) == -1 ||
       read_source (specification, &spec, err) == -1) {
     osm_strv_free (spec.host_keys);

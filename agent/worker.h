@@ -5,7 +5,9 @@
  *
  * Specification frames (stdin):
  *   copy       {"volume_id","device","size_bytes","source":{...},"key","bitmap","connections","requests",
- *              "reconnect_seconds","bad_blocks","bad_blocks_file","repair","compression"}
+ *              "memory_bytes","limit":{"bytes_per_second","connections"},
+ *              "reconnect_seconds","bad_blocks","bad_blocks_file","repair",
+ *              "compression"}; later frames {"limit":{...}} change that limit
  *   digest     {"volume_id","device","size_bytes","chunk_bytes","drop_cache","digests","bad_blocks","repair"}
  *   link-test  {"source","key","bytes","seconds"}
  *   compress   {"socket"}: the export's; descriptor 3 is the listening socket of its compressed twin

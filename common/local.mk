@@ -12,6 +12,7 @@ common_libosmcommon_la_SOURCES = \
 	common/frame.c common/frame.h \
 	common/json.c common/json.h \
 	common/log.c common/log.h \
+	common/pace.c common/pace.h \
 	common/parallel.c common/parallel.h \
 	common/parse.c common/parse.h \
 	common/quote.c common/quote.h \
@@ -30,6 +31,7 @@ unit_tests += \
 	tests/unit/test-common-frame \
 	tests/unit/test-common-json \
 	tests/unit/test-common-log \
+	tests/unit/test-common-pace \
 	tests/unit/test-common-parallel \
 	tests/unit/test-common-parse \
 	tests/unit/test-common-quote \

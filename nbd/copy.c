@@ -290,6 +290,8 @@ copy_init (struct osm_copy *c, const struct osm_source *source,
   c->cancel = options->cancel;
   c->bad_blocks = options->bad_blocks;
   c->progress = progress;
+  c->throttle = options->throttle;
+  c->connections_now = options->connections_now;
   c->size_bytes = options->size_bytes;
   c->reconnect_ms = options->reconnect_ms ? options->reconnect_ms : RECONNECT_MS;
   pthread_mutex_init (&c->lock, NULL);
@@ -331,6 +333,7 @@ copy_init (struct osm_copy *c, const struct osm_source *source,
   if (options->free_map) /* of blocks that an earlier run finished it is not known how */
     c->touched = osm_bitmap_copy (c->bitmap);
   atomic_store (&progress->done_bytes, osm_bitmap_done_bytes (c->bitmap));
+  atomic_store (&progress->unknown_bytes, c->size_bytes - osm_bitmap_done_bytes (c->bitmap));
   return 0;
 }
 
@@ -360,7 +363,7 @@ osm_copy_run (const struct osm_source *source, int destination_fd,
   if (copy_init (&c, source, options, options->progress ? options->progress : &own, err) == -1)
     goto out;
   for (unsigned i = 0; i < c.connections; i++)
-    workers[i] = osm_worker_new (&c);
+    workers[i] = osm_worker_new (&c, i);
 
   /* The first connection alone, so that a wrong source leaves the destination untouched. */
   if (first_connect (&c, workers[0], err) == -1) {

@@ -26,6 +26,7 @@
 #include "nbd/badblocks.h"
 #include "nbd/bitmap.h"
 #include "nbd/source.h"
+#include "nbd/throttle.h"
 
 #define OSM_COPY_CONNECTIONS_MAX 16
 #define OSM_COPY_REQUESTS_MAX 128
@@ -35,12 +36,16 @@
 struct osm_copy_progress {
   _Atomic uint64_t
       done_bytes; /* finished: written or known to be zero; includes the bitmap's at start */
-  _Atomic uint64_t sent_bytes;  /* received as data, those received again included */
-  _Atomic uint64_t zero_bytes;  /* did not have to cross the network */
-  _Atomic uint64_t free_bytes;  /* of the source's free-space map; known at the end */
-  _Atomic unsigned connections; /* now open */
-  _Atomic unsigned reconnects;  /* lost and opened again */
-  _Atomic bool cipher_known;    /* once true, cipher does not change */
+  _Atomic uint64_t sent_bytes; /* received as data, those received again included */
+  _Atomic uint64_t zero_bytes; /* did not have to cross the network */
+  _Atomic uint64_t
+      free_bytes; /* of the source's free-space map; known at the end; part of the above */
+  _Atomic uint64_t found_bytes;   /* data that block status has found, copied or not */
+  _Atomic uint64_t left_bytes;    /* of these, not copied yet */
+  _Atomic uint64_t unknown_bytes; /* neither finished nor looked at */
+  _Atomic unsigned connections;   /* now open */
+  _Atomic unsigned reconnects;    /* lost and opened again */
+  _Atomic bool cipher_known;      /* once true, cipher does not change */
   char cipher[OSM_COPY_CIPHER_LEN];
 };
 
@@ -61,7 +66,10 @@ struct osm_copy_options {
                            never */
   /* Not NULL: what the source cannot read is zeros, and is added here; saved before the bitmap. */
   struct osm_bad_blocks *bad_blocks;
-  const atomic_bool *cancel;          /* may be NULL */
+  const atomic_bool *cancel;     /* may be NULL */
+  struct osm_throttle *throttle; /* of the data that crosses the network; may be NULL */
+  /* So many of the connections may be used now, at least one; may change at any time. NULL: all. */
+  const _Atomic unsigned *connections_now;
   struct osm_copy_progress *progress; /* may be NULL */
 };
 

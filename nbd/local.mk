@@ -26,6 +26,7 @@ nbd_libosmnbd_la_SOURCES = \
 	nbd/sshexec.c nbd/sshexec.h \
 	nbd/sshknown.c nbd/sshknown.h \
 	nbd/stream.c nbd/stream.h \
+	nbd/throttle.c nbd/throttle.h \
 	nbd/tunnel.c nbd/tunnel.h \
 	nbd/worker.c nbd/worker.h \
 	nbd/zstd.c nbd/zstd.h \
@@ -61,6 +62,7 @@ unit_tests += \
 	tests/unit/test-nbd-range \
 	tests/unit/test-nbd-sshkey \
 	tests/unit/test-nbd-sshknown \
+	tests/unit/test-nbd-throttle \
 	tests/unit/test-nbd-zstd
 tests_unit_test_nbd_bitmap_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)
 tests_unit_test_nbd_compression_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)
@@ -72,3 +74,4 @@ tests_unit_test_nbd_freemap_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)
 tests_unit_test_nbd_range_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)
 tests_unit_test_nbd_sshknown_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)
 tests_unit_test_nbd_sshkey_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)
+tests_unit_test_nbd_throttle_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)

@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "common/cleanup.h"
 #include "common/clock.h"
@@ -39,6 +40,9 @@ struct transfer {
   uint64_t asked; /* known at the last question for block status */
   bool status_pending;
   unsigned in_flight; /* commands of any kind */
+  uint64_t found;     /* data in the extents */
+  /* Whole blocks at the destination; of these, did not cross the network. */
+  uint64_t finished, zero;
   struct transfer *next;
 };
 
@@ -56,6 +60,8 @@ struct command {
 
 struct osm_worker {
   struct osm_copy *copy;
+  unsigned index;
+  int wait_ms; /* the rate limit lets nothing through before */
   struct osm_nbd *nbd;
   struct osm_source_connection connection;
   bool extents; /* the server has block status */
@@ -71,12 +77,13 @@ struct osm_worker {
 };
 
 struct osm_worker *
-osm_worker_new (struct osm_copy *c)
+osm_worker_new (struct osm_copy *c, unsigned index)
 {
   struct osm_worker *w = osm_calloc (1, sizeof *w);
   void *memory;
 
   w->copy = c;
+  w->index = index;
   w->range_bytes = RANGE_BYTES_FIRST;
   w->last = &w->first;
   w->completed_last = &w->completed;
@@ -101,6 +108,17 @@ transfer_free (struct transfer *t)
   free (t);
 }
 
+/* What was known of the part that is not finished will be asked for again. */
+static void
+forget_extents (struct osm_copy_progress *p, const struct transfer *t)
+{
+  uint64_t left = t->found - (t->finished - t->zero);
+
+  atomic_fetch_sub (&p->found_bytes, left);
+  atomic_fetch_sub (&p->left_bytes, left);
+  atomic_fetch_add (&p->unknown_bytes, t->known - t->range.offset - t->finished);
+}
+
 /* Closes the connection; what was under way is given back. */
 static void
 disconnect (struct osm_worker *w)
@@ -119,6 +137,7 @@ disconnect (struct osm_worker *w)
     struct transfer *t = w->first;
 
     w->first = t->next;
+    forget_extents (c->progress, t);
     osm_copy_range_return (
         c, (struct osm_copy_piece){ .offset = t->range.offset, .length = t->range.length });
     transfer_free (t);
@@ -146,6 +165,21 @@ osm_worker_free (struct osm_worker *w)
   free (w);
 }
 
+/* The next bytes of the range are known now. */
+static void
+note_known (struct transfer *t, uint64_t length, bool zero)
+{
+  struct osm_copy_progress *p = t->worker->copy->progress;
+
+  t->known += length;
+  atomic_fetch_sub (&p->unknown_bytes, length);
+  if (zero)
+    return;
+  t->found += length;
+  atomic_fetch_add (&p->found_bytes, length);
+  atomic_fetch_add (&p->left_bytes, length);
+}
+
 /* One of the extents that a server tells of. */
 static void
 status_extent (void *data, void *cookie, uint64_t length, bool zero)
@@ -161,7 +195,7 @@ status_extent (void *data, void *cookie, uint64_t length, bool zero)
     zero = false;
   /* What has no extent is asked for again, or read. */
   if (length > 0 && osm_extents_add (&t->extents, t->known, length, zero, &ignored) == 0)
-    t->known += length;
+    note_known (t, length, zero);
 }
 
 static void
@@ -268,7 +302,7 @@ add_data (struct transfer *t, uint64_t end, struct osm_error *err)
 {
   if (end > t->known && osm_extents_add (&t->extents, t->known, end - t->known, false, err) == -1)
     return -1;
-  t->known = end;
+  note_known (t, end - t->known, false);
   return 0;
 }
 
@@ -300,9 +334,12 @@ finished (struct osm_worker *w, struct transfer *t, uint64_t offset, uint64_t le
     atomic_fetch_add (&c->progress->done_bytes, done);
   if (zero_bytes)
     atomic_fetch_add (&c->progress->zero_bytes, zero_bytes);
+  t->finished += done;
+  t->zero += zero_bytes;
+  atomic_fetch_sub (&c->progress->left_bytes, done - zero_bytes);
 }
 
-/* Asks for the next piece of a transfer or zeroes it. */
+/* Asks for the next piece of a transfer or zeroes it, unless the rate limit says to wait. */
 static int
 start_piece (struct osm_worker *w, struct transfer *t, struct osm_error *err)
 {
@@ -316,8 +353,16 @@ start_piece (struct osm_worker *w, struct transfer *t, struct osm_error *err)
     finished (w, t, t->position, length, true);
   }
   else {
-    if (length > w->request_bytes)
-      length = w->request_bytes;
+    size_t max = osm_throttle_piece (w->copy->throttle, w->request_bytes);
+    uint64_t wait_us;
+
+    if (length > max)
+      length = max;
+    wait_us = osm_throttle_take (w->copy->throttle, (size_t)length, osm_throttle_now_us ());
+    if (wait_us) {
+      w->wait_ms = wait_us < POLL_MS * 1000 ? (int)(wait_us / 1000) + 1 : POLL_MS;
+      return 0;
+    }
     cmd = w->free_commands;
     cmd->transfer = t;
     cmd->offset = t->position;
@@ -358,16 +403,25 @@ start_transfer (struct osm_worker *w, struct osm_copy_piece piece, struct osm_er
   return ask_status (w, t, err);
 }
 
+/* The memory and the connections of the host are shared with other copies, and this one is beyond our share. */
+static bool
+must_rest (const struct osm_worker *w)
+{
+  return w->index > 0 && w->copy->connections_now &&
+         w->index >= atomic_load (w->copy->connections_now);
+}
+
 /* Keeps the connection busy. *ret_finished: all of the volume is at the destination. */
 static int
 start_work (struct osm_worker *w, bool *ret_finished, struct osm_error *err)
 {
   *ret_finished = false;
+  w->wait_ms = 0;
   for (;;) {
     struct transfer *ready = NULL;
     unsigned ahead = 0;
 
-    if (osm_copy_stopped (w->copy) || w->stale)
+    if (osm_copy_stopped (w->copy) || w->stale || must_rest (w))
       return 0;
     for (struct transfer *t = w->first; t; t = t->next) {
       if (all_asked (t))
@@ -392,6 +446,8 @@ start_work (struct osm_worker *w, bool *ret_finished, struct osm_error *err)
       return 0;
     if (start_piece (w, ready, err) == -1)
       return -1;
+    if (w->wait_ms)
+      return 0;
   }
 }
 
@@ -543,7 +599,7 @@ tend_transfers (struct osm_worker *w, struct osm_error *err)
   return 0;
 }
 
-/* 0: all finished or stopped. 1: connect anew. -1: failed; RETRY means that the connection is lost. */
+/* 0: all finished or stopped. 1: connect anew, or rest. -1: failed; RETRY means that the connection is lost. */
 static int
 transfer_all (struct osm_worker *w, struct osm_error *err)
 {
@@ -555,19 +611,20 @@ transfer_all (struct osm_worker *w, struct osm_error *err)
     if (write_completed (w, err) == -1 || tend_transfers (w, err) == -1 ||
         start_work (w, &all_finished, err) == -1)
       return -1;
-    if (w->stale && w->in_flight == 0 && !w->completed)
+    if ((w->stale || must_rest (w)) && w->in_flight == 0 && !w->completed)
       return 1;
-    if (w->completed || (w->first && w->in_flight == 0 && !osm_copy_must_save (w->copy)))
+    if (w->completed ||
+        (w->first && w->in_flight == 0 && !w->wait_ms && !osm_copy_must_save (w->copy)))
       continue; /* zeroed or failed at once */
     if (w->in_flight > 0) {
-      if (osm_nbd_receive (w->nbd, POLL_MS, err) == -1)
+      if (osm_nbd_receive (w->nbd, w->wait_ms ? w->wait_ms : POLL_MS, err) == -1)
         return -1;
     }
-    else if (all_finished) {
+    else if (all_finished && !w->wait_ms) {
       return 0;
     }
     else {
-      osm_copy_pause (w->copy, POLL_MS);
+      osm_copy_pause (w->copy, w->wait_ms ? (uint64_t)w->wait_ms : POLL_MS);
     }
   }
   return 0;
@@ -593,6 +650,12 @@ run (struct osm_worker *w)
     bool retry;
     int r;
 
+    if (must_rest (w)) {
+      disconnect (w);
+      madvise (w->memory, c->request_bytes * c->requests, MADV_DONTNEED);
+      osm_copy_pause (c, POLL_MS);
+      continue;
+    }
     if (!w->nbd) {
       retry = osm_worker_connect (w, &err) == -1;
       if (retry && (err.class == OSM_ERROR_INTERRUPTED || osm_copy_stopped (c)))

@@ -32,6 +32,8 @@ struct osm_copy {
   struct osm_copy_progress *progress;
   const atomic_bool *cancel;
   struct osm_bad_blocks *bad_blocks; /* or NULL */
+  struct osm_throttle *throttle;
+  const _Atomic unsigned *connections_now;
   uint64_t size_bytes, reconnect_ms;
   size_t request_bytes;
   unsigned connections, requests; /* per connection; within the memory limit */
@@ -73,7 +75,8 @@ void osm_copy_note_data (struct osm_copy *c, uint64_t offset, uint64_t length);
 void osm_copy_fail (struct osm_copy *c, struct osm_error *err);
 
 struct osm_worker;
-struct osm_worker *osm_worker_new (struct osm_copy *c);
+/* index: from 0; those from connections_now on rest. */
+struct osm_worker *osm_worker_new (struct osm_copy *c, unsigned index);
 void osm_worker_free (struct osm_worker *w);
 /* Connect and check the size of the export. Blocks. */
 int osm_worker_connect (struct osm_worker *w, struct osm_error *err);

@@ -138,8 +138,14 @@ show_progress (const struct watch *w, const struct osm_migration_row *row)
                                           osm_describe_needs_process (row->state) ? "copy" : "done",
                                       .size_bytes = row->bytes_total,
                                       .done_bytes = row->bytes_done,
-                                      .sent_bytes = row->bytes_sent };
+                                      .sent_bytes = row->bytes_sent,
+                                      .found_bytes = row->bytes_sent,
+                                      .unknown_bytes = row->bytes_total - row->bytes_done };
 
+  if (row->bytes_done > row->bytes_total)
+    progress.unknown_bytes = 0;
+  if (row->bytes_done > row->bytes_sent)
+    progress.zero_bytes = row->bytes_done - row->bytes_sent;
   if (row->bytes_done > 0 && osm_describe_needs_process (row->state))
     osm_ui_bar (w->session->ui, 0, &progress);
 }

@@ -275,7 +275,11 @@ show_progress (struct osm_migration *m, const struct volume_jobs *jobs, size_t n
       .done_bytes = number (job, "done_bytes"),
       .sent_bytes = number (j->copy, "sent_bytes"),
       .zero_bytes = number (j->copy, "zero_bytes"),
-      .bytes_per_second = number (job, "bytes_per_second"),
+      .free_bytes = number (j->copy, "free_bytes"),
+      .wire_bytes = number (j->copy, "wire_bytes"),
+      .found_bytes = number (j->copy, "found_bytes"),
+      .left_bytes = number (j->copy, "left_bytes"),
+      .unknown_bytes = number (j->copy, "unknown_bytes"),
     };
 
     osm_ui_bar (m->context.ui, (unsigned)i, &progress);

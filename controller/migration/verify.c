@@ -64,8 +64,7 @@ show_progress (struct osm_migration *m, const struct osm_verify *v, const char *
                                             .size_bytes = osm_volume_bytes (v->volume),
                                             .done_bytes = number (job, "done_bytes"),
                                             .sent_bytes = number (job, "sent_bytes"),
-                                            .zero_bytes = number (job, "zero_bytes"),
-                                            .bytes_per_second = number (job, "bytes_per_second") };
+                                            .zero_bytes = number (job, "zero_bytes") };
 
   osm_ui_bar (m->context.ui, v->index, &progress);
 }

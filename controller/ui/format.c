@@ -13,55 +13,13 @@
 #include "common/quote.h"
 #include "common/strbuf.h"
 
-#define RATE_WINDOW_MS 5000.0
 #define NAME_MIN 8
 #define NAME_MAX_WIDTH 24
 #define GRAPH_MIN 10
 #define GRAPH_MAX 40
-#define MAX_ETA_MS (INT64_C (1000) * 3600 * 1000) /* beyond a thousand hours nothing is known */
+#define MAX_ETA_MS (INT64_C (1000) * 3600 * 1000) /* more has no room, and is not to be believed */
 
 /* ---- numbers ---- */
-
-void
-osm_rate_update (struct osm_rate *rate, uint64_t bytes, uint64_t now_ms)
-{
-  double sample, weight;
-  uint64_t elapsed;
-
-  if (!rate->started || bytes < rate->bytes) {
-    *rate = (struct osm_rate){ .bytes = bytes, .at_ms = now_ms, .started = true };
-    return;
-  }
-  elapsed = now_ms - rate->at_ms;
-  if (now_ms <= rate->at_ms)
-    return;
-  sample = (double)(bytes - rate->bytes) * 1000 / (double)elapsed;
-  /* The share of an old average that a first-order low-pass keeps after that time, without exp(). */
-  weight = (double)elapsed / ((double)elapsed + RATE_WINDOW_MS);
-  rate->per_second = rate->known ? rate->per_second + (sample - rate->per_second) * weight : sample;
-  rate->known = true;
-  rate->bytes = bytes;
-  rate->at_ms = now_ms;
-}
-
-uint64_t
-osm_rate_get (const struct osm_rate *rate)
-{
-  return rate->known && rate->per_second < 1e18 ? (uint64_t)rate->per_second : 0;
-}
-
-int64_t
-osm_rate_eta_ms (uint64_t size_bytes, uint64_t done_bytes, uint64_t bytes_per_second)
-{
-  double ms;
-
-  if (done_bytes >= size_bytes)
-    return 0;
-  if (bytes_per_second == 0)
-    return -1;
-  ms = (double)(size_bytes - done_bytes) * 1000 / (double)bytes_per_second;
-  return ms > (double)MAX_ETA_MS ? -1 : (int64_t)ms;
-}
 
 unsigned
 osm_percent (uint64_t done_bytes, uint64_t size_bytes)
@@ -106,12 +64,25 @@ is_done (const struct osm_ui_progress *p)
   return osm_str_equal (p->phase, "done");
 }
 
-char *
-osm_format_bar (const struct osm_ui_progress *p, uint64_t bytes_per_second, size_t width,
-                bool colour)
+/* At most ten columns. */
+static char *
+eta_text (const struct osm_ui_progress *p, int64_t eta_ms)
 {
-  char done[OSM_HUMAN_LEN], size[OSM_HUMAN_LEN], speed[OSM_HUMAN_LEN], left[OSM_HUMAN_LEN];
-  int64_t eta_ms = osm_rate_eta_ms (p->size_bytes, p->done_bytes, bytes_per_second);
+  char text[OSM_HUMAN_LEN];
+
+  if (is_done (p))
+    return osm_strdup ("");
+  if (eta_ms < 0 || eta_ms >= MAX_ETA_MS)
+    return osm_strdup ("ETA -");
+  osm_human_duration ((uint64_t)eta_ms, text);
+  return osm_asprintf ("%s%s", strlen (text) > 6 ? "" : "ETA ", text);
+}
+
+char *
+osm_format_bar (const struct osm_ui_progress *p, uint64_t bytes_per_second, int64_t eta_ms,
+                size_t width, bool colour)
+{
+  char done[OSM_HUMAN_LEN], size[OSM_HUMAN_LEN], speed[OSM_HUMAN_LEN];
   OSM_CLEANUP_FREE char *bytes = osm_asprintf (
       "%s/%s", osm_human_size (p->done_bytes < p->size_bytes ? p->done_bytes : p->size_bytes, done),
       osm_human_size (p->size_bytes, size));
@@ -119,10 +90,7 @@ osm_format_bar (const struct osm_ui_progress *p, uint64_t bytes_per_second, size
       bytes_per_second > 0 && !is_done (p)
           ? osm_asprintf ("%s/s", osm_human_size (bytes_per_second, speed))
           : osm_strdup ("");
-  OSM_CLEANUP_FREE char *eta =
-      is_done (p)   ? osm_strdup ("")
-      : eta_ms >= 0 ? osm_asprintf ("ETA %s", osm_human_duration ((uint64_t)eta_ms, left))
-                    : osm_strdup ("ETA --");
+  OSM_CLEANUP_FREE char *eta = eta_text (p, eta_ms);
   OSM_CLEANUP_FREE char *phase = osm_display_fit (p->phase ? p->phase : "", 6);
   /* Percent, phase, bytes, rate, ETA: in order of importance, each with a blank before it. */
   static const size_t parts[] = { 4 + 1, 6 + 1, 21 + 1, 12 + 1, 10 + 1 };
@@ -142,7 +110,7 @@ osm_format_bar (const struct osm_ui_progress *p, uint64_t bytes_per_second, size
       graph = GRAPH_MAX;
   }
 
-  name = osm_display_fit (p->name ? p->name : "", name_width);
+  name = osm_display_fit (p->name ? p->name : "total", name_width);
   add_padded (&b, name, name_width, false);
   if (nr > 0)
     osm_strbuf_addf (&b, " %3u%%", osm_percent (p->done_bytes, p->size_bytes));
@@ -173,25 +141,50 @@ osm_format_bar (const struct osm_ui_progress *p, uint64_t bytes_per_second, size
   return osm_strbuf_take (&b);
 }
 
+/* What became of the bytes: of what there is none nothing is said. */
+static void
+add_kinds (struct osm_strbuf *b, const struct osm_ui_progress *p)
+{
+  const struct {
+    uint64_t bytes;
+    const char *what;
+  } kinds[] = {
+    { is_done (p) ? 0 : p->found_bytes, "found to copy" },
+    { p->sent_bytes, "sent" },
+    { p->wire_bytes < p->sent_bytes / 100 * 98 ? p->wire_bytes : 0, "on the wire" },
+    { p->zero_bytes, "zero" },
+    { p->free_bytes, "free space" },
+  };
+  char text[OSM_HUMAN_LEN];
+
+  for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+    if (kinds[i].bytes > 0)
+      osm_strbuf_addf (b, ", %s %s", osm_human_size (kinds[i].bytes, text), kinds[i].what);
+}
+
 char *
-osm_format_progress (const struct osm_ui_progress *p, uint64_t bytes_per_second)
+osm_format_progress (const struct osm_ui_progress *p, uint64_t bytes_per_second, int64_t eta_ms)
 {
   char done[OSM_HUMAN_LEN], size[OSM_HUMAN_LEN], speed[OSM_HUMAN_LEN], left[OSM_HUMAN_LEN];
-  int64_t eta_ms = osm_rate_eta_ms (p->size_bytes, p->done_bytes, bytes_per_second);
   OSM_CLEANUP_FREE char *name = osm_quote_terminal (p->name ? p->name : "");
   OSM_STRBUF (b);
 
-  osm_strbuf_addf (&b, "volume '%s': %s", name, p->phase ? p->phase : "");
+  if (p->name)
+    osm_strbuf_addf (&b, "volume '%s': %s", name, p->phase ? p->phase : "");
+  else
+    osm_strbuf_addf (&b, "total: %s", p->phase ? p->phase : "");
   if (is_done (p)) {
-    osm_strbuf_addf (&b, ", %s, %s sent", osm_human_size (p->size_bytes, size),
-                     osm_human_size (p->sent_bytes, done));
+    osm_strbuf_addf (&b, ", %s", osm_human_size (p->size_bytes, size));
+    add_kinds (&b, p);
     return osm_strbuf_take (&b);
   }
   osm_strbuf_addf (&b, " %u%%, %s of %s", osm_percent (p->done_bytes, p->size_bytes),
                    osm_human_size (p->done_bytes, done), osm_human_size (p->size_bytes, size));
+  if (osm_str_equal (p->phase, "copy"))
+    add_kinds (&b, p);
   if (bytes_per_second > 0)
     osm_strbuf_addf (&b, ", %s/s", osm_human_size (bytes_per_second, speed));
-  if (bytes_per_second > 0 && eta_ms > 0)
+  if (eta_ms > 0)
     osm_strbuf_addf (&b, ", %s left", osm_human_duration ((uint64_t)eta_ms, left));
   return osm_strbuf_take (&b);
 }

@@ -17,6 +17,7 @@
 #include "common/clock.h"
 #include "common/json.h"
 #include "common/log.h"
+#include "common/pace.h"
 #include "common/quote.h"
 #include "common/strbuf.h"
 #include "controller/ui/format.h"
@@ -28,7 +29,8 @@
 
 struct bar {
   struct osm_ui_progress progress; /* name and phase are ours */
-  struct osm_rate rate;
+  struct osm_pace pace;
+  struct osm_pace_left left;
   uint64_t shown_ms; /* plain and JSON: when this one was last printed */
   bool used, shown;
 };
@@ -41,6 +43,7 @@ struct osm_ui {
   pthread_mutex_t lock;
   struct bar bars[MAX_BARS];
   unsigned nr_bars;
+  struct bar total;     /* of all bars; its name is NULL, its phase not ours */
   size_t *drawn_widths; /* of the lines that are on the screen below the log */
   size_t nr_drawn;
 };
@@ -87,7 +90,24 @@ draw_line (struct osm_ui *ui, struct osm_strbuf *out, const char *line, size_t w
   osm_strbuf_addf (out, "%s\n", line);
 }
 
-/* All bars if they fit on the screen, else first those that still move. */
+static int64_t
+eta_of (const struct bar *bar)
+{
+  return osm_pace_eta_ms (&bar->pace, &bar->left, osm_now_ms ());
+}
+
+static void
+draw_bar (struct osm_ui *ui, struct osm_strbuf *out, const struct bar *bar, size_t columns)
+{
+  uint64_t rate = osm_rate_get (&bar->pace.rate);
+  int64_t eta_ms = eta_of (bar);
+  OSM_CLEANUP_FREE char *line = osm_format_bar (&bar->progress, rate, eta_ms, columns, ui->colour);
+  OSM_CLEANUP_FREE char *bare = osm_format_bar (&bar->progress, rate, eta_ms, columns, false);
+
+  draw_line (ui, out, line, osm_display_width (bare));
+}
+
+/* All bars if they fit on the screen, else first those that still move; then the total. */
 static void
 draw (struct osm_ui *ui, struct osm_strbuf *out)
 {
@@ -96,19 +116,15 @@ draw (struct osm_ui *ui, struct osm_strbuf *out)
   terminal_size (&columns, &rows);
   for (unsigned i = 0; i < ui->nr_bars; i++)
     total += ui->bars[i].used;
+  if (total > 1 && ui->total.used && rows > 3)
+    rows--; /* for the line of the total */
   room = total < rows ? total : rows > 2 ? rows - 2 : 1;
   for (unsigned i = 0; i < ui->nr_bars && drawn < room; i++) {
     const struct bar *bar = &ui->bars[i];
-    OSM_CLEANUP_FREE char *line = NULL, *bare = NULL;
-    uint64_t rate = osm_rate_get (&bar->rate);
 
     if (!bar->used || (total > room && is_done (bar)))
       continue;
-    if (rate == 0)
-      rate = bar->progress.bytes_per_second;
-    line = osm_format_bar (&bar->progress, rate, columns - 1, ui->colour);
-    bare = osm_format_bar (&bar->progress, rate, columns - 1, false);
-    draw_line (ui, out, line, osm_display_width (bare));
+    draw_bar (ui, out, bar, columns - 1);
     drawn++;
   }
   if (drawn < total) {
@@ -116,6 +132,8 @@ draw (struct osm_ui *ui, struct osm_strbuf *out)
 
     draw_line (ui, out, line, strlen (line));
   }
+  if (total > 1 && ui->total.used)
+    draw_bar (ui, out, &ui->total, columns - 1);
   ui->drawn_ms = osm_now_ms ();
 }
 
@@ -221,6 +239,7 @@ settle (struct osm_ui *ui)
     ui->bars[i] = (struct bar){ 0 };
   }
   ui->nr_bars = 0;
+  ui->total = (struct bar){ 0 };
 }
 
 void
@@ -320,20 +339,69 @@ osm_ui_step (struct osm_ui *ui, const char *format, ...)
   }
 }
 
+/* index -1: the total */
 static void
-put_progress_json (unsigned index, const struct osm_ui_progress *p, uint64_t rate)
+put_progress_json (int index, const struct bar *bar)
 {
-  int64_t eta_ms = osm_rate_eta_ms (p->size_bytes, p->done_bytes, rate);
-  OSM_CLEANUP_FREE char *name = osm_quote_terminal (p->name);
-  OSM_CLEANUP_JSON json_t *event = osm_json_pack (
-      "{s:s, s:i, s:s, s:s, s:I, s:I, s:I, s:I, s:I}", "event", "progress", "index", (int)index,
-      "name", name, "phase", p->phase, "size_bytes", (json_int_t)p->size_bytes, "done_bytes",
-      (json_int_t)p->done_bytes, "sent_bytes", (json_int_t)p->sent_bytes, "zero_bytes",
-      (json_int_t)p->zero_bytes, "bytes_per_second", (json_int_t)rate);
+  const struct osm_ui_progress *p = &bar->progress;
+  int64_t eta_ms = eta_of (bar);
+  OSM_CLEANUP_FREE char *name = p->name ? osm_quote_terminal (p->name) : NULL;
+  const struct {
+    const char *key;
+    uint64_t value;
+  } numbers[] = {
+    { "size_bytes", p->size_bytes },   { "done_bytes", p->done_bytes },
+    { "sent_bytes", p->sent_bytes },   { "zero_bytes", p->zero_bytes },
+    { "free_bytes", p->free_bytes },   { "wire_bytes", p->wire_bytes },
+    { "found_bytes", p->found_bytes }, { "bytes_per_second", osm_rate_get (&bar->pace.rate) },
+  };
+  OSM_CLEANUP_JSON json_t *event =
+      osm_json_pack ("{s:s}", "event", index == -1 ? "total" : "progress");
 
+  if (index >= 0)
+    json_object_set_new (event, "index", json_integer (index));
+  osm_json_set_str (event, "name", name);
+  osm_json_set_str (event, "phase", p->phase);
+  for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+    json_object_set_new (event, numbers[i].key, json_integer ((json_int_t)numbers[i].value));
   if (eta_ms >= 0)
     json_object_set_new (event, "eta_seconds", json_real ((double)eta_ms / 1000));
   put_json (event);
+}
+
+static bool
+is_copying (const struct osm_ui_progress *p)
+{
+  return osm_str_equal (p->phase, "copy");
+}
+
+static void
+set_pace (struct bar *bar, uint64_t now)
+{
+  const struct osm_ui_progress *p = &bar->progress;
+
+  /* Whoever reads back sends nothing: all its bytes cost the same. */
+  if (is_copying (p))
+    osm_pace_update (&bar->pace, p->sent_bytes, p->zero_bytes, now);
+  else
+    osm_pace_update (&bar->pace, p->done_bytes, 0, now);
+}
+
+static struct osm_pace_left
+left_of (const struct osm_ui_progress *p)
+{
+  const struct osm_pace_counts counts = { .size_bytes = p->size_bytes,
+                                          .done_bytes = p->done_bytes,
+                                          .found_bytes = p->found_bytes,
+                                          .skipped_bytes = p->zero_bytes,
+                                          .left_bytes = p->left_bytes,
+                                          .unknown_bytes = p->unknown_bytes };
+
+  if (is_copying (p))
+    return osm_pace_left (&counts);
+  return (struct osm_pace_left){ .send_bytes = p->size_bytes > p->done_bytes
+                                                   ? p->size_bytes - p->done_bytes
+                                                   : 0 };
 }
 
 /* Copies it; true if the phase is another one. */
@@ -345,34 +413,97 @@ remember (struct bar *bar, const struct osm_ui_progress *p, uint64_t now)
   char *old_name = (char *)bar->progress.name, *old_phase = (char *)bar->progress.phase;
 
   if (changed)
-    bar->rate = (struct osm_rate){ 0 };
+    bar->pace = (struct osm_pace){ 0 };
   bar->progress = *p;
   bar->progress.name = osm_strdup (name);
   bar->progress.phase = osm_strdup (phase);
   bar->used = true;
   free (old_name);
   free (old_phase);
-  osm_rate_update (&bar->rate, p->done_bytes, now);
+  set_pace (bar, now);
+  bar->left = left_of (&bar->progress);
   return changed;
+}
+
+/* The sum of all bars, in the phase of the one that is least far. True if it is another one than before. */
+static bool
+add_up (struct osm_ui *ui, uint64_t now)
+{
+  static const char *const phases[] = { "copy", "repair", "verify", "done" };
+  struct bar *total = &ui->total;
+  struct osm_ui_progress sum = { .phase = NULL };
+  struct osm_pace_left left = { 0 };
+  bool changed;
+
+  for (size_t i = 0; i < sizeof phases / sizeof phases[0] && !sum.phase; i++)
+    for (unsigned k = 0; k < ui->nr_bars && !sum.phase; k++)
+      if (ui->bars[k].used && osm_str_equal (ui->bars[k].progress.phase, phases[i]))
+        sum.phase = phases[i];
+  if (!sum.phase)
+    sum.phase = "copy";
+  for (unsigned k = 0; k < ui->nr_bars; k++) {
+    const struct osm_ui_progress *p = &ui->bars[k].progress;
+    bool in_phase = osm_str_equal (p->phase, sum.phase);
+
+    sum.size_bytes += p->size_bytes;
+    sum.done_bytes += in_phase ? p->done_bytes : p->size_bytes;
+    sum.sent_bytes += p->sent_bytes;
+    sum.zero_bytes += p->zero_bytes;
+    sum.free_bytes += p->free_bytes;
+    sum.wire_bytes += p->wire_bytes;
+    sum.found_bytes += p->found_bytes;
+    left.send_bytes += in_phase ? ui->bars[k].left.send_bytes : 0;
+    left.skip_bytes += in_phase ? ui->bars[k].left.skip_bytes : 0;
+  }
+  changed = !total->used || !osm_str_equal (total->progress.phase, sum.phase);
+  if (changed)
+    total->pace = (struct osm_pace){ 0 };
+  total->progress = sum;
+  total->left = left;
+  total->used = true;
+  set_pace (total, now);
+  return changed;
+}
+
+/* Plain and JSON: prints it if its time has come. */
+static void
+show (struct osm_ui *ui, struct bar *bar, int index, bool changed, uint64_t now)
+{
+  OSM_CLEANUP_FREE char *line = NULL;
+
+  if (bar->shown && !changed &&
+      now - bar->shown_ms < (ui->mode == OSM_UI_JSON ? JSON_MS : PLAIN_MS))
+    return;
+  bar->shown = true;
+  bar->shown_ms = now;
+  if (ui->mode == OSM_UI_JSON) {
+    put_progress_json (index, bar);
+    return;
+  }
+  line = osm_format_progress (&bar->progress, osm_rate_get (&bar->pace.rate), eta_of (bar));
+  printf ("[%7.1fs] %s\n", (double)(now - ui->started_ms) / 1000, line);
+  fflush (stdout);
 }
 
 void
 osm_ui_bar (struct osm_ui *ui, unsigned index, const struct osm_ui_progress *progress)
 {
   OSM_LOCKED (&ui->lock);
-  uint64_t now = osm_now_ms (), rate;
+  uint64_t now = osm_now_ms ();
   struct bar *bar;
-  bool changed;
+  bool changed, round, total_changed = false;
 
   if (index >= MAX_BARS)
     return;
   bar = &ui->bars[index];
   if (index >= ui->nr_bars)
     ui->nr_bars = index + 1;
+  /* With the first bar again all are there; the end is seen with the last one. */
+  round = index == 0 && bar->used;
   changed = remember (bar, progress, now);
-  rate = osm_rate_get (&bar->rate);
-  if (rate == 0)
-    rate = progress->bytes_per_second;
+  round = round || (changed && all_done (ui));
+  if (round)
+    total_changed = add_up (ui, now);
 
   if (ui->mode == OSM_UI_BARS) {
     if (now - ui->drawn_ms >= REDRAW_MS || changed) {
@@ -384,19 +515,9 @@ osm_ui_bar (struct osm_ui *ui, unsigned index, const struct osm_ui_progress *pro
     }
     return;
   }
-  if (bar->shown && !changed &&
-      now - bar->shown_ms < (ui->mode == OSM_UI_JSON ? JSON_MS : PLAIN_MS))
-    return;
-  bar->shown = true;
-  bar->shown_ms = now;
-  if (ui->mode == OSM_UI_JSON)
-    put_progress_json (index, &bar->progress, rate);
-  else {
-    OSM_CLEANUP_FREE char *line = osm_format_progress (&bar->progress, rate);
-
-    printf ("[%7.1fs] %s\n", (double)(now - ui->started_ms) / 1000, line);
-    fflush (stdout);
-  }
+  show (ui, bar, (int)index, changed, now);
+  if (round && ui->nr_bars > 1)
+    show (ui, &ui->total, -1, total_changed, now);
 }
 
 void

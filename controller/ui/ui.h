@@ -9,7 +9,7 @@
  *   osm_ui_done (ui) ...
  *
  * Text output goes to stdout, log lines to stderr; both pass through here while bars are drawn. Names from the clouds are quoted for
- * the terminal. In JSON mode each event is one object per line on stdout: {"event": "step"|"progress"|"finding"|"result", ...}. */
+ * the terminal. In JSON mode each event is one object per line on stdout: {"event": "step"|"progress"|"total"|"finding"|"result", ...}. */
 
 #ifndef OSM_CONTROLLER_UI_H
 #define OSM_CONTROLLER_UI_H
@@ -22,9 +22,16 @@
 enum osm_ui_mode { OSM_UI_AUTO, OSM_UI_PLAIN, OSM_UI_BARS, OSM_UI_JSON };
 
 struct osm_ui_progress {
-  const char *name;  /* volume name or id */
+  const char *name;  /* volume name or id; NULL: all volumes together */
   const char *phase; /* "copy", "verify", "done" */
-  uint64_t size_bytes, done_bytes, sent_bytes, zero_bytes, bytes_per_second;
+  uint64_t size_bytes, done_bytes, sent_bytes;
+  uint64_t zero_bytes; /* not sent */
+  uint64_t
+      free_bytes; /* that no file system uses, as far as is known; not sent, unless that was found out too late */
+  uint64_t wire_bytes;    /* what sent_bytes took on the network */
+  uint64_t found_bytes;   /* data found so far, copied or not */
+  uint64_t left_bytes;    /* of these, not copied yet */
+  uint64_t unknown_bytes; /* neither finished nor looked at */
 };
 
 struct osm_ui;
@@ -36,7 +43,8 @@ enum osm_ui_mode osm_ui_get_mode (const struct osm_ui *ui);
 /* A sentence about what happens now, with the time since the start. Any thread. */
 void osm_ui_step (struct osm_ui *ui, const char *format, ...)
     __attribute__ ((format (printf, 2, 3)));
-/* Current state of bar `index`. Rate, ETA and redraw frequency (plain: a line every 10 s and at the end) are the UI's business. */
+/* Current state of bar `index`. Rate, ETA, the total of several bars and redraw frequency (plain: a line every 10 s and at the end) are the
+ * UI's business. Bars are updated in turn, from 0 on. */
 void osm_ui_bar (struct osm_ui *ui, unsigned index, const struct osm_ui_progress *progress);
 /* An arbitrary event; in JSON mode the object is printed (stolen), in text mode `text` if not NULL. */
 void osm_ui_event (struct osm_ui *ui, json_t *object, const char *text);

@@ -359,5 +359,6 @@ main (int argc, char **argv)
     return 1;
   if (argc > 1 && strcmp (argv[1], "worker") == 0)
     return act_as_worker ();
+  signal (SIGPIPE, SIG_IGN); /* as the service does */
   return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -22,7 +22,10 @@ static const struct osm_ui_progress half = {
 static void
 assert_bar (const struct osm_ui_progress *p, uint64_t rate, size_t width, const char *expected)
 {
-  OSM_CLEANUP_FREE char *line = osm_format_bar (p, rate, width, false);
+  int64_t eta_ms = p->size_bytes == p->done_bytes ? 0
+                   : rate ? (int64_t)((p->size_bytes - p->done_bytes) * 1000 / rate)
+                          : -1;
+  OSM_CLEANUP_FREE char *line = osm_format_bar (p, rate, eta_ms, width, false);
 
   assert_string_equal (line, expected);
 }
@@ -96,61 +99,6 @@ TEST (only_all_is_a_hundred_percent)
   assert_int_equal (osm_percent (0, 0), 100);
 }
 
-TEST (a_rate_is_unknown_until_the_second_look)
-{
-  struct osm_rate rate = { 0 };
-
-  osm_rate_update (&rate, 0, 1000);
-  assert_int_equal (osm_rate_get (&rate), 0);
-  osm_rate_update (&rate, 100, 2000);
-  assert_int_equal (osm_rate_get (&rate), 100);
-}
-
-TEST (a_rate_follows_slowly)
-{
-  struct osm_rate rate = { 0 };
-  uint64_t bytes = 0, now = 0;
-
-  for (int i = 0; i < 10; i++)
-    osm_rate_update (&rate, bytes += 100, now += 1000);
-  osm_rate_update (&rate, bytes += 700, now += 1000);
-  assert_in_range (osm_rate_get (&rate), 150, 300);
-  for (int i = 0; i < 60; i++)
-    osm_rate_update (&rate, bytes += 700, now += 1000);
-  assert_in_range (osm_rate_get (&rate), 695, 700);
-}
-
-TEST (a_rate_starts_anew_when_the_count_goes_back)
-{
-  struct osm_rate rate = { 0 };
-
-  osm_rate_update (&rate, 1000, 1000);
-  osm_rate_update (&rate, 2000, 2000);
-  osm_rate_update (&rate, 10, 3000);
-  assert_int_equal (osm_rate_get (&rate), 0);
-  osm_rate_update (&rate, 20, 4000);
-  assert_int_equal (osm_rate_get (&rate), 10);
-}
-
-TEST (two_looks_at_the_same_moment_change_nothing)
-{
-  struct osm_rate rate = { 0 };
-
-  osm_rate_update (&rate, 0, 1000);
-  osm_rate_update (&rate, 500, 1000);
-  osm_rate_update (&rate, 1000, 2000);
-  assert_int_equal (osm_rate_get (&rate), 1000);
-}
-
-TEST (the_time_left_is_unknown_without_a_rate)
-{
-  assert_int_equal (osm_rate_eta_ms (100, 50, 0), -1);
-  assert_int_equal (osm_rate_eta_ms (100, 50, 10), 5000);
-  assert_int_equal (osm_rate_eta_ms (100, 100, 0), 0);
-  assert_int_equal (osm_rate_eta_ms (0, 0, 0), 0);
-  assert_int_equal (osm_rate_eta_ms (UINT64_MAX, 0, 1), -1);
-}
-
 /* ---- bars ---- */
 
 TEST (a_wide_terminal_gets_everything)
@@ -188,11 +136,19 @@ TEST (no_width_is_ever_exceeded)
         struct osm_ui_progress p = {
           .name = names[n], .phase = "verify", .size_bytes = sizes[s], .done_bytes = sizes[s] / 3
         };
-        OSM_CLEANUP_FREE char *line = osm_format_bar (&p, sizes[s] / 7, width, false);
+        OSM_CLEANUP_FREE char *line =
+            osm_format_bar (&p, sizes[s] / 7, (int64_t)(sizes[s] / 9), width, false);
 
         if (osm_display_width (line) > width)
           fail_msg ("%zu columns in %zu: '%s'", osm_display_width (line), width, line);
       }
+}
+
+TEST (a_long_time_has_room)
+{
+  OSM_CLEANUP_FREE char *line = osm_format_bar (&half, MIB, INT64_C (999) * 3600 * 1000, 79, false);
+
+  assert_non_null (strstr (line, "  1.0 MiB/s 999h 00m"));
 }
 
 TEST (a_volume_of_no_size_is_full)
@@ -206,7 +162,7 @@ TEST (a_volume_of_no_size_is_full)
 TEST (a_bar_without_a_rate_knows_no_end)
 {
   assert_bar (&half, 0, 79,
-              "data                   50% copy         1.0 GiB/2.0 GiB              ETA --    ");
+              "data                   50% copy         1.0 GiB/2.0 GiB              ETA -     ");
 }
 
 TEST (a_finished_bar_has_neither_rate_nor_end)
@@ -218,21 +174,38 @@ TEST (a_finished_bar_has_neither_rate_nor_end)
   p.done_bytes = p.size_bytes;
   assert_bar (&p, 5, 79,
               "data                  100% done         2.0 GiB/2.0 GiB                        ");
-  coloured = osm_format_bar (&p, 5, 79, true);
+  coloured = osm_format_bar (&p, 5, -1, 79, true);
   assert_non_null (strstr (coloured, " \033[32mdone  \033[0m "));
 }
 
 TEST (a_line_for_a_log)
 {
-  OSM_CLEANUP_FREE char *line = osm_format_progress (&half, 100 * MIB);
+  OSM_CLEANUP_FREE char *line = osm_format_progress (&half, 100 * MIB, 10000);
   struct osm_ui_progress p = half;
   OSM_CLEANUP_FREE char *done = NULL;
 
-  assert_string_equal (line, "volume 'data': copy 50%, 1.0 GiB of 2.0 GiB, 100.0 MiB/s, 10s left");
+  assert_string_equal (line, "volume 'data': copy 50%, 1.0 GiB of 2.0 GiB, "
+                             "512.0 MiB sent, 100.0 MiB/s, 10s left");
   p.phase = "done";
   p.name = "a\nb";
-  done = osm_format_progress (&p, 0);
+  done = osm_format_progress (&p, 0, -1);
   assert_string_equal (done, "volume 'a\\x0ab': done, 2.0 GiB, 512.0 MiB sent");
+}
+
+TEST (a_line_says_what_became_of_the_bytes)
+{
+  const struct osm_ui_progress p = { .phase = "copy",
+                                     .size_bytes = 4 * GIB,
+                                     .done_bytes = 2 * GIB,
+                                     .found_bytes = 2 * GIB,
+                                     .sent_bytes = GIB,
+                                     .wire_bytes = GIB / 2,
+                                     .zero_bytes = GIB / 4,
+                                     .free_bytes = 3 * GIB / 4 };
+  OSM_CLEANUP_FREE char *line = osm_format_progress (&p, 0, -1);
+
+  assert_string_equal (line, "total: copy 50%, 2.0 GiB of 4.0 GiB, 2.0 GiB found to copy, 1.0 GiB "
+                             "sent, 512.0 MiB on the wire, 256.0 MiB zero, 768.0 MiB free space");
 }
 
 /* ---- tables ---- */
@@ -294,19 +267,16 @@ main (void)
     cmocka_unit_test (what_does_not_fit_is_cut),
     cmocka_unit_test (a_hostile_name_is_quoted),
     cmocka_unit_test (only_all_is_a_hundred_percent),
-    cmocka_unit_test (a_rate_is_unknown_until_the_second_look),
-    cmocka_unit_test (a_rate_follows_slowly),
-    cmocka_unit_test (a_rate_starts_anew_when_the_count_goes_back),
-    cmocka_unit_test (two_looks_at_the_same_moment_change_nothing),
-    cmocka_unit_test (the_time_left_is_unknown_without_a_rate),
     cmocka_unit_test (a_wide_terminal_gets_everything),
     cmocka_unit_test (eighty_columns_are_enough_for_all_but_the_graph),
     cmocka_unit_test (a_narrow_terminal_gets_what_matters_most),
     cmocka_unit_test (no_width_is_ever_exceeded),
+    cmocka_unit_test (a_long_time_has_room),
     cmocka_unit_test (a_volume_of_no_size_is_full),
     cmocka_unit_test (a_bar_without_a_rate_knows_no_end),
     cmocka_unit_test (a_finished_bar_has_neither_rate_nor_end),
     cmocka_unit_test (a_line_for_a_log),
+    cmocka_unit_test (a_line_says_what_became_of_the_bytes),
     cmocka_unit_test (a_table_is_as_wide_as_its_cells),
     cmocka_unit_test (a_table_quotes_hostile_cells),
     cmocka_unit_test (an_empty_table_has_its_titles),
