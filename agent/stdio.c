@@ -29,6 +29,7 @@
 #define NBDKIT "nbdkit"
 #define KEPT_FD 3              /* of a child, see common/run.h */
 #define SOCKET_BYTES (2 << 20) /* between us and sshd; the kernel may give less */
+#define PIPE_BYTES (1 << 20)   /* the same, where sshd uses pipes */
 #define CHUNKS_PER_FRAME 16384
 
 static int
@@ -110,6 +111,15 @@ check_nbdkit (struct osm_error *err)
   return osm_error_set (err, OSM_ERROR_USER, ENOENT, "nbdkit is not installed");
 }
 
+static void
+enlarge_stdout (void)
+{
+  int n = SOCKET_BYTES;
+
+  if (setsockopt (STDOUT_FILENO, SOL_SOCKET, SO_SNDBUF, &n, sizeof n) == -1)
+    (void)fcntl (STDOUT_FILENO, F_SETPIPE_SZ, PIPE_BYTES);
+}
+
 /* between: -1, or nbdkit's stdin and stdout if we stay. */
 static int
 run_nbdkit (int fd, uint64_t size, int between, pid_t *ret_pid, struct osm_error *err)
@@ -124,7 +134,6 @@ run_nbdkit (int fd, uint64_t size, int between, pid_t *ret_pid, struct osm_error
                    device,
                    bytes,
                    NULL };
-  int n = SOCKET_BYTES;
 
   if (between >= 0) {
     const struct osm_run_spec spec = { .argv = argv,
@@ -137,7 +146,6 @@ run_nbdkit (int fd, uint64_t size, int between, pid_t *ret_pid, struct osm_error
 
     return osm_run_start (&spec, ret_pid, err);
   }
-  setsockopt (STDOUT_FILENO, SOL_SOCKET, SO_SNDBUF, &n, sizeof n); /* a pipe may refuse */
   if (fcntl (fd, F_SETFD, 0) == -1)
     return osm_error_set_errno (err, errno, "descriptor of the source");
   execvp (argv[0], argv);
@@ -186,6 +194,7 @@ osm_stdio_nbd (struct osm_error *err)
   if (reply (osm_json_pack ("{s:I, s:b}", "size_bytes", (json_int_t)size, "in_use", in_use), err) ==
       -1)
     return OSM_EXIT_FAILED;
+  enlarge_stdout ();
   if (json_is_true (json_object_get (request, "compress")))
     return serve_compressed (fd, size, err) == -1 ? OSM_EXIT_FAILED : OSM_EXIT_OK;
   run_nbdkit (fd, size, -1, NULL, err);
