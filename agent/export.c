@@ -108,12 +108,17 @@ specification (const struct export *e, size_t which, json_t **ret, struct osm_er
 {
   OSM_CLEANUP_JSON json_t *spec = json_copy (e->params);
   OSM_CLEANUP_FREE char *device = NULL, *path = NULL;
-  const char *volume_id = osm_json_str (e->params, "volume_id");
+  const char *volume_id = osm_json_str (e->params, "volume_id"),
+             *free_id = osm_json_str (e->params, "free");
 
   if (which == COMPRESSED) {
     path = socket_path (e->id, PLAIN);
     *ret = osm_json_pack ("{s:s}", "socket", path);
     return 0;
+  }
+  if (free_id) {
+    path = osm_path_job (free_id, ".free");
+    osm_json_set_str (spec, "free_file", path);
   }
   if (volume_id) {
     json_int_t size = json_integer_value (json_object_get (e->params, "size_bytes"));

@@ -150,6 +150,7 @@ add_copy (const struct osm_job *job, json_t *j)
 json_t *
 osm_job_to_json (const struct osm_job *job)
 {
+  static const char *const shown[] = { "manifest", "free_bytes", "found", "accelerator" };
   bool running = job->state == RUNNING;
   struct osm_pace_left left = what_is_left (job);
   int64_t eta_ms = running ? osm_pace_eta_ms (&job->pace, &left, osm_now_ms ()) : -1;
@@ -170,8 +171,9 @@ osm_job_to_json (const struct osm_job *job)
     json_object_set (j, "error", job->error);
   if (job->bad_blocks)
     json_object_set (j, "bad_blocks", job->bad_blocks);
-  if (json_object_get (job->result, "manifest"))
-    json_object_set (j, "manifest", json_object_get (job->result, "manifest"));
+  for (size_t i = 0; i < sizeof shown / sizeof shown[0]; i++)
+    if (json_object_get (job->result, shown[i]))
+      json_object_set (j, shown[i], json_object_get (job->result, shown[i]));
   return j;
 }
 
@@ -249,7 +251,8 @@ worker_specification (const struct osm_job *job, json_t **ret, struct osm_error 
                         *bitmap = osm_path_job (job->id, ".bitmap"),
                         *digests = osm_path_job (job->id, ".digests"),
                         *bad_blocks = osm_path_job (job->id, ".bad");
-  const char *volume_id = osm_json_str (job->params, "volume_id");
+  const char *volume_id = osm_json_str (job->params, "volume_id"),
+             *free_id = osm_json_str (job->params, "free");
 
   if (volume_id) {
     json_int_t size = json_integer_value (json_object_get (job->params, "size_bytes"));
@@ -261,6 +264,12 @@ worker_specification (const struct osm_job *job, json_t **ret, struct osm_error 
   osm_json_set_str (spec, "key", key);
   osm_json_set_str (spec, "bitmap", bitmap);
   osm_json_set_str (spec, "digests", digests);
+  /* The map of free space belongs to the job that found it; a digest names that job. */
+  if (strcmp (job->kind, "sparse") == 0 || free_id) {
+    OSM_CLEANUP_FREE char *free_file = osm_path_job (free_id ? free_id : job->id, ".free");
+
+    osm_json_set_str (spec, "free_file", free_file);
+  }
   /* What a digest finds is of this time only. */
   if (strcmp (job->kind, "copy") == 0)
     osm_json_set_str (spec, "bad_blocks_file", bad_blocks);
@@ -331,7 +340,8 @@ check_room (const struct osm_jobs *jobs, bool one_more, struct osm_error *err)
 static bool
 same_work (const struct osm_job *job, const char *kind, const json_t *params)
 {
-  static const char *const keys[] = { "volume_id", "size_bytes", "chunk_bytes", "drop_cache" };
+  static const char *const keys[] = { "volume_id", "size_bytes", "chunk_bytes", "drop_cache",
+                                      "free" };
 
   if (strcmp (job->kind, kind) != 0)
     return false;
@@ -447,7 +457,7 @@ osm_job_cancel (struct osm_job *job)
 static void
 remove_files (const char *id)
 {
-  static const char *const suffixes[] = { ".json", ".bitmap", ".digests", ".bad" };
+  static const char *const suffixes[] = { ".json", ".bitmap", ".digests", ".bad", ".free" };
 
   for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
     OSM_CLEANUP_FREE char *path = osm_path_job (id, suffixes[i]);

@@ -16,6 +16,8 @@ agent_libosmagent_la_SOURCES = \
 	agent/peers.c agent/peers.h \
 	agent/service.c agent/service.h \
 	agent/share.c agent/share.h \
+	agent/sparse.c agent/sparse.h \
+	agent/sparsejob.c \
 	agent/stdio.c agent/stdio.h \
 	agent/worker.c agent/worker.h
 agent_libosmagent_la_LIBADD = nbd/libosmnbd.la common/libosmcommon.la $(SYSTEMD_LIBS)
@@ -28,7 +30,14 @@ script_tests += \
 	tests/functional/agent-basic.py \
 	tests/functional/agent-copy.py \
 	tests/functional/agent-limits.py \
-	tests/functional/agent-verify.py
+	tests/functional/agent-verify.py \
+	tests/functional/sparse.py
+
+# All kinds of file systems, each in a volume of its own: half an hour without KVM.
+check-sparse: all
+	$(AM_V_at)top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' \
+	  $(top_srcdir)/tests/functional/sparse.py --all
+phony_targets += check-sparse
 
 noinst_HEADERS += tests/unit/test-agent.h
 unit_tests += \
@@ -37,10 +46,12 @@ unit_tests += \
 	tests/unit/test-agent-job \
 	tests/unit/test-agent-method \
 	tests/unit/test-agent-peers \
-	tests/unit/test-agent-share
+	tests/unit/test-agent-share \
+	tests/unit/test-agent-sparse
 tests_unit_test_agent_device_LDADD = agent/libosmagent.la $(CMOCKA_LIBS)
 tests_unit_test_agent_endpoint_LDADD = agent/libosmagent.la $(CMOCKA_LIBS)
 tests_unit_test_agent_job_LDADD = agent/libosmagent.la $(CMOCKA_LIBS)
 tests_unit_test_agent_method_LDADD = agent/libosmagent.la $(CMOCKA_LIBS)
+tests_unit_test_agent_sparse_LDADD = agent/libosmagent.la $(CMOCKA_LIBS)
 tests_unit_test_agent_peers_LDADD = agent/libosmagent.la $(CMOCKA_LIBS)
 tests_unit_test_agent_share_LDADD = agent/libosmagent.la $(CMOCKA_LIBS)

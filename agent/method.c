@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "agent/device.h"
+#include "agent/paths.h"
 #include "agent/peers.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
@@ -28,6 +29,7 @@
 #define TEST_BYTES_MAX ((uint64_t)16 << 30)
 #define HELD_PATIENCE_MS 3000 /* udev, or a worker that ends, may hold a new disk for a moment */
 #define RECONNECT_MAX_S 604800
+#define SPARSE_MAX_S 86400
 #define TEXT_MAX 255
 #define HOST_KEYS_MAX 32
 #define PUBLIC_KEY_MAX 4096
@@ -287,10 +289,32 @@ peer_list (struct call *c, json_t **ret, struct osm_error *err)
   return OSM_ANSWER_NOW;
 }
 
+/* The id of a sparse job, or absent. */
+static int
+check_free (const struct call *c, struct osm_error *err)
+{
+  const json_t *value = json_object_get (c->params, "free");
+
+  if (value && !json_is_null (value) &&
+      !(json_is_string (value) && osm_is_safe_name (json_string_value (value))))
+    return osm_error_set (err, OSM_ERROR_USER, EINVAL, "parameter 'free' is not an identifier");
+  return 0;
+}
+
+static int
+check_boolean (const struct call *c, const char *key, struct osm_error *err)
+{
+  const json_t *value = json_object_get (c->params, key);
+
+  if (value && !json_is_boolean (value))
+    return osm_error_set (err, OSM_ERROR_USER, EINVAL, "parameter '%s' must be true or false", key);
+  return 0;
+}
+
 static enum osm_answer
 export_start (struct call *c, json_t **ret, struct osm_error *err)
 {
-  static const char *const names[] = { "id", "volume_id", "size_bytes", NULL },
+  static const char *const names[] = { "id", "volume_id", "size_bytes", "free", NULL },
                            *const test_names[] = { "id", "test_bytes", NULL };
   const char *id;
   OSM_CLEANUP_FREE char *socket = NULL;
@@ -305,7 +329,7 @@ export_start (struct call *c, json_t **ret, struct osm_error *err)
     params = pick (c->params, test_names);
   }
   else {
-    if (check_volume (c, err) == -1)
+    if (check_volume (c, err) == -1 || check_free (c, err) == -1)
       return OSM_ANSWER_NOW;
     params = pick (c->params, names);
   }
@@ -377,6 +401,7 @@ copy_start (struct call *c, json_t **ret, struct osm_error *err)
                                        "reconnect_seconds",
                                        "bad_blocks",
                                        "compression",
+                                       "free_map",
                                        "group",
                                        "limit_bytes_per_second",
                                        "group_limit_bytes_per_second",
@@ -395,7 +420,8 @@ copy_start (struct call *c, json_t **ret, struct osm_error *err)
       get_limit (c, "group_limit_bytes_per_second", 0, &group_limit, err) == -1 ||
       get_number (c, "reconnect_seconds", 0, RECONNECT_MAX_S, &reconnect, err) == -1 ||
       check_bad_blocks (c, err) == -1 || get_compression (c, &mode, err) == -1 ||
-      check_group (c, err) == -1 || get_source (c, &source, err) == -1)
+      check_boolean (c, "free_map", err) == -1 || check_group (c, err) == -1 ||
+      get_source (c, &source, err) == -1)
     return OSM_ANSWER_NOW;
   params = pick (c->params, names);
   json_object_set_new (params, "source", source);
@@ -445,14 +471,14 @@ static enum osm_answer
 digest_start (struct call *c, json_t **ret, struct osm_error *err)
 {
   static const char *const names[] = { "id",         "volume_id",  "size_bytes", "chunk_bytes",
-                                       "drop_cache", "bad_blocks", NULL };
+                                       "drop_cache", "bad_blocks", "free",       NULL };
   OSM_CLEANUP_JSON json_t *params = NULL;
-  const json_t *drop_cache = json_object_get (c->params, "drop_cache");
   const char *id;
   uint64_t chunk;
 
   if (get_id (c, &id, err) == -1 || check_volume (c, err) == -1 ||
-      check_bad_blocks (c, err) == -1 ||
+      check_bad_blocks (c, err) == -1 || check_free (c, err) == -1 ||
+      check_boolean (c, "drop_cache", err) == -1 ||
       get_number (c, "chunk_bytes", OSM_DIGEST_CHUNK_DEFAULT, OSM_DIGEST_CHUNK_MAX, &chunk, err) ==
           -1)
     return OSM_ANSWER_NOW;
@@ -462,12 +488,26 @@ digest_start (struct call *c, json_t **ret, struct osm_error *err)
                    OSM_DIGEST_CHUNK_MIN);
     return OSM_ANSWER_NOW;
   }
-  if (drop_cache && !json_is_boolean (drop_cache)) {
-    osm_error_set (err, OSM_ERROR_USER, EINVAL, "parameter 'drop_cache' must be true or false");
-    return OSM_ANSWER_NOW;
-  }
   params = pick (c->params, names);
   start_job (c, "digest", params, ret, err);
+  return OSM_ANSWER_NOW;
+}
+
+static enum osm_answer
+sparse_start (struct call *c, json_t **ret, struct osm_error *err)
+{
+  static const char *const names[] = { "id",      "volume_id",   "size_bytes",
+                                       "seconds", "kvm_seconds", NULL };
+  OSM_CLEANUP_JSON json_t *params = NULL;
+  const char *id;
+  uint64_t seconds, kvm_seconds;
+
+  if (get_id (c, &id, err) == -1 || check_volume (c, err) == -1 ||
+      get_number (c, "seconds", 0, SPARSE_MAX_S, &seconds, err) == -1 ||
+      get_number (c, "kvm_seconds", 0, SPARSE_MAX_S, &kvm_seconds, err) == -1)
+    return OSM_ANSWER_NOW;
+  params = pick (c->params, names);
+  start_job (c, "sparse", params, ret, err);
   return OSM_ANSWER_NOW;
 }
 
@@ -656,6 +696,7 @@ static const struct {
   { "digest.start", digest_start },
   { "digest.repeat", digest_repeat },
   { "digest.chunks", digest_chunks },
+  { "sparse.start", sparse_start },
   { "link.test", link_test },
   { "job.list", job_list },
   { "job.get", job_get },
@@ -695,10 +736,27 @@ nbdkit_version (void)
   return space ? osm_strndup (space + 1, strcspn (space + 1, " \n")) : NULL;
 }
 
+/* Of libguestfs; NULL if this host cannot look for free space. In a process of its own: libguestfs is large. */
+static char *
+sparse_version (void)
+{
+  char *const argv[] = { (char *)osm_path_program (), (char *)"worker", (char *)"sparse-version",
+                         NULL };
+  OSM_CLEANUP_FREE char *text = NULL;
+  OSM_ERROR (ignored);
+
+  if (osm_run_capture (argv, 4096, &text, &ignored) == -1)
+    return NULL;
+  text[strcspn (text, "\n")] = '\0';
+  return osm_take (text);
+}
+
 json_t *
 osm_agent_hello (void)
 {
-  OSM_CLEANUP_FREE char *boot_id = NULL, *nbdkit = nbdkit_version ();
+  OSM_CLEANUP_FREE char *boot_id = NULL, *nbdkit = nbdkit_version (), *sparse = sparse_version ();
+  json_t *features = osm_json_pack ("[s, s, s, s, s, s]", "export", "copy", "digest", "link-test",
+                                    "zstd", "limit");
   char start_id[OSM_UUID_LEN + 1];
   json_t *tools = json_object (), *cpu;
   size_t len;
@@ -707,13 +765,15 @@ osm_agent_hello (void)
 
   osm_uuid_new (start_id);
   osm_json_set_str (tools, "nbdkit", nbdkit);
+  osm_json_set_str (tools, "libguestfs", sparse);
+  if (sparse)
+    json_array_append_new (features, json_string ("sparse"));
   if (osm_file_read ("/proc/sys/kernel/random/boot_id", 64, &boot_id, &len, &ignored) == 0)
     boot_id[strcspn (boot_id, "\n")] = '\0';
   cpu = osm_json_pack ("{s:i}", "count", (int)count);
   if (osm_cpu_has_aes () != -1)
     json_object_set_new (cpu, "aes", json_boolean (osm_cpu_has_aes ()));
-  return osm_json_pack ("{s:{s:i, s:s, s:s?, s:s, s:[s, s, s, s, s, s], s:o, s:o}}", "hello",
-                        "protocol", OSM_PROTOCOL, "version", PACKAGE_VERSION, "boot_id", boot_id,
-                        "start_id", start_id, "features", "export", "copy", "digest", "link-test",
-                        "zstd", "limit", "tools", tools, "cpu", cpu);
+  return osm_json_pack ("{s:{s:i, s:s, s:s?, s:s, s:o, s:o, s:o}}", "hello", "protocol",
+                        OSM_PROTOCOL, "version", PACKAGE_VERSION, "boot_id", boot_id, "start_id",
+                        start_id, "features", features, "tools", tools, "cpu", cpu);
 }

@@ -20,6 +20,7 @@
 #include "agent/device.h"
 #include "agent/job.h"
 #include "agent/paths.h"
+#include "agent/sparse.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/file.h"
@@ -352,11 +353,15 @@ run_copy (const json_t *specification, json_t **ret, struct osm_error *err)
   }
   options.bitmap = bitmap;
   options.bad_blocks = bad_blocks;
+  options.free_map = json_is_true (json_object_get (specification, "free_map"));
   r = osm_copy_run (&source, fd, &options, err);
   reporter_stop (&reporter);
   osm_strv_free (spec.host_keys);
   if (r == 0) {
     *ret = json_object ();
+    if (options.free_map)
+      json_object_set_new (*ret, "free_bytes",
+                           json_integer ((json_int_t)atomic_load (&progress.free_bytes)));
     add_bad_blocks (*ret, bad_blocks);
   }
   return r;
@@ -406,8 +411,13 @@ run_digest (const json_t *specification, json_t **ret, struct osm_error *err)
   OSM_MANIFEST (previous);
   OSM_RANGES (repair);
   OSM_CLEANUP_BAD_BLOCKS struct osm_bad_blocks *bad_blocks = NULL;
+  const char *free_file = osm_json_str (specification, "free_file");
+  OSM_FREEMAP (map);
   int r;
 
+  if (free_file && osm_freemap_load (free_file, size, &map, err) == -1)
+    return osm_error_wrap (err, "free-space map");
+  options.free = free_file ? &map : NULL;
   if (fd == -1 || read_repair (specification, &repair, err) == -1 ||
       open_bad_blocks (specification, &bad_blocks, err) == -1)
     return -1;
@@ -428,6 +438,8 @@ run_digest (const json_t *specification, json_t **ret, struct osm_error *err)
   *ret = osm_json_pack ("{s:{s:I, s:I, s:s}}", "manifest", "chunk_bytes",
                         (json_int_t)manifest.chunk_bytes, "chunks", (json_int_t)manifest.nr_chunks,
                         "sha256", manifest.sha256);
+  if (free_file)
+    json_object_set_new (*ret, "free_bytes", json_integer ((json_int_t)map.free_bytes));
   add_bad_blocks (*ret, bad_blocks);
   return 0;
 }
@@ -463,7 +475,8 @@ static int
 run_export (const json_t *specification, json_t **ret, struct osm_error *err)
 {
   const char *device = osm_json_str (specification, "device");
-  OSM_CLEANUP_FREE char *what = NULL, *size = NULL, *pid = osm_asprintf ("%ld", (long)getpid ());
+  OSM_CLEANUP_FREE char *what = NULL, *size = NULL, *free_file = NULL, *reads_file = NULL,
+                        *pid = osm_asprintf ("%ld", (long)getpid ());
   OSM_CLEANUP_FD int fd = -1;
   char *argv[16];
   size_t n = 0;
@@ -491,6 +504,10 @@ run_export (const json_t *specification, json_t **ret, struct osm_error *err)
   argv[n++] = what;
   if (size)
     argv[n++] = size;
+  if (device && osm_json_str (specification, "free_file"))
+    argv[n++] = free_file = osm_asprintf ("free=%s", osm_json_str (specification, "free_file"));
+  if (device && osm_json_str (specification, "reads_file"))
+    argv[n++] = reads_file = osm_asprintf ("reads=%s", osm_json_str (specification, "reads_file"));
   argv[n] = NULL;
   /* systemd's socket activation: descriptor 3 is the listening socket, so that clients may connect before nbdkit is ready. */
   if (setenv ("LISTEN_PID", pid, 1) == -1 || setenv ("LISTEN_FDS", "1", 1) == -1)
@@ -513,25 +530,61 @@ run_compress (const json_t *specification, json_t **ret, struct osm_error *err)
   return osm_zstd_serve (LISTEN_FD, path, OSM_ZSTD_LEVEL, err);
 }
 
+/* ---- free space ---- */
+
+static int
+run_sparse (const json_t *specification, json_t **ret, struct osm_error *err)
+{
+  return osm_sparse_run (specification, &cancelled, ret, err);
+}
+
+static void
+launched (void)
+{
+  OSM_CLEANUP_JSON json_t *frame = osm_json_pack ("{s:{}}", "progress");
+  OSM_ERROR (ignored);
+
+  (void)write_frame (frame, &ignored);
+}
+
+static int
+run_appliance (const json_t *specification, json_t **ret, struct osm_error *err)
+{
+  return osm_sparse_appliance (specification, launched, ret, err);
+}
+
+/* For the service's greeting. */
+static int
+say_sparse_version (void)
+{
+  OSM_CLEANUP_FREE char *version = osm_sparse_version ();
+
+  if (version)
+    puts (version);
+  return version ? 0 : 1;
+}
+
 int
 osm_worker_main (const char *kind, struct osm_error *err)
 {
   static const struct {
     const char *kind;
     int (*run) (const json_t *specification, json_t **ret, struct osm_error *err);
-  } kinds[] = { { "copy", run_copy },
-                { "digest", run_digest },
-                { "link-test", run_link_test },
-                { "export", run_export },
-                { "compress", run_compress } };
+  } kinds[] = { { "copy", run_copy },           { "digest", run_digest },
+                { "link-test", run_link_test }, { "export", run_export },
+                { "compress", run_compress },   { "sparse", run_sparse },
+                { "appliance", run_appliance } };
   struct osm_frame_fds fds = { STDIN_FILENO, -1 };
   struct osm_frame_io io = osm_frame_io_fds (&fds);
   OSM_CLEANUP_JSON json_t *specification = NULL, *result = NULL, *frame = NULL;
   const struct sigaction action = { .sa_handler = on_terminate };
   OSM_ERROR (why);
 
-  /* nbdkit has a handler of its own, and compression nothing to finish. */
-  if (strcmp (kind, "export") != 0 && strcmp (kind, "compress") != 0)
+  if (strcmp (kind, "sparse-version") == 0)
+    return say_sparse_version ();
+  /* nbdkit has a handler of its own; compression and the appliance have nothing to finish. */
+  if (strcmp (kind, "export") != 0 && strcmp (kind, "compress") != 0 &&
+      strcmp (kind, "appliance") != 0)
     sigaction (SIGTERM, &action, NULL);
   if (osm_frame_read (&io, &specification, err) == -1)
     return 1;

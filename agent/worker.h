@@ -11,7 +11,9 @@
  *   digest     {"volume_id","device","size_bytes","chunk_bytes","drop_cache","digests","bad_blocks","repair"}
  *   link-test  {"source","key","bytes","seconds"}
  *   compress   {"socket"}: the export's; descriptor 3 is the listening socket of its compressed twin
- *   export     {"volume_id","device","size_bytes"} or {"test_bytes"}; descriptor 3 is the listening socket
+ *   export     {"volume_id","device","size_bytes","free_file","reads_file"} or {"test_bytes"}; descriptor 3 is the listening socket
+ *   sparse, appliance    agent/sparse.h
+ * `worker sparse-version` takes none and prints the version of libguestfs.
  * Answer frames (stdout): {"progress": {...}} several times a second, then {"result": {...}} or {"error": {...}}. */
 
 #ifndef OSM_AGENT_WORKER_H

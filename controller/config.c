@@ -113,6 +113,11 @@ static const struct key destination_keys[] = {
 };
 
 static const struct key copy_keys[] = {
+  { .name = "sparse",
+    .kind = CHOICE,
+    .offset = TOP (sparse),
+    .fallback = "auto",
+    .choices = { "auto", "off" } },
   { .name = "reconnect_seconds",
     .kind = NUMBER,
     .offset = TOP (reconnect_seconds),

@@ -8,7 +8,7 @@
  *   destination: { cloud: dst }
  *   state_dir: ~/.local/state/osm    # default: $XDG_STATE_HOME/osm, ~/.local/state/osm; of root: /var/lib/osm-controller
  *   allow_same_project: false        # source and destination may be the same project of one cloud
- *   copy: { reconnect_seconds: 120, compression: auto }   # see osm.yaml(5)
+ *   copy: { reconnect_seconds: 120, compression: auto, sparse: auto }   # see osm.yaml(5)
  *   conversion_hosts:
  *     name: osm-conversion            # prefix of everything osm makes for them
  *     image: osm-conversion-host      # each of these may be repeated under source: / destination:
@@ -62,6 +62,7 @@ struct osm_config {
   char *state_dir; /* absolute */
   char *cloud[2];  /* by enum osm_side; NULL: not configured */
   bool allow_same_project;
+  char *sparse; /* copy.sparse: "auto" (default) or "off" */
   uint64_t
       reconnect_seconds; /* copy.reconnect_seconds: how long a lost connection is tried again */
   char *compression;     /* copy.compression: "auto" (default), "on", "off" */

@@ -44,6 +44,7 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/migration/source.c \
 	controller/migration/state.c controller/migration/state.h \
 	controller/migration/steps.c \
+	controller/migration/sparse.c controller/migration/sparse.h \
 	controller/migration/verify.c controller/migration/verify.h \
 	controller/store/internal.h \
 	controller/store/journal.c \

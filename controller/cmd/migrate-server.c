@@ -10,6 +10,7 @@ const struct osm_option osm_options_migrate_server[] = {
   { "dry-run", 'n', NULL, "print the plan and its findings, touch nothing" },
   { "hold", 0, NULL, "stop before the new server is created; resume goes on" },
   { "bad-blocks", 0, "zero", "zeros for what cannot be read at the source; lists it" },
+  { "no-sparse", 0, NULL, "do not look for free space; copy all that is not zero" },
   { "boot-volume", 0, "ID", "the volume it boots from, if osm cannot tell" },
   { "user-data", 0, "FILE", "user data of the new server" },
   { "availability-zone", 0, "ZONE", "availability zone of the new server" },

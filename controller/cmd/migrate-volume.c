@@ -10,6 +10,7 @@ const struct osm_option osm_options_migrate_volume[] = {
   { "dry-run", 'n', NULL, "print the plan and its findings, touch nothing" },
   { "bad-blocks", 0, "zero", "zeros for what cannot be read at the source; lists it" },
   { "compress", 0, "auto|on|off", "compress the data on its way" },
+  { "no-sparse", 0, NULL, "do not look for free space; copy all that is not zero" },
   { NULL, 0, NULL, NULL },
 };
 

@@ -158,6 +158,8 @@ osm_cmd_migrate (const struct osm_args *args, const char *kind,
   if (osm_cmd_check_bad_blocks (args, err) == -1 ||
       osm_session_open (args, OSM_WANT_CLOUDS | OSM_WANT_STORE, &session, err) == -1)
     return OSM_EXIT_FAILED;
+  if (osm_args_has (args, "no-sparse"))
+    osm_str_set (&session->config->sparse, "off");
   osm_args_operands (args, &operands);
   input.object = operands[0];
   input.config = session->config;

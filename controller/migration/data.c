@@ -13,6 +13,7 @@
 #include "common/json.h"
 #include "common/log.h"
 #include "common/strbuf.h"
+#include "controller/migration/sparse.h"
 #include "controller/migration/verify.h"
 
 #define POLL_MS 250
@@ -44,7 +45,8 @@ volume_id_at (struct osm_migration *m, enum osm_side side, const json_t *volume,
 static int
 export_volume (struct osm_migration *m, const json_t *volume, size_t index, struct osm_error *err)
 {
-  OSM_CLEANUP_FREE char *id = job_id (m, "export", index), *volume_id = NULL, *key = NULL;
+  OSM_CLEANUP_FREE char *id = job_id (m, "export", index), *volume_id = NULL, *key = NULL,
+                        *free_id = osm_sparse_id (m, index);
   OSM_CLEANUP_JSON json_t *export = NULL;
   json_int_t size = (json_int_t)osm_volume_bytes (volume);
 
@@ -59,10 +61,10 @@ export_volume (struct osm_migration *m, const json_t *volume, size_t index, stru
       return -1;
   }
   if (volume_id_at (m, OSM_SOURCE, volume, &volume_id, err) == -1 ||
-      osm_migration_agent (
-          m, OSM_SOURCE, "export.start",
-          osm_json_pack ("{s:s, s:s, s:I}", "id", id, "volume_id", volume_id, "size_bytes", size),
-          AGENT_TIMEOUT_MS, &export, err) == -1)
+      osm_migration_agent (m, OSM_SOURCE, "export.start",
+                           osm_json_pack ("{s:s, s:s, s:I, s:s}", "id", id, "volume_id", volume_id,
+                                          "size_bytes", size, "free", free_id),
+                           AGENT_TIMEOUT_MS, &export, err) == -1)
     return -1;
   key = osm_asprintf ("export:%s", osm_json_str (volume, "id"));
   return osm_store_fact_set (m->context.store, m->row->id, key, export, err);
@@ -100,8 +102,10 @@ osm_data_unexport (struct osm_migration *m, struct osm_error *err)
 
 struct volume_jobs {
   const json_t *volume;
+  size_t index;
   char *copy_id, *digest_id;
-  json_t *copy, *source_digest, *destination_digest; /* the agents' last word on each, or NULL */
+  char *sparse_id;
+  json_t *copy, *source_digest, *destination_digest, *sparse; /* the agents' last word, or NULL */
 };
 
 static void
@@ -110,6 +114,8 @@ free_jobs (struct volume_jobs *jobs, size_t n)
   for (size_t i = 0; i < n; i++) {
     free (jobs[i].copy_id);
     free (jobs[i].digest_id);
+    free (jobs[i].sparse_id);
+    json_decref (jobs[i].sparse);
     json_decref (jobs[i].copy);
     json_decref (jobs[i].source_digest);
     json_decref (jobs[i].destination_digest);
@@ -124,8 +130,10 @@ new_jobs (const struct osm_migration *m, size_t n)
 
   for (size_t i = 0; i < n; i++) {
     jobs[i].volume = json_array_get (osm_migration_volumes (m), i);
+    jobs[i].index = i;
     jobs[i].copy_id = job_id (m, "copy", i);
     jobs[i].digest_id = job_id (m, "digest", i);
+    jobs[i].sparse_id = osm_sparse_id (m, i);
   }
   return jobs;
 }
@@ -146,8 +154,8 @@ start_copy (struct osm_migration *m, struct volume_jobs *j, struct osm_error *er
   if (volume_id_at (m, OSM_DESTINATION, j->volume, &id, err) == -1 ||
       osm_store_fact_get (m->context.store, m->row->id, key, &export, err) == -1)
     return -1;
-  params = osm_json_pack ("{s:s, s:s, s:I, s:I, s:s?, s:o}", "id", j->copy_id, "volume_id", id,
-                          "size_bytes", (json_int_t)osm_volume_bytes (j->volume),
+  params = osm_json_pack ("{s:s, s:s, s:I, s:b, s:I, s:s?, s:o}", "id", j->copy_id, "volume_id", id,
+                          "size_bytes", (json_int_t)osm_volume_bytes (j->volume), "free_map", 1,
                           "reconnect_seconds", (json_int_t)m->context.config->reconnect_seconds,
                           "compression", osm_json_str (m->row->plan, "compression"), "source",
                           osm_host_source_json (m->host[OSM_SOURCE], m->host[OSM_DESTINATION],
@@ -171,7 +179,8 @@ start_digest (struct osm_migration *m, enum osm_side side, struct volume_jobs *j
   params = osm_json_pack ("{s:s, s:s, s:I, s:i, s:b}", "id", j->digest_id, "volume_id", id,
                           "size_bytes", (json_int_t)osm_volume_bytes (j->volume), "chunk_bytes",
                           OSM_VERIFY_CHUNK_BYTES, "drop_cache", side == OSM_DESTINATION);
-  if (side == OSM_SOURCE && osm_verify_add_bad_blocks (m, params, err) == -1)
+  if (side == OSM_SOURCE && (osm_verify_add_bad_blocks (m, params, err) == -1 ||
+                             osm_sparse_add_free (m, j->volume, j->index, params, err) == -1))
     return -1;
   return osm_migration_agent (m, side, "digest.start", osm_take (params), AGENT_TIMEOUT_MS, ret,
                               err);
@@ -209,7 +218,7 @@ static int
 refresh_all (struct osm_migration *m, struct volume_jobs *jobs, size_t n, struct osm_error *err)
 {
   json_t *source_ids = json_array (), *destination_ids = json_array ();
-  OSM_CLEANUP_FREE json_t ***source_slots = osm_calloc (n ? n : 1, sizeof *source_slots),
+  OSM_CLEANUP_FREE json_t ***source_slots = osm_calloc (n ? 2 * n : 1, sizeof *source_slots),
                           ***destination_slots =
                               osm_calloc (n ? 2 * n : 1, sizeof *destination_slots);
 
@@ -219,6 +228,10 @@ refresh_all (struct osm_migration *m, struct volume_jobs *jobs, size_t n, struct
     if (job_is (j->source_digest, "running")) {
       source_slots[json_array_size (source_ids)] = &j->source_digest;
       json_array_append_new (source_ids, json_string (j->digest_id));
+    }
+    if (job_is (j->sparse, "running")) {
+      source_slots[json_array_size (source_ids)] = &j->sparse;
+      json_array_append_new (source_ids, json_string (j->sparse_id));
     }
     if (job_is (j->copy, "running")) {
       destination_slots[json_array_size (destination_ids)] = &j->copy;
@@ -329,11 +342,16 @@ drive (struct osm_migration *m, struct volume_jobs *jobs, size_t n, bool to_dige
           check_job (j->source_digest, j, "read back the source of", err) == -1 ||
           check_job (j->destination_digest, j, "read back the copy of", err) == -1)
         return -1;
+      osm_sparse_tell (m, j->volume, j->sparse);
+      if (job_is (j->copy, "done") && !j->destination_digest &&
+          (osm_sparse_decide (m, j->volume, i, &j->sparse, j->copy, err) == -1 ||
+           start_digest (m, OSM_DESTINATION, j, &j->destination_digest, err) == -1))
+        return -1;
+      if (!j->source_digest && !osm_sparse_pending (j->sparse, j->copy) &&
+          start_digest (m, OSM_SOURCE, j, &j->source_digest, err) == -1)
+        return -1;
       if (!job_is (j->copy, "done"))
         continue;
-      if (!j->destination_digest &&
-          start_digest (m, OSM_DESTINATION, j, &j->destination_digest, err) == -1)
-        return -1;
       if (!to_digests ||
           (job_is (j->source_digest, "done") && job_is (j->destination_digest, "done")))
         ready++;
@@ -356,7 +374,8 @@ start_all (struct osm_migration *m, struct volume_jobs *jobs, size_t n, struct o
   for (size_t i = 0; i < n; i++) {
     /* Idempotent: after a restart the agents answer with the jobs they have. */
     if (start_copy (m, &jobs[i], err) == -1 ||
-        start_digest (m, OSM_SOURCE, &jobs[i], &jobs[i].source_digest, err) == -1)
+        (!job_is (jobs[i].copy, "done") &&
+         osm_sparse_start (m, jobs[i].volume, i, &jobs[i].sparse, err) == -1))
       return osm_error_wrap (err, "volume '%s'", osm_volume_label (jobs[i].volume));
   }
   return 0;
@@ -421,12 +440,14 @@ osm_data_forget (struct osm_migration *m, struct osm_error *err)
 
   osm_migration_try_open_hosts (m);
   for (size_t i = 0; i < n; i++) {
-    OSM_CLEANUP_FREE char *copy = job_id (m, "copy", i), *digest = job_id (m, "digest", i);
+    OSM_CLEANUP_FREE char *copy = job_id (m, "copy", i), *digest = job_id (m, "digest", i),
+                          *sparse = osm_sparse_id (m, i);
 
     if (m->host[OSM_DESTINATION] && (forget_job (m, OSM_DESTINATION, copy, err) == -1 ||
                                      forget_job (m, OSM_DESTINATION, digest, err) == -1))
       return -1;
-    if (m->host[OSM_SOURCE] && forget_job (m, OSM_SOURCE, digest, err) == -1)
+    if (m->host[OSM_SOURCE] && (forget_job (m, OSM_SOURCE, digest, err) == -1 ||
+                                forget_job (m, OSM_SOURCE, sparse, err) == -1))
       return -1;
   }
   return 0;

@@ -18,6 +18,7 @@
 #include "common/ranges.h"
 #include "common/strbuf.h"
 #include "controller/migration/manifest.h"
+#include "controller/migration/sparse.h"
 
 #define AGENT_TIMEOUT_MS 60000
 #define POLL_MS 250
@@ -480,7 +481,9 @@ start_check (struct osm_migration *m, struct check *c, struct osm_error *err)
                        "size_bytes", (json_int_t)osm_volume_bytes (c->verify.volume), "chunk_bytes",
                        OSM_VERIFY_CHUNK_BYTES, "drop_cache", 1);
 
-    if (side == OSM_SOURCE && osm_verify_add_bad_blocks (m, params, err) == -1)
+    if (side == OSM_SOURCE &&
+        (osm_verify_add_bad_blocks (m, params, err) == -1 ||
+         osm_sparse_add_free (m, c->verify.volume, c->verify.index, params, err) == -1))
       return -1;
     if (osm_migration_agent (m, side, "digest.start", osm_take (params), AGENT_TIMEOUT_MS, NULL,
                              err) == -1)
