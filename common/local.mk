@@ -18,6 +18,7 @@ common_libosmcommon_la_SOURCES = \
 	common/quote.c common/quote.h \
 	common/ranges.c common/ranges.h \
 	common/run.c common/run.h \
+	common/schedule.c common/schedule.h \
 	common/strbuf.c common/strbuf.h \
 	common/suggest.c common/suggest.h \
 	common/yaml.c common/yaml.h
@@ -37,6 +38,7 @@ unit_tests += \
 	tests/unit/test-common-quote \
 	tests/unit/test-common-ranges \
 	tests/unit/test-common-run \
+	tests/unit/test-common-schedule \
 	tests/unit/test-common-strbuf \
 	tests/unit/test-common-suggest \
 	tests/unit/test-common-yaml

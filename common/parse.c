@@ -83,6 +83,46 @@ bad:
 }
 
 int
+osm_parse_rate (const char *s, const char *what, uint64_t *ret_bytes_per_second,
+                struct osm_error *err)
+{
+  static const struct {
+    const char *suffix;
+    uint64_t bits;
+  } units[] = { { "kbit", 1000 }, { "Mbit", 1000000 }, { "Gbit", 1000000000 } };
+  const char *p = s;
+  uint64_t n;
+
+  if (strcmp (s, "unlimited") == 0) {
+    *ret_bytes_per_second = 0;
+    return 0;
+  }
+  if (!parse_digits (&p, &n))
+    goto bad;
+  for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
+    if (strcmp (p, units[i].suffix) == 0) {
+      if (!osm_mul_u64 (n, units[i].bits, &n))
+        goto bad;
+      n /= 8;
+      goto check;
+    }
+  if (osm_parse_size (s, what, &n, err) == -1) {
+    osm_error_clear (err);
+    goto bad;
+  }
+check:
+  if (n < 1024 || n > INT64_MAX)
+    goto bad;
+  *ret_bytes_per_second = n;
+  return 0;
+bad:
+  osm_error_set (err, OSM_ERROR_USER, 0, "%s '%s' is not a rate", what, s);
+  return osm_error_hint (err,
+                         "write 50M (K, M, G, T: binary bytes per second, at least 1K), 200Mbit "
+                         "(kbit, Mbit, Gbit: decimal bits) or unlimited");
+}
+
+int
 osm_parse_duration (const char *s, const char *what, uint64_t *ret_ms, struct osm_error *err)
 {
   static const struct {

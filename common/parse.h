@@ -17,6 +17,9 @@ int osm_parse_uint (const char *s, const char *what, uint64_t min, uint64_t max,
                     struct osm_error *err);
 /* "4096", "64K", "64M", "10G", "1T" (powers of 1024; KiB, MiB ... accepted) -> bytes. */
 int osm_parse_size (const char *s, const char *what, uint64_t *ret_bytes, struct osm_error *err);
+/* Bytes per second: "50M" as in osm_parse_size, "200Mbit" (kbit, Mbit, Gbit: decimal bits), "unlimited": 0. At least 1024. */
+int osm_parse_rate (const char *s, const char *what, uint64_t *ret_bytes_per_second,
+                    struct osm_error *err);
 /* "500ms", "30s" or "30", "5m", "2h" -> milliseconds. */
 int osm_parse_duration (const char *s, const char *what, uint64_t *ret_ms, struct osm_error *err);
 /* "true/false/yes/no/on/off/1/0" */

@@ -9,6 +9,7 @@
  *   state_dir: ~/.local/state/osm    # default: $XDG_STATE_HOME/osm, ~/.local/state/osm; of root: /var/lib/osm-controller
  *   allow_same_project: false        # source and destination may be the same project of one cloud
  *   copy: { reconnect_seconds: 120, compression: auto, sparse: auto }   # see osm.yaml(5)
+ *   limits: { rate: 50M, windows: [{ days: mon-fri, from: "08:00", to: "18:00", rate: 10M }] }
  *   conversion_hosts:
  *     name: osm-conversion            # prefix of everything osm makes for them
  *     image: osm-conversion-host      # each of these may be repeated under source: / destination:
@@ -28,6 +29,7 @@
 #include <stdint.h>
 
 #include "common/error.h"
+#include "common/schedule.h"
 
 enum osm_side { OSM_SOURCE, OSM_DESTINATION };
 static inline const char *
@@ -67,6 +69,7 @@ struct osm_config {
       reconnect_seconds; /* copy.reconnect_seconds: how long a lost connection is tried again */
   char *compression;     /* copy.compression: "auto" (default), "on", "off" */
   struct osm_host_config host[2];
+  struct osm_schedule limits;
   json_t *map; /* {"flavors": {...}, ...}: always an object of objects */
 };
 

@@ -37,6 +37,7 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/migration/journal.c \
 	controller/migration/lease.c controller/migration/lease.h \
 	controller/migration/manifest.c controller/migration/manifest.h \
+	controller/migration/limits.c controller/migration/limits.h \
 	controller/migration/migration.c controller/migration/migration.h \
 	controller/migration/plan.c controller/migration/plan.h controller/migration/plan-internal.h \
 	controller/migration/plan-ports.c \
@@ -78,6 +79,7 @@ osm_controller_SOURCES = \
 	controller/cmd/resume.c \
 	controller/cmd/rollback.c \
 	controller/cmd/show.c \
+	controller/cmd/throttle.c \
 	controller/cmd/verify.c \
 	controller/cmd/watch.c \
 	controller/osm-controller.c

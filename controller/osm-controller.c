@@ -35,6 +35,8 @@ static const struct osm_command commands[] = {
   { "show", "ID", 1, 1, osm_options_show, osm_cmd_show, "all about a migration", false },
   { "watch", "ID", 1, 1, osm_options_watch, osm_cmd_watch, "follow a migration until it ends",
     false },
+  { "throttle", "RATE [MIGRATION]", 1, 2, osm_options_throttle, osm_cmd_throttle,
+    "limit how fast a migration, or all, may copy", false },
   { "resume", "ID", 1, 1, osm_options_resume, osm_cmd_resume,
     "finish a migration that failed or was interrupted", false },
   { "verify", "ID", 1, 1, osm_options_verify, osm_cmd_verify,

@@ -24,6 +24,7 @@ OSM_CMD (migrate_volume);
 OSM_CMD (list);
 OSM_CMD (show);
 OSM_CMD (watch);
+OSM_CMD (throttle);
 OSM_CMD (resume);
 OSM_CMD (verify);
 OSM_CMD (rollback);

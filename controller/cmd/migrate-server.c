@@ -11,6 +11,7 @@ const struct osm_option osm_options_migrate_server[] = {
   { "hold", 0, NULL, "stop before the new server is created; resume goes on" },
   { "bad-blocks", 0, "zero", "zeros for what cannot be read at the source; lists it" },
   { "no-sparse", 0, NULL, "do not look for free space; copy all that is not zero" },
+  { "limit", 0, "RATE", "copy at most so fast: 50M, 200Mbit, unlimited, auto" },
   { "boot-volume", 0, "ID", "the volume it boots from, if osm cannot tell" },
   { "user-data", 0, "FILE", "user data of the new server" },
   { "availability-zone", 0, "ZONE", "availability zone of the new server" },

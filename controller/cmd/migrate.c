@@ -16,6 +16,7 @@
 #include "common/strbuf.h"
 #include "controller/cloud/compute.h"
 #include "controller/cloud/volume.h"
+#include "controller/migration/limits.h"
 
 static struct osm_migration_context
 context_of (struct osm_session *session)
@@ -139,6 +140,31 @@ dry_run (struct osm_session *session, const json_t *plan)
 }
 
 int
+osm_cmd_check_limit (const struct osm_args *args, struct osm_error *err)
+{
+  const char *text = osm_args_get (args, "limit");
+  enum osm_limit_mode mode;
+  uint64_t rate;
+
+  return text ? osm_limit_parse (text, &mode, &rate, err) : 0;
+}
+
+int
+osm_cmd_set_limit (const struct osm_args *args, struct osm_session *session,
+                   struct osm_migration *m, struct osm_error *err)
+{
+  const char *text = osm_args_get (args, "limit");
+  enum osm_limit_mode mode;
+  uint64_t rate;
+
+  if (!text)
+    return 0;
+  if (osm_limit_parse (text, &mode, &rate, err) == -1)
+    return -1;
+  return osm_limit_set (session->store, osm_migration_row (m)->id, mode, rate, err);
+}
+
+int
 osm_cmd_migrate (const struct osm_args *args, const char *kind,
                  int (*make_plan) (const struct osm_plan_input *input, json_t **ret,
                                    struct osm_error *err),
@@ -155,7 +181,7 @@ osm_cmd_migrate (const struct osm_args *args, const char *kind,
   struct osm_migration_context context;
   bool there;
 
-  if (osm_cmd_check_bad_blocks (args, err) == -1 ||
+  if (osm_cmd_check_limit (args, err) == -1 || osm_cmd_check_bad_blocks (args, err) == -1 ||
       osm_session_open (args, OSM_WANT_CLOUDS | OSM_WANT_STORE, &session, err) == -1)
     return OSM_EXIT_FAILED;
   if (osm_args_has (args, "no-sparse"))
@@ -185,7 +211,8 @@ osm_cmd_migrate (const struct osm_args *args, const char *kind,
 
   context = context_of (session);
   if (osm_migration_create (&context, plan, &m, err) == -1 ||
-      osm_cmd_set_bad_blocks (args, m, err) == -1)
+      osm_cmd_set_bad_blocks (args, m, err) == -1 ||
+      osm_cmd_set_limit (args, session, m, err) == -1)
     return OSM_EXIT_FAILED;
   osm_ui_step (session->ui, "migration %s: %s '%s' to cloud '%s'", osm_migration_row (m)->id, kind,
                osm_migration_row (m)->object_name,

@@ -23,6 +23,10 @@ int osm_cmd_set_bad_blocks (const struct osm_args *args, struct osm_migration *m
                             struct osm_error *err);
 /* The end of a migration for the operator: a sentence, or the JSON result. */
 void osm_cmd_report (struct osm_session *session, struct osm_migration *m);
+/* --limit: checked before anything else is done, then kept in the journal. */
+int osm_cmd_check_limit (const struct osm_args *args, struct osm_error *err);
+int osm_cmd_set_limit (const struct osm_args *args, struct osm_session *session,
+                       struct osm_migration *m, struct osm_error *err);
 /* Session and migration for a command whose operand is a migration ID. */
 int osm_cmd_open_migration (const struct osm_args *args, struct osm_session **ret_session,
                             struct osm_migration **ret, enum osm_migration_state *ret_state,

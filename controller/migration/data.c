@@ -160,7 +160,8 @@ start_copy (struct osm_migration *m, struct volume_jobs *j, struct osm_error *er
                           "compression", osm_json_str (m->row->plan, "compression"), "source",
                           osm_host_source_json (m->host[OSM_SOURCE], m->host[OSM_DESTINATION],
                                                 osm_json_str (export, "socket")));
-  if (osm_verify_add_bad_blocks (m, params, err) == -1)
+  if (osm_verify_add_bad_blocks (m, params, err) == -1 ||
+      osm_limit_for_start (m, params, err) == -1)
     return -1;
   return osm_migration_agent (m, OSM_DESTINATION, "copy.start", osm_take (params), AGENT_TIMEOUT_MS,
                               &j->copy, err);
@@ -356,6 +357,7 @@ drive (struct osm_migration *m, struct volume_jobs *jobs, size_t n, bool to_dige
           (job_is (j->source_digest, "done") && job_is (j->destination_digest, "done")))
         ready++;
     }
+    osm_limit_apply (m);
     show_progress (m, jobs, n);
     if (ready == n)
       return 0;

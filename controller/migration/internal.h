@@ -14,7 +14,9 @@ struct osm_migration {
   struct osm_migration_row *row;
   struct osm_host *host[2]; /* opened by osm_migration_open_hosts */
   struct osm_lease_keeper *lease;
-  uint64_t started_ms; /* osm_now_ms of this run */
+  uint64_t started_ms;  /* osm_now_ms of this run */
+  uint64_t limit_at_ms; /* when the rate limit was last looked at */
+  uint64_t limit_told;  /* that limit + 1 as the agent knows it; 0: not told */
 };
 
 /* One step. `run` makes it so: it looks before it acts, because it may be called again after a crash at any line; `undo` makes it as
@@ -126,6 +128,12 @@ int osm_destination_discard_server (struct osm_migration *m, struct osm_error *e
 int osm_destination_power (struct osm_migration *m, struct osm_error *err);
 /* Marks off everything that stays. */
 int osm_destination_unmark (struct osm_migration *m, struct osm_error *err);
+
+/* ---- limits.c ---- */
+/* Group and present limit for copy.start. */
+int osm_limit_for_start (struct osm_migration *m, json_t *params, struct osm_error *err);
+/* While it copies: follows the journal and the time windows. Failures are no reason to stop. */
+void osm_limit_apply (struct osm_migration *m);
 
 /* ---- data.c ---- */
 int osm_data_export (struct osm_migration *m, struct osm_error *err);

@@ -224,10 +224,39 @@ TEST (checked_arithmetic_sees_overflow)
   assert_false (osm_mul_u64 (UINT64_MAX, 2, &n));
 }
 
+TEST (rates)
+{
+  static const struct {
+    const char *text;
+    uint64_t rate;
+  } good[] = { { "unlimited", 0 },     { "1024", 1024 },        { "50M", 50 << 20 },
+               { "1G", 1 << 30 },      { "200Mbit", 25000000 }, { "100kbit", 12500 },
+               { "1Gbit", 125000000 }, { "64KiB", 65536 } };
+  static const char *const bad[] = { "",     "0",     "1",     "1023", "50MB",  "-1",   "1.5M",
+                                     "Mbit", "8kbit", "1mbit", "50 M", "1Tbit", "auto", "50M/s" };
+  uint64_t rate;
+
+  for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+    OSM_ERROR (err);
+
+    osm_parse_rate (good[i].text, "rate", &rate, &err);
+    assert_no_error (&err);
+    assert_int_equal (rate, good[i].rate);
+  }
+  for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+    OSM_ERROR (err);
+
+    if (osm_parse_rate (bad[i], "rate", &rate, &err) == 0)
+      fail_msg ("accepted: %s", bad[i]);
+    assert_error (&err, OSM_ERROR_USER, "is not a rate");
+  }
+}
+
 int
 main (void)
 {
   const struct CMUnitTest tests[] = {
+    cmocka_unit_test (rates),
     cmocka_unit_test (uint_takes_the_whole_range),
     cmocka_unit_test (uint_refuses_what_is_not_only_digits),
     cmocka_unit_test (uint_refuses_overflow),

@@ -296,10 +296,39 @@ TEST (the_state_folder_is_absolute)
 
 #define config_test(name) cmocka_unit_test_setup_teardown (name, setup, teardown)
 
+TEST (limits_have_a_rate_and_windows)
+{
+  OSM_CLEANUP_CONFIG struct osm_config *config =
+      load ("limits:\n"
+            "  rate: 50M\n"
+            "  windows:\n"
+            "    - { days: mon-fri, from: \"08:00\", to: \"18:00\", rate: 10M }\n"
+            "    - { from: 22:00, to: 06:00, rate: unlimited }\n");
+
+  assert_int_equal (config->limits.bytes_per_second, 50 << 20);
+  assert_int_equal (config->limits.nr_windows, 2);
+  assert_int_equal (config->limits.windows[0].days, 0x3e);
+  assert_int_equal (config->limits.windows[0].bytes_per_second, 10 << 20);
+  assert_int_equal (config->limits.windows[1].days, 0x7f);
+  assert_int_equal (config->limits.windows[1].from_minute, 22 * 60);
+}
+
+TEST (bad_limits_are_refused)
+{
+  assert_refused ("limits: { rat: 1M }\n", ":1:11: limits.rat: unknown key");
+  assert_refused ("limits: { rate: fast }\n", ":1:11: limits.rate: rate 'fast' is not a rate");
+  assert_refused ("limits: { windows: 5 }\n",
+                  ":1:11: limits.windows: must be a list of at most 64");
+  assert_refused ("limits: { windows: [{ from: '08:00', rate: 1M }] }\n",
+                  ":1:21: limits.windows: to: is missing");
+}
+
 int
 main (void)
 {
   const struct CMUnitTest tests[] = {
+    cmocka_unit_test_setup_teardown (limits_have_a_rate_and_windows, setup, teardown),
+    cmocka_unit_test_setup_teardown (bad_limits_are_refused, setup, teardown),
     config_test (an_empty_file_gives_the_defaults),
     config_test (a_side_has_its_own_values_over_the_common_ones),
     config_test (a_map_translates_and_leaves_the_rest),
