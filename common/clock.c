@@ -37,6 +37,15 @@ osm_now_ms (void)
   return clock_ms (CLOCK_MONOTONIC);
 }
 
+uint64_t
+osm_now_us (void)
+{
+  struct timespec ts;
+
+  clock_gettime (CLOCK_MONOTONIC, &ts);
+  return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
 int64_t
 osm_wall_ms (void)
 {

@@ -12,6 +12,7 @@
 #include "common/error.h"
 
 uint64_t osm_now_ms (void); /* CLOCK_MONOTONIC */
+uint64_t osm_now_us (void); /* the same, microseconds */
 int64_t osm_wall_ms (void); /* CLOCK_REALTIME, since 1970 */
 /* "2026-11-21T05:12:05Z" */
 #define OSM_TIME_LEN 24

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "common/clock.h"
 #include "common/strbuf.h"
 
 /* doc/proto.md, "Values" */
@@ -76,6 +77,7 @@ struct osm_nbd {
 
   uint32_t option; /* that waits for its answer */
   unsigned option_replies;
+  uint64_t option_sent_us, rtt_us;
   struct request *current; /* whose answer is being read */
   uint16_t chunk_flags, chunk_type;
   uint32_t chunk_length;
@@ -344,6 +346,7 @@ send_option (struct osm_nbd *nbd, uint32_t option, const char *body, size_t len,
     memcpy (p, body, len);
   nbd->option = option;
   nbd->option_replies = 0;
+  nbd->option_sent_us = osm_now_us ();
   expect (nbd, 20, on_option_reply);
   return write_all (nbd, buf, (size_t)(p - buf) + len, err);
 }
@@ -458,6 +461,8 @@ on_option_reply (struct osm_nbd *nbd, struct osm_error *err)
   if (get64 (nbd->head) != MAGIC_OPTION_REPLY || get32 (nbd->head + 8) != nbd->option ||
       length > OPTION_BODY_MAX || ++nbd->option_replies > OPTION_REPLIES_MAX)
     return broken (err, "an answer to an option that is none");
+  if (nbd->option_replies == 1 && osm_now_us () - nbd->option_sent_us < nbd->rtt_us)
+    nbd->rtt_us = osm_now_us () - nbd->option_sent_us;
   if (type & REP_ERROR) {
     if (length > 0) {
       expect (nbd, length, on_refusal);
@@ -619,7 +624,7 @@ osm_nbd_new (const struct osm_stream *stream, const char *export,
   nbd->stream = *stream;
   nbd->export = export;
   nbd->callbacks = *callbacks;
-  nbd->size = UINT64_MAX;
+  nbd->size = nbd->rtt_us = UINT64_MAX;
   nbd->max_request = MAX_REQUEST_DEFAULT;
   expect (nbd, 18, on_greeting);
   return nbd;
@@ -648,6 +653,12 @@ uint32_t
 osm_nbd_max_request (const struct osm_nbd *nbd)
 {
   return nbd->max_request;
+}
+
+uint64_t
+osm_nbd_rtt_us (const struct osm_nbd *nbd)
+{
+  return nbd->rtt_us;
 }
 
 bool

@@ -17,9 +17,15 @@
 #include "common/strbuf.h"
 #include "nbd/worker.h"
 
+/* As many as the round trip needs: libssh lets about 1 MiB be on its way on each. More than needed only cost. */
 #define CONNECTIONS 2
-#define REQUESTS 16
-#define REQUEST_BYTES ((size_t)512 << 10)
+#define CONNECTIONS_FAR 4
+#define FAR_US 5000
+#define CONNECTIONS_VERY_FAR 8
+#define VERY_FAR_US 25000
+/* 2 MiB on their way on each connection fill libssh's window; with more, neither end finds the bytes in its cache (docs/PERFORMANCE.md) */
+#define REQUESTS 8
+#define REQUEST_BYTES ((size_t)256 << 10)
 #define REQUEST_BYTES_MIN 4096
 #define REQUEST_BYTES_MAX ((size_t)32 << 20) /* every NBD server takes that */
 #define MEMORY_BYTES (UINT64_C (64) << 20)
@@ -275,6 +281,14 @@ run_workers (struct osm_copy *c, struct osm_worker **workers,
   return 0;
 }
 
+static unsigned
+connections_for (uint64_t rtt_us)
+{
+  if (rtt_us < FAR_US)
+    return CONNECTIONS;
+  return rtt_us < VERY_FAR_US ? CONNECTIONS_FAR : CONNECTIONS_VERY_FAR;
+}
+
 static int
 copy_init (struct osm_copy *c, const struct osm_source *source,
            const struct osm_copy_options *options, struct osm_copy_progress *progress,
@@ -301,7 +315,8 @@ copy_init (struct osm_copy *c, const struct osm_source *source,
   pthread_condattr_destroy (&attr);
   atomic_store (&c->last_progress_ms, osm_now_ms ());
 
-  c->connections = options->connections ? options->connections : CONNECTIONS;
+  /* Not given: the first one measures the distance. */
+  c->connections = options->connections ? options->connections : CONNECTIONS_VERY_FAR;
   if (c->connections > OSM_COPY_CONNECTIONS_MAX)
     c->connections = OSM_COPY_CONNECTIONS_MAX;
   c->requests = options->requests ? options->requests : REQUESTS;
@@ -362,8 +377,7 @@ osm_copy_run (const struct osm_source *source, int destination_fd,
     return osm_error_set (err, OSM_ERROR_BUG, EBADF, "copy without a destination");
   if (copy_init (&c, source, options, options->progress ? options->progress : &own, err) == -1)
     goto out;
-  for (unsigned i = 0; i < c.connections; i++)
-    workers[i] = osm_worker_new (&c, i);
+  workers[0] = osm_worker_new (&c, 0);
 
   /* The first connection alone, so that a wrong source leaves the destination untouched. */
   if (first_connect (&c, workers[0], err) == -1) {
@@ -376,6 +390,10 @@ osm_copy_run (const struct osm_source *source, int destination_fd,
   if (osm_destination_init (&c.destination, options->discard ? -1 : destination_fd, c.size_bytes,
                             options->destination_is_zero, err) == -1)
     goto out;
+  if (!options->connections)
+    c.connections = connections_for (osm_worker_rtt_us (workers[0]));
+  for (unsigned i = 1; i < c.connections; i++)
+    workers[i] = osm_worker_new (&c, i);
   atomic_store (&c.last_progress_ms, osm_now_ms ());
   r = run_workers (&c, workers, options, err);
   if (r == 0 && c.touched)

@@ -51,9 +51,9 @@ struct osm_copy_progress {
 
 struct osm_copy_options {
   uint64_t size_bytes;   /* of the source, exactly; the destination must have at least as much */
-  unsigned connections;  /* 0: default (2) */
-  unsigned requests;     /* in flight per connection; 0: 16 */
-  size_t request_bytes;  /* 0: 512 KiB */
+  unsigned connections;  /* 0: by the distance (2 to 8) */
+  unsigned requests;     /* in flight per connection; 0: 8 */
+  size_t request_bytes;  /* 0: 256 KiB */
   uint64_t memory_bytes; /* for all buffers together, limits the above; 0: 64 MiB */
   bool
       destination_is_zero; /* the destination reads as zero everywhere: zeros need not be written */

@@ -20,15 +20,6 @@
 #define PAUSE_MS 10
 #define HANDSHAKE_US UINT64_C (30000000)
 
-static uint64_t
-now_us (void)
-{
-  struct timespec ts;
-
-  clock_gettime (CLOCK_MONOTONIC, &ts);
-  return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
-
 static int
 compare (const void *a, const void *b)
 {
@@ -63,20 +54,20 @@ round_trip (struct osm_nbd *nbd, struct osm_error *err)
 static int
 measure (struct osm_nbd *nbd, struct osm_link_test_result *ret, struct osm_error *err)
 {
-  uint64_t times[ROUND_TRIPS], deadline = now_us () + HANDSHAKE_US;
+  uint64_t times[ROUND_TRIPS], deadline = osm_now_us () + HANDSHAKE_US;
   int r;
 
   while ((r = osm_nbd_handshake (nbd, 1000, err)) == 0)
-    if (now_us () > deadline)
+    if (osm_now_us () > deadline)
       return osm_error_set (err, OSM_ERROR_RETRY, ETIMEDOUT, "NBD server does not answer");
   if (r == -1)
     return -1;
   for (int i = 0; i < ROUND_TRIPS && osm_nbd_size (nbd) > 0; i++) {
-    uint64_t start = now_us ();
+    uint64_t start = osm_now_us ();
 
     if (round_trip (nbd, err) == -1)
       return -1;
-    times[i] = now_us () - start;
+    times[i] = osm_now_us () - start;
   }
   if (osm_nbd_size (nbd) > 0) {
     qsort (times, ROUND_TRIPS, sizeof times[0], compare);
@@ -131,7 +122,7 @@ static int
 measure_throughput (struct run *run, uint64_t limit_ms, const atomic_bool *cancel,
                     struct osm_link_test_result *ret, struct osm_error *err)
 {
-  uint64_t begin = now_us (), start = 0, end;
+  uint64_t begin = osm_now_us (), start = 0, end;
   bool cancelled = false, in_time = true;
   pthread_t thread;
   int e = pthread_create (&thread, NULL, run_thread, run);
@@ -143,16 +134,16 @@ measure_throughput (struct run *run, uint64_t limit_ms, const atomic_bool *cance
 
     /* Connecting is not counted: it would make a long link look slow. */
     if (start == 0 && atomic_load (&run->progress.sent_bytes) == 0)
-      begin = now_us ();
+      begin = osm_now_us ();
     else if (start == 0)
       start = begin;
     cancelled = cancelled || (cancel && atomic_load (cancel));
-    in_time = start == 0 || now_us () - start < limit_ms * 1000;
+    in_time = start == 0 || osm_now_us () - start < limit_ms * 1000;
     if (cancelled || !in_time)
       atomic_store (&run->cancel, true);
     nanosleep (&ts, NULL);
   }
-  end = now_us ();
+  end = osm_now_us ();
   pthread_join (thread, NULL);
   if (cancelled)
     return osm_error_set (err, OSM_ERROR_INTERRUPTED, 0, "link test cancelled");

@@ -339,6 +339,12 @@ finished (struct osm_worker *w, struct transfer *t, uint64_t offset, uint64_t le
   atomic_fetch_sub (&c->progress->left_bytes, done - zero_bytes);
 }
 
+uint64_t
+osm_worker_rtt_us (const struct osm_worker *w)
+{
+  return osm_nbd_rtt_us (w->nbd);
+}
+
 /* Asks for the next piece of a transfer or zeroes it, unless the rate limit says to wait. */
 static int
 start_piece (struct osm_worker *w, struct transfer *t, struct osm_error *err)

@@ -80,6 +80,8 @@ struct osm_worker *osm_worker_new (struct osm_copy *c, unsigned index);
 void osm_worker_free (struct osm_worker *w);
 /* Connect and check the size of the export. Blocks. */
 int osm_worker_connect (struct osm_worker *w, struct osm_error *err);
+/* Of the connection that is open, microseconds. */
+uint64_t osm_worker_rtt_us (const struct osm_worker *w);
 /* A thread's function, with the worker: until all is finished or the copy stops; errors go to
  * osm_copy_fail. */
 void *osm_worker_thread (void *worker);
