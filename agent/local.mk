@@ -33,7 +33,7 @@ script_tests += \
 	tests/functional/agent-verify.py \
 	tests/functional/sparse.py
 
-# All kinds of file systems, each in a volume of its own: half an hour without KVM.
+# All kinds of file systems, each in a volume of its own: minutes without KVM.
 check-sparse: all
 	$(AM_V_at)top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' \
 	  $(top_srcdir)/tests/functional/sparse.py --all
