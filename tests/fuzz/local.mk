@@ -5,7 +5,7 @@
 fuzz_names = bitmap client extents frames lists
 fuzz_programs = $(fuzz_names:%=tests/fuzz/fuzz-%)
 fuzz_sources = \
-	common/error.c common/file.c common/frame.c common/json.c common/log.c common/parse.c \
+	common/clock.c common/error.c common/file.c common/frame.c common/json.c common/log.c common/parse.c \
 	common/quote.c common/ranges.c common/strbuf.c \
 	controller/migration/manifest.c \
 	nbd/badblocks.c nbd/bitmap.c nbd/client.c nbd/digest.c nbd/extents.c nbd/freemap.c
