@@ -29,8 +29,9 @@ osm_agent_LDADD = agent/libosmagent.la
 script_tests += \
 	tests/functional/agent-basic.py \
 	tests/functional/agent-copy.py \
+	tests/functional/agent-verify.py
+plain_tests += \
 	tests/functional/agent-limits.py \
-	tests/functional/agent-verify.py \
 	tests/functional/sparse.py
 
 # All kinds of file systems, each in a volume of its own: minutes without KVM.

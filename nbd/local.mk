@@ -48,9 +48,9 @@ noinst_PROGRAMS += tests/functional/copy-driver
 tests_functional_copy_driver_SOURCES = tests/functional/copy-driver.c
 tests_functional_copy_driver_LDADD = nbd/libosmnbd.la
 script_tests += \
-	tests/functional/nbd-compress.py \
 	tests/functional/nbd-copy.py \
 	tests/functional/nbd-faults.py
+plain_tests += tests/functional/nbd-compress.py
 
 unit_tests += \
 	tests/unit/test-nbd-bitmap \

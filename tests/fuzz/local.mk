@@ -33,7 +33,7 @@ phony_targets += fuzz check-fuzz
 
 if CHECK_FUZZ
 check_DATA += $(fuzz_programs)
-script_tests += tests/fuzz/check-fuzz.sh
+plain_tests += tests/fuzz/check-fuzz.sh
 endif
 
 clean-local: clean-fuzz
