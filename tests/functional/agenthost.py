@@ -214,7 +214,11 @@ class BadDisk(Disk):
         run("umount", "-l", self.file)
         for process in self.processes:
             process.terminate()
-            process.wait()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:  # as long as somebody holds the disk, nbdfuse serves it
+                process.kill()
+                process.wait()
         os.unlink(self.file)
         os.unlink(self.good)
 
