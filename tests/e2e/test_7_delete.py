@@ -22,7 +22,7 @@ def test_force_gives_volumes_back_to_their_server(hosts, osm, clouds, source):
     assert server_state(src, source.id)['attachments'] == before[0]['attachments']
     osm.run('rollback', migration).expect(0)
     assert_server_state(src, source.id, before[0])
-    assert not [name for (kind, _), name in inventory(dst).items() if kind == 'volume' and name.startswith('e2e-')]
+    assert not [name for (kind, id), name in inventory(dst).items() if kind == 'volume' and (kind, id) not in before[1]]
 
 
 def test_hosts_are_found_by_their_marks_when_the_state_is_lost(osm, clouds):
