@@ -25,14 +25,6 @@ struct osm_limits {
   uint64_t host;
 };
 
-static uint64_t
-number (const json_t *object, const char *key)
-{
-  json_int_t n = json_integer_value (json_object_get (object, key));
-
-  return n > 0 ? (uint64_t)n : 0;
-}
-
 static char *
 path_of_file (void)
 {
@@ -54,7 +46,7 @@ osm_limits_load (struct osm_limits **ret, struct osm_error *err)
     return -1;
   }
   limits = osm_calloc (1, sizeof *limits);
-  limits->host = number (file, "host_bytes_per_second");
+  limits->host = osm_json_uint (file, "host_bytes_per_second");
   *ret = limits;
   return 0;
 }
@@ -150,8 +142,8 @@ osm_limits_share (const struct osm_limits *limits, const struct osm_limited *cop
     look_at_demand (c, now_ms);
     shares[i] = (struct osm_share){
       .group = osm_json_str (c->params, "group"),
-      .limit = number (c->params, "limit_bytes_per_second"),
-      .group_limit = number (c->params, "group_limit_bytes_per_second"),
+      .limit = osm_json_uint (c->params, "limit_bytes_per_second"),
+      .group_limit = osm_json_uint (c->params, "group_limit_bytes_per_second"),
       .demand = c->limit->demand ? c->limit->demand : UINT64_MAX,
     };
   }

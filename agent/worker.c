@@ -72,14 +72,6 @@ struct reporter {
   pthread_t thread;
 };
 
-static uint64_t
-number (const json_t *object, const char *key)
-{
-  json_int_t n = json_integer_value (json_object_get (object, key));
-
-  return n > 0 ? (uint64_t)n : 0;
-}
-
 static void
 set_number (json_t *progress, const char *key, uint64_t n)
 {
@@ -127,9 +119,9 @@ static void
 obey (struct reporter *r, const json_t *limit)
 {
   if (r->throttle)
-    osm_throttle_set (r->throttle, number (limit, "bytes_per_second"));
-  if (r->connections && number (limit, "connections") > 0)
-    atomic_store (r->connections, (unsigned)number (limit, "connections"));
+    osm_throttle_set (r->throttle, osm_json_uint (limit, "bytes_per_second"));
+  if (r->connections && osm_json_uint (limit, "connections") > 0)
+    atomic_store (r->connections, (unsigned)osm_json_uint (limit, "connections"));
 }
 
 /* What it says that is not understood is no reason to end. */
@@ -238,7 +230,7 @@ read_source (const json_t *specification, struct source_spec *ret, struct osm_er
                           "'source' needs address, socket and host_keys");
   ret->tunnel = (struct osm_tunnel_source){
     .target = { .address = osm_json_str (source, "address"),
-                .port = (uint16_t)number (source, "port"),
+                .port = (uint16_t)osm_json_uint (source, "port"),
                 .user = osm_json_str (source, "user") ? osm_json_str (source, "user") : "osm-peer",
                 .private_key_path = osm_json_str (specification, "key"),
                 .host_keys = ret->host_keys,
@@ -269,7 +261,7 @@ open_bad_blocks (const json_t *specification, struct osm_bad_blocks **ret, struc
   if (!osm_str_equal (osm_json_str (specification, "bad_blocks"), "zero"))
     return 0;
   return osm_bad_blocks_new (osm_json_str (specification, "bad_blocks_file"),
-                             number (specification, "size_bytes"), ret, err);
+                             osm_json_uint (specification, "size_bytes"), ret, err);
 }
 
 /* *ret is empty when there is nothing to repair. */
@@ -278,7 +270,7 @@ read_repair (const json_t *specification, struct osm_ranges *ret, struct osm_err
 {
   const json_t *list = json_object_get (specification, "repair");
 
-  return list ? osm_ranges_from_json (list, number (specification, "size_bytes"),
+  return list ? osm_ranges_from_json (list, osm_json_uint (specification, "size_bytes"),
                                       OSM_REPAIR_RANGES_MAX, ret, err)
               : 0;
 }
@@ -311,24 +303,24 @@ run_copy (const json_t *specification, json_t **ret, struct osm_error *err)
   OSM_RANGES (repair);
   OSM_CLEANUP_FD int fd = -1;
   const json_t *limit = json_object_get (specification, "limit");
-  struct osm_throttle throttle = OSM_THROTTLE_INIT (number (limit, "bytes_per_second"));
+  struct osm_throttle throttle = OSM_THROTTLE_INIT (osm_json_uint (limit, "bytes_per_second"));
   _Atomic unsigned connections = OSM_COPY_CONNECTIONS_MAX;
   struct reporter reporter = { .copy = &progress,
                                .throttle = &throttle,
                                .connections = &connections };
   const char *bitmap_path = osm_json_str (specification, "bitmap");
-  struct osm_copy_options options = { .size_bytes = number (specification, "size_bytes"),
-                                      .connections =
-                                          (unsigned)number (specification, "connections"),
-                                      .requests = (unsigned)number (specification, "requests"),
-                                      .reconnect_ms =
-                                          number (specification, "reconnect_seconds") * 1000,
-                                      .memory_bytes = number (specification, "memory_bytes"),
-                                      .throttle = &throttle,
-                                      .connections_now = &connections,
-                                      .bitmap_path = bitmap_path,
-                                      .cancel = &cancelled,
-                                      .progress = &progress };
+  struct osm_copy_options options = {
+    .size_bytes = osm_json_uint (specification, "size_bytes"),
+    .connections = (unsigned)osm_json_uint (specification, "connections"),
+    .requests = (unsigned)osm_json_uint (specification, "requests"),
+    .reconnect_ms = osm_json_uint (specification, "reconnect_seconds") * 1000,
+    .memory_bytes = osm_json_uint (specification, "memory_bytes"),
+    .throttle = &throttle,
+    .connections_now = &connections,
+    .bitmap_path = bitmap_path,
+    .cancel = &cancelled,
+    .progress = &progress
+  };
   int r;
 
   obey (&reporter, limit);
@@ -375,7 +367,7 @@ load_previous (const json_t *specification, const struct osm_digest_options *opt
                struct osm_manifest *ret)
 {
   OSM_ERROR (ignored);
-  uint64_t size = number (specification, "size_bytes"),
+  uint64_t size = osm_json_uint (specification, "size_bytes"),
            chunk = options->chunk_bytes ? options->chunk_bytes : OSM_DIGEST_CHUNK_DEFAULT,
            chunks = size / chunk + (size % chunk != 0);
   char *data = NULL;
@@ -398,14 +390,14 @@ run_digest (const json_t *specification, json_t **ret, struct osm_error *err)
   _Atomic uint64_t done = 0;
   struct reporter reporter = { .digest = &done };
   struct osm_digest_options options = {
-    .chunk_bytes = number (specification, "chunk_bytes"),
+    .chunk_bytes = osm_json_uint (specification, "chunk_bytes"),
     .drop_cache = json_is_true (json_object_get (specification, "drop_cache")),
     .cancel = &cancelled,
     .done_bytes = &done,
   };
   const char *volume_id = osm_json_str (specification, "volume_id"),
              *device = osm_json_str (specification, "device");
-  uint64_t size = number (specification, "size_bytes");
+  uint64_t size = osm_json_uint (specification, "size_bytes");
   OSM_CLEANUP_FD int fd = osm_device_open (volume_id, device, size, false, err);
   OSM_MANIFEST (manifest);
   OSM_MANIFEST (previous);
@@ -459,8 +451,8 @@ run_link_test (const json_t *specification, json_t **ret, struct osm_error *err)
     return -1;
   }
   source = osm_source_tunnel (&spec.tunnel);
-  r = osm_link_test (&source, number (specification, "bytes"),
-                     number (specification, "seconds") * 1000, &cancelled, &result, err);
+  r = osm_link_test (&source, osm_json_uint (specification, "bytes"),
+                     osm_json_uint (specification, "seconds") * 1000, &cancelled, &result, err);
   osm_strv_free (spec.host_keys);
   if (r == 0)
     *ret = osm_json_pack ("{s:I, s:I, s:I, s:s}", "rtt_us", (json_int_t)result.rtt_us, "bytes",
@@ -484,17 +476,17 @@ run_export (const json_t *specification, json_t **ret, struct osm_error *err)
   (void)ret;
   if (device) {
     fd = osm_device_open (osm_json_str (specification, "volume_id"), device,
-                          number (specification, "size_bytes"), false, err);
+                          osm_json_uint (specification, "size_bytes"), false, err);
     if (fd == -1)
       return -1;
     /* nbdkit gets what was checked, not a name that may come to mean another disk. */
     if (fcntl (fd, F_SETFD, 0) == -1)
       return osm_error_set_errno (err, errno, "descriptor of %s", device);
     what = osm_asprintf ("device=/proc/self/fd/%d", fd);
-    size = osm_asprintf ("size=%" PRIu64, number (specification, "size_bytes"));
+    size = osm_asprintf ("size=%" PRIu64, osm_json_uint (specification, "size_bytes"));
   }
   else
-    what = osm_asprintf ("test=%" PRIu64, number (specification, "test_bytes"));
+    what = osm_asprintf ("test=%" PRIu64, osm_json_uint (specification, "test_bytes"));
   argv[n++] = (char *)"nbdkit";
   argv[n++] = (char *)"--foreground";
   argv[n++] = (char *)"--readonly";

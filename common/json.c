@@ -195,6 +195,14 @@ osm_json_done (const struct osm_json_field *fields, void *target)
     release (fields, target);
 }
 
+uint64_t
+osm_json_uint (const json_t *object, const char *key)
+{
+  json_int_t n = json_integer_value (json_object_get (object, key));
+
+  return n > 0 ? (uint64_t)n : 0;
+}
+
 int
 osm_json_parse (const char *text, size_t len, const char *what, json_t **ret, struct osm_error *err)
 {

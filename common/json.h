@@ -52,6 +52,9 @@ int osm_json_read (const json_t *object, const struct osm_json_field *fields, co
                    void *target, struct osm_error *err);
 void osm_json_done (const struct osm_json_field *fields, void *target);
 
+/* A member that counts something: 0 if it is absent, negative or no integer. */
+uint64_t osm_json_uint (const json_t *object, const char *key);
+
 /* Parse untrusted text: at most 64 MiB, depth limited by jansson, duplicates rejected. `what` names its
  * source in the message. */
 int osm_json_parse (const char *text, size_t len, const char *what, json_t **ret,

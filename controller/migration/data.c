@@ -262,14 +262,6 @@ check_job (const json_t *job, const struct volume_jobs *j, const char *what, str
   return osm_error_wrap (err, "%s volume '%s'", what, osm_volume_label (j->volume));
 }
 
-static uint64_t
-number (const json_t *job, const char *key)
-{
-  json_int_t n = json_integer_value (json_object_get (job, key));
-
-  return n > 0 ? (uint64_t)n : 0;
-}
-
 static void
 show_progress (struct osm_migration *m, const struct volume_jobs *jobs, size_t n)
 {
@@ -286,20 +278,20 @@ show_progress (struct osm_migration *m, const struct volume_jobs *jobs, size_t n
                : job_is (job, "done") ? "done"
                                       : "verify",
       .size_bytes = osm_volume_bytes (j->volume),
-      .done_bytes = number (job, "done_bytes"),
-      .sent_bytes = number (j->copy, "sent_bytes"),
-      .zero_bytes = number (j->copy, "zero_bytes"),
-      .free_bytes = number (j->copy, "free_bytes"),
-      .wire_bytes = number (j->copy, "wire_bytes"),
-      .found_bytes = number (j->copy, "found_bytes"),
-      .left_bytes = number (j->copy, "left_bytes"),
-      .unknown_bytes = number (j->copy, "unknown_bytes"),
+      .done_bytes = osm_json_uint (job, "done_bytes"),
+      .sent_bytes = osm_json_uint (j->copy, "sent_bytes"),
+      .zero_bytes = osm_json_uint (j->copy, "zero_bytes"),
+      .free_bytes = osm_json_uint (j->copy, "free_bytes"),
+      .wire_bytes = osm_json_uint (j->copy, "wire_bytes"),
+      .found_bytes = osm_json_uint (j->copy, "found_bytes"),
+      .left_bytes = osm_json_uint (j->copy, "left_bytes"),
+      .unknown_bytes = osm_json_uint (j->copy, "unknown_bytes"),
     };
 
     osm_ui_bar (m->context.ui, (unsigned)i, &progress);
     total += progress.size_bytes;
-    done += number (j->copy, "done_bytes");
-    sent += number (j->copy, "sent_bytes");
+    done += osm_json_uint (j->copy, "done_bytes");
+    sent += osm_json_uint (j->copy, "sent_bytes");
   }
   m->row->bytes_total = total;
   m->row->bytes_done = done;

@@ -48,14 +48,6 @@ get_job (struct osm_migration *m, enum osm_side side, const char *id, json_t **r
   return 0;
 }
 
-static uint64_t
-number (const json_t *object, const char *key)
-{
-  json_int_t n = json_integer_value (json_object_get (object, key));
-
-  return n > 0 ? (uint64_t)n : 0;
-}
-
 static void
 show_progress (struct osm_migration *m, const struct osm_verify *v, const char *phase,
                const json_t *job)
@@ -63,9 +55,9 @@ show_progress (struct osm_migration *m, const struct osm_verify *v, const char *
   const struct osm_ui_progress progress = { .name = osm_volume_label (v->volume),
                                             .phase = phase,
                                             .size_bytes = osm_volume_bytes (v->volume),
-                                            .done_bytes = number (job, "done_bytes"),
-                                            .sent_bytes = number (job, "sent_bytes"),
-                                            .zero_bytes = number (job, "zero_bytes") };
+                                            .done_bytes = osm_json_uint (job, "done_bytes"),
+                                            .sent_bytes = osm_json_uint (job, "sent_bytes"),
+                                            .zero_bytes = osm_json_uint (job, "zero_bytes") };
 
   osm_ui_bar (m->context.ui, v->index, &progress);
 }
@@ -144,8 +136,9 @@ get_manifest (struct osm_migration *m, const struct osm_verify *v, enum osm_side
   c->manifest[side] = json_incref (json_object_get (job, "manifest"));
   c->chunks = size / OSM_VERIFY_CHUNK_BYTES + (size % OSM_VERIFY_CHUNK_BYTES != 0);
   sha256 = osm_json_str (c->manifest[side], "sha256");
-  if (!sha256 || strlen (sha256) != 64 || number (c->manifest[side], "chunks") != c->chunks ||
-      number (c->manifest[side], "chunk_bytes") != OSM_VERIFY_CHUNK_BYTES)
+  if (!sha256 || strlen (sha256) != 64 ||
+      osm_json_uint (c->manifest[side], "chunks") != c->chunks ||
+      osm_json_uint (c->manifest[side], "chunk_bytes") != OSM_VERIFY_CHUNK_BYTES)
     return osm_error_set (err, OSM_ERROR_REMOTE, 0, "volume '%s': a digest is incomplete",
                           osm_volume_label (v->volume));
   return 0;
