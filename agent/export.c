@@ -14,6 +14,7 @@
 
 #include "agent/child.h"
 #include "agent/device.h"
+#include "agent/listen.h"
 #include "agent/paths.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
@@ -27,7 +28,6 @@
 #define FILE_MAX (256 * 1024)
 #define RESTART_MS 1000
 #define RESTART_MAX_MS 30000
-#define BACKLOG 64
 
 /* A socket and the worker that serves it. */
 struct server {
@@ -81,26 +81,6 @@ save (const struct osm_exports *exports, struct osm_error *err)
     json_array_append (list, exports->v[i].params);
   text = osm_json_dump (list);
   return osm_file_write (path, text, strlen (text), 0600, err);
-}
-
-/* Group osm-peer comes from the folder's set-group-id bit, so that the peer may connect and nobody else. */
-static int
-listen_at (const char *path, struct osm_error *err)
-{
-  OSM_CLEANUP_FD int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  struct sockaddr_un address = { .sun_family = AF_UNIX };
-
-  if (fd == -1)
-    return osm_error_set_errno (err, errno, "socket");
-  if (strlen (path) >= sizeof address.sun_path)
-    return osm_error_set (err, OSM_ERROR_USER, ENAMETOOLONG, "socket path %s is too long", path);
-  memcpy (address.sun_path, path, strlen (path) + 1);
-  if (unlink (path) == -1 && errno != ENOENT)
-    return osm_error_set_errno (err, errno, "%s", path);
-  if (bind (fd, (struct sockaddr *)&address, sizeof address) == -1 || chmod (path, 0660) == -1 ||
-      listen (fd, BACKLOG) == -1)
-    return osm_error_set_errno (err, errno, "listen at %s", path);
-  return osm_take_fd (&fd);
 }
 
 static int
@@ -196,7 +176,8 @@ listen_all (struct export *e, struct osm_error *err)
   for (size_t i = 0; i < NR_SERVERS; i++) {
     OSM_CLEANUP_FREE char *path = socket_path (e->id, i);
 
-    e->server[i].listen_fd = listen_at (path, err);
+    /* Group osm-peer comes from the folder's set-group-id bit, so that the peer may connect and nobody else. */
+    e->server[i].listen_fd = osm_listen_at (path, 0660, err);
     if (e->server[i].listen_fd == -1)
       return -1;
   }

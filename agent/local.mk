@@ -11,6 +11,7 @@ agent_libosmagent_la_SOURCES = \
 	agent/gateway.c agent/gateway.h \
 	agent/job.c agent/job.h \
 	agent/limits.c agent/limits.h \
+	agent/listen.c agent/listen.h \
 	agent/method.c agent/method.h \
 	agent/paths.c agent/paths.h \
 	agent/peers.c agent/peers.h \

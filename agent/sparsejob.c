@@ -20,6 +20,7 @@
 #include <sys/wait.h>
 
 #include "agent/child.h"
+#include "agent/listen.h"
 #include "agent/paths.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
@@ -42,14 +43,6 @@
 
 /* ---- pure parts ---- */
 
-static uint64_t
-number (const json_t *object, const char *key)
-{
-  json_int_t n = json_integer_value (json_object_get (object, key));
-
-  return n > 0 ? (uint64_t)n : 0;
-}
-
 int
 osm_sparse_read_map (FILE *f, struct osm_freemap *map, struct osm_error *err)
 {
@@ -70,10 +63,10 @@ osm_sparse_read_map (FILE *f, struct osm_freemap *map, struct osm_error *err)
                             "qemu-img is too old: it does not tell which clusters are present");
     if (!json_is_true (json_object_get (j, "present")) ||
         !json_is_true (json_object_get (j, "zero")) ||
-        !json_is_false (json_object_get (j, "data")) || number (j, "depth") != 0)
+        !json_is_false (json_object_get (j, "data")) || osm_json_uint (j, "depth") != 0)
       continue;
-    start = number (j, "start");
-    length = number (j, "length");
+    start = osm_json_uint (j, "start");
+    length = osm_json_uint (j, "length");
     /* The overlay is made of whole sectors. */
     if (start < map->size_bytes && length > map->size_bytes - start)
       length = map->size_bytes - start;
@@ -202,30 +195,12 @@ check_resources (const struct run *r, struct osm_error *err)
   return 0;
 }
 
-static int
-listen_at (const char *path, struct osm_error *err)
-{
-  OSM_CLEANUP_FD int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  struct sockaddr_un address = { .sun_family = AF_UNIX };
-
-  if (fd == -1)
-    return osm_error_set_errno (err, errno, "socket");
-  if (strlen (path) >= sizeof address.sun_path)
-    return osm_error_set (err, OSM_ERROR_USER, ENAMETOOLONG, "socket path %s is too long", path);
-  memcpy (address.sun_path, path, strlen (path) + 1);
-  if (unlink (path) == -1 && errno != ENOENT)
-    return osm_error_set_errno (err, errno, "%s", path);
-  if (bind (fd, (struct sockaddr *)&address, sizeof address) == -1 || listen (fd, 16) == -1)
-    return osm_error_set_errno (err, errno, "listen at %s", path);
-  return osm_take_fd (&fd);
-}
-
 /* The volume, read-only, for qemu alone; what is read of it is noted. */
 static int
 start_export (struct run *r, struct osm_error *err)
 {
   OSM_CLEANUP_JSON json_t *spec = json_object ();
-  OSM_CLEANUP_FD int fd = listen_at (r->socket, err);
+  OSM_CLEANUP_FD int fd = osm_listen_at (r->socket, 0600, err);
 
   if (fd == -1)
     return -1;
@@ -312,7 +287,8 @@ static int
 run_appliances (struct run *r, json_t **ret, const char **ret_accelerator, struct osm_error *err)
 {
   const json_t *given = json_object_get (r->specification, "kvm_seconds");
-  uint64_t kvm_ms = given ? number (r->specification, "kvm_seconds") * 1000 : KVM_SECONDS * 1000;
+  uint64_t kvm_ms =
+      given ? osm_json_uint (r->specification, "kvm_seconds") * 1000 : KVM_SECONDS * 1000;
   OSM_ERROR (why);
 
   *ret_accelerator = "kvm";
@@ -390,9 +366,10 @@ count_free (json_t *found, const struct osm_freemap *map)
 
   json_array_foreach (found, i, one) if (json_object_get (one, "offset"))
   {
-    json_object_set_new (one, "free_bytes",
-                         json_integer ((json_int_t)osm_freemap_count (map, number (one, "offset"),
-                                                                      number (one, "size_bytes"))));
+    json_object_set_new (
+        one, "free_bytes",
+        json_integer ((json_int_t)osm_freemap_count (map, osm_json_uint (one, "offset"),
+                                                     osm_json_uint (one, "size_bytes"))));
     json_object_del (one, "offset");
   }
 }
@@ -438,10 +415,10 @@ int
 osm_sparse_run (const json_t *specification, const atomic_bool *cancel, json_t **ret,
                 struct osm_error *err)
 {
-  uint64_t seconds = number (specification, "seconds");
+  uint64_t seconds = osm_json_uint (specification, "seconds");
   struct run r = { .specification = specification,
                    .cancel = cancel,
-                   .size_bytes = number (specification, "size_bytes"),
+                   .size_bytes = osm_json_uint (specification, "size_bytes"),
                    .end_ms = osm_now_ms () + (seconds ? seconds : TOTAL_SECONDS) * 1000,
                    .export = OSM_CHILD_NONE,
                    .appliance = OSM_CHILD_NONE };

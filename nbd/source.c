@@ -25,23 +25,12 @@ unix_close (void *handle)
 static int
 unix_open (void *data, struct osm_source_connection *ret, struct osm_error *err)
 {
-  const char *path = data;
-  struct sockaddr_un sa = { .sun_family = AF_UNIX };
   struct osm_fd_stream *fd_stream;
-  OSM_CLEANUP_FD int fd = -1;
-  size_t len = strlen (path);
+  int fd = osm_unix_connect (data, err);
 
-  if (len >= sizeof sa.sun_path)
-    return osm_error_set (err, OSM_ERROR_USER, 0, "socket path %s is too long", path);
-  memcpy (sa.sun_path, path, len + 1);
-  fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd == -1)
-    return osm_error_set_errno (err, errno, "socket");
-  while (connect (fd, (struct sockaddr *)&sa, sizeof sa) == -1)
-    if (errno != EINTR) /* a server that is away may come back */
-      return osm_error_set (err, OSM_ERROR_RETRY, errno, "cannot connect to %s: %s", path,
-                            strerror (errno));
-  fd_stream = osm_fd_stream_new (osm_take_fd (&fd));
+    return -1;
+  fd_stream = osm_fd_stream_new (fd);
   *ret = (struct osm_source_connection){ .stream = osm_fd_stream (fd_stream),
                                          .close = unix_close,
                                          .handle = fd_stream };

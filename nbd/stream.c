@@ -10,8 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include "common/cleanup.h"
 #include "common/strbuf.h"
 
 #define RECEIVE_BYTES ((size_t)256 << 10)
@@ -60,6 +62,26 @@ fd_write (void *data, const void *bytes, size_t len, struct osm_error *err)
     len -= (size_t)n;
   }
   return 0;
+}
+
+int
+osm_unix_connect (const char *path, struct osm_error *err)
+{
+  struct sockaddr_un address = { .sun_family = AF_UNIX };
+  OSM_CLEANUP_FD int fd = -1;
+  size_t len = strlen (path);
+
+  if (len >= sizeof address.sun_path)
+    return osm_error_set (err, OSM_ERROR_USER, ENAMETOOLONG, "socket path %s is too long", path);
+  memcpy (address.sun_path, path, len + 1);
+  fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd == -1)
+    return osm_error_set_errno (err, errno, "socket");
+  while (connect (fd, (struct sockaddr *)&address, sizeof address) == -1)
+    if (errno != EINTR)
+      return osm_error_set (err, OSM_ERROR_RETRY, errno, "cannot connect to %s: %s", path,
+                            strerror (errno));
+  return osm_take_fd (&fd);
 }
 
 struct osm_fd_stream *

@@ -28,6 +28,8 @@ struct osm_stream {
   void *data;
 };
 
+/* Connects to a Unix socket; -1 with a RETRY error: a server that is away may come back. */
+int osm_unix_connect (const char *path, struct osm_error *err);
 /* A connected socket of this machine. Takes the descriptor. */
 struct osm_fd_stream;
 struct osm_fd_stream *osm_fd_stream_new (int fd);

@@ -19,6 +19,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/strbuf.h"
+#include "nbd/stream.h"
 #include "nbd/zstd.h"
 
 #define DOWN_BYTES ((size_t)256 << 10) /* one step of the compressor */
@@ -188,22 +189,6 @@ osm_zstd_join (int client_in, int client_out, int server, int level, struct osm_
   return r;
 }
 
-static int
-connect_to (const char *path)
-{
-  OSM_CLEANUP_FD int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  struct sockaddr_un address = { .sun_family = AF_UNIX };
-  size_t len = strlen (path);
-
-  if (fd == -1 || len >= sizeof address.sun_path)
-    return -1;
-  memcpy (address.sun_path, path, len + 1);
-  while (connect (fd, (struct sockaddr *)&address, sizeof address) == -1)
-    if (errno != EINTR)
-      return -1;
-  return osm_take_fd (&fd);
-}
-
 struct client {
   struct server *owner;
   int fd;
@@ -213,12 +198,10 @@ static void *
 client_thread (void *data)
 {
   struct client *c = data;
-  OSM_CLEANUP_FD int server = connect_to (c->owner->socket_path);
   OSM_ERROR (err);
+  OSM_CLEANUP_FD int server = osm_unix_connect (c->owner->socket_path, &err);
 
-  if (server == -1)
-    osm_debug ("compression: cannot connect to %s: %m", c->owner->socket_path);
-  else if (osm_zstd_join (c->fd, c->fd, server, c->owner->level, &err) == -1)
+  if (server == -1 || osm_zstd_join (c->fd, c->fd, server, c->owner->level, &err) == -1)
     osm_debug ("compression: %s", err.message);
   close (c->fd);
   atomic_fetch_sub (&c->owner->connections, 1);
