@@ -666,9 +666,3 @@ osm_nbd_has_extents (const struct osm_nbd *nbd)
 {
   return nbd->extents;
 }
-
-bool
-osm_nbd_alive (const struct osm_nbd *nbd)
-{
-  return !nbd->dead;
-}

@@ -58,7 +58,5 @@ int osm_nbd_block_status (struct osm_nbd *nbd, uint32_t length, uint64_t offset,
                           struct osm_error *err);
 /* 1: something came, 0: nothing within timeout_ms; -1: RETRY connection lost, REMOTE the server broke the protocol. */
 int osm_nbd_receive (struct osm_nbd *nbd, int timeout_ms, struct osm_error *err);
-/* False after any error of the connection. */
-bool osm_nbd_alive (const struct osm_nbd *nbd);
 
 #endif

@@ -5,8 +5,6 @@
 
 #include "nbd/throttle.h"
 
-#include <time.h>
-
 #include "common/cleanup.h"
 
 #define BURST_MS 60 /* what may be saved up */
@@ -68,13 +66,4 @@ osm_throttle_take (struct osm_throttle *throttle, size_t bytes, uint64_t now_us)
     return (uint64_t)(-throttle->credit * 1e6 / (double)rate) + 1;
   throttle->credit -= (double)bytes;
   return 0;
-}
-
-uint64_t
-osm_throttle_now_us (void)
-{
-  struct timespec ts;
-
-  clock_gettime (CLOCK_MONOTONIC, &ts);
-  return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
 }

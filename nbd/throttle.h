@@ -40,7 +40,5 @@ uint64_t osm_throttle_get (struct osm_throttle *throttle);
 size_t osm_throttle_piece (struct osm_throttle *throttle, size_t max);
 /* 0: taken. Else nothing was, and there will be something in so many microseconds. now_us: any clock that does not go back. */
 uint64_t osm_throttle_take (struct osm_throttle *throttle, size_t bytes, uint64_t now_us);
-/* CLOCK_MONOTONIC. */
-uint64_t osm_throttle_now_us (void);
 
 #endif

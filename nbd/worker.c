@@ -48,7 +48,6 @@ struct transfer {
 
 /* One read; becomes the write from the same buffer. */
 struct command {
-  struct osm_worker *worker;
   struct transfer *transfer;
   char *buf;
   uint64_t offset;
@@ -92,7 +91,6 @@ osm_worker_new (struct osm_copy *c, unsigned index)
   w->memory = memory;
   w->commands = osm_calloc (c->requests, sizeof *w->commands);
   for (unsigned i = 0; i < c->requests; i++) {
-    w->commands[i].worker = w;
     w->commands[i].buf = w->memory + i * c->request_bytes;
     w->commands[i].next = w->free_commands;
     w->free_commands = &w->commands[i];
@@ -364,7 +362,7 @@ start_piece (struct osm_worker *w, struct transfer *t, struct osm_error *err)
 
     if (length > max)
       length = max;
-    wait_us = osm_throttle_take (w->copy->throttle, (size_t)length, osm_throttle_now_us ());
+    wait_us = osm_throttle_take (w->copy->throttle, (size_t)length, osm_now_us ());
     if (wait_us) {
       w->wait_ms = wait_us < POLL_MS * 1000 ? (int)(wait_us / 1000) + 1 : POLL_MS;
       return 0;
@@ -461,7 +459,7 @@ start_work (struct osm_worker *w, bool *ret_finished, struct osm_error *err)
 static int
 probe (struct osm_worker *w, void *buf, size_t length, uint64_t offset, struct osm_error *err)
 {
-  struct command cmd = { .worker = w };
+  struct command cmd = { .transfer = NULL };
 
   if (osm_nbd_read (w->nbd, buf, (uint32_t)length, offset, &cmd, err) == -1)
     return -1;
@@ -478,17 +476,20 @@ probe (struct osm_worker *w, void *buf, size_t length, uint64_t offset, struct o
 static int
 find_bad (struct osm_worker *w, uint64_t *offset, size_t *length, struct osm_error *err)
 {
+  uint64_t at = *offset, end = *offset + *length;
   size_t part = *length / 128 < BUFFER_ALIGN ? BUFFER_ALIGN : *length / 128;
   OSM_CLEANUP_FREE char *buf = osm_calloc (1, part);
 
-  for (size_t done = 0; done<*length && * length> part; done += part) {
-    size_t n = *length - done < part ? *length - done : part;
-    int r = probe (w, buf, n, *offset + done, err);
+  if (*length <= part)
+    return 0;
+  for (; at < end; at += part) {
+    size_t n = end - at < part ? (size_t)(end - at) : part;
+    int r = probe (w, buf, n, at, err);
 
     if (r == -1)
       return -1;
     if (r > 0) {
-      *offset += done;
+      *offset = at;
       *length = n;
       return 0;
     }
