@@ -54,6 +54,7 @@ plain_tests += tests/functional/nbd-compress.py
 
 unit_tests += \
 	tests/unit/test-nbd-bitmap \
+	tests/unit/test-nbd-client \
 	tests/unit/test-nbd-compression \
 	tests/unit/test-nbd-destination \
 	tests/unit/test-nbd-digest \
@@ -65,6 +66,7 @@ unit_tests += \
 	tests/unit/test-nbd-throttle \
 	tests/unit/test-nbd-zstd
 tests_unit_test_nbd_bitmap_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)
+tests_unit_test_nbd_client_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)
 tests_unit_test_nbd_compression_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)
 tests_unit_test_nbd_zstd_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)
 tests_unit_test_nbd_destination_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)
