@@ -16,55 +16,22 @@ import stat
 import struct
 import subprocess
 import sys
-import time
-import unittest
 import uuid
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from agenthost import (BIN, BUILD, CONTROL, DEV, EXPORTS, LIMIT, MIB, NOBODY, SOURCE, TOP,  # noqa: E402
-                       Channel, Disk, Host, Refused, as_user, enter, nbdkit, processes, read, run,
-                       service_pid, wait_for, worker)
+from agenthost import (BIN, BUILD, CONTROL, DEV, EXPORTS, LIMIT, MIB, NOBODY,  # noqa: E402
+                       SOURCE, TOP, AgentTest, Channel, Refused, as_user, main, nbdkit,
+                       processes, read, run, service_pid, wait_for, worker)
 
 HOST = None
 
 
-class AgentTest(unittest.TestCase):
-    def setUp(self):
-        self.agent = Channel()
-        self.addCleanup(lambda: self.agent.close())
-        self.disks = []
-        self.addCleanup(self.clean)
-
-    def clean(self):
-        with Channel() as agent:
-            for one in agent.call("export.list")["exports"]:
-                agent.call("export.stop", id=one["id"])
-            for one in agent.call("job.list")["jobs"]:
-                if one["state"] == "running":
-                    agent.call("job.cancel", id=one["id"])
-                with contextlib.suppress(Refused):  # results of link tests go by themselves
-                    agent.call("job.forget", id=one["id"])
-            for one in agent.call("peer.list")["peers"]:
-                agent.call("peer.revoke", id=one["id"])
-        for disk in self.disks:
-            disk.remove()
-
-    def disk(self, *arguments, **options):
-        disk = Disk(*arguments, **options)
-        self.disks.append(disk)
-        return disk
-
+class Basic(AgentTest):
     def refused(self, text, method, agent=None, **params):
         with self.assertRaisesRegex(Refused, text) as caught:
             (agent or self.agent).call(method, **params)
         return caught.exception.error
-
-    def linked(self):
-        """The agent may log in to itself as its peer."""
-        key = self.agent.call("peer.key")["public_key"]
-        answer = self.agent.call("peer.authorize", id="pair", public_key=key)
-        self.assertEqual(answer["user"], "osm-peer")
 
     def volumes(self, size, holes=True):
         """Source with data (and holes), destination full of other data."""
@@ -85,7 +52,7 @@ class AgentTest(unittest.TestCase):
             source=HOST.peer_source(path, **changes))
 
 
-class Greeting(AgentTest):
+class Greeting(Basic):
     def test_hello(self):
         hello = self.agent.hello
         self.assertEqual(hello["protocol"], 1)
@@ -131,7 +98,7 @@ class Greeting(AgentTest):
                          - {"*", "worker"}, described)
 
 
-class BadInput(AgentTest):
+class BadInput(Basic):
     def closes(self, data, greeted=True):
         with Channel(hello=greeted) as agent:
             if not greeted:
@@ -216,7 +183,7 @@ class BadInput(AgentTest):
         self.assertEqual(self.agent.call("peer.list"), {"peers": []})
 
 
-class Limits(AgentTest):
+class Limits(Basic):
     def test_a_slow_request_does_not_hold_up_others(self):
         slow = self.agent.start("device.find", volume_id=str(uuid.uuid4()), size_bytes=1,
                                 timeout_ms=100000)
@@ -260,7 +227,7 @@ class Limits(AgentTest):
             self.assertLess(rss, (1000 if HOST.sanitized else 200) * 1024)
 
 
-class Devices(AgentTest):
+class Devices(Basic):
     def find(self, disk, timeout_ms=0, **changes):
         return self.agent.call("device.find", **dict(
             {"volume_id": disk.volume_id, "size_bytes": disk.size, "timeout_ms": timeout_ms},
@@ -334,7 +301,7 @@ class Devices(AgentTest):
                                              "size_bytes": MIB, "in_use": False})
 
 
-class Work(AgentTest):
+class Work(Basic):
     def test_export_copy_digest(self):
         size = 40 * MIB + 3 * 512
         source, destination = self.volumes(size)
@@ -522,7 +489,7 @@ class Work(AgentTest):
         self.assertTrue(destination_link)
 
 
-class Strangers(AgentTest):
+class Strangers(Basic):
     def connects(self, uid, path):
         code = "import socket,sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])"
         return as_user(uid, "/usr/bin/python3", "-c", code, path).returncode == 0
@@ -564,7 +531,7 @@ class Strangers(AgentTest):
                 self.assertEqual((name, stat.S_IMODE(os.stat(path).st_mode)), (name, 0o600))
 
 
-class Ssh(AgentTest):
+class Ssh(Basic):
     """What keys open, and what they do not."""
 
     def setUp(self):
@@ -695,7 +662,7 @@ class Ssh(AgentTest):
             self.assertEqual(out.stdout, b"")
 
 
-class Setup(AgentTest):
+class Setup(Basic):
     def test_again_changes_nothing(self):
         def everything():
             return (service_pid(), HOST.sshd.pid, read("/etc/passwd"), read("/etc/group"),
@@ -753,29 +720,5 @@ class Setup(AgentTest):
         self.assertEqual(stat.S_IMODE(os.stat("/var/log/osm-agent.log").st_mode), 0o640)
 
 
-def report():
-    for name in ("/var/log/osm-agent.log", TOP + "/sshd.log"):
-        with contextlib.suppress(OSError):
-            print("---- %s ----\n%s" % (name, read(name)[-8000:].decode(errors="replace")),
-                  file=sys.stderr)
-
-
-def main():
-    global HOST
-    HOST = Host()
-    result = unittest.main(argv=[sys.argv[0]] + sys.argv[2:], exit=False, verbosity=2).result
-    HOST.sshd.kill()
-    HOST.sshd.wait()
-    good = result.wasSuccessful()
-    if re.search(rb"Sanitizer|runtime error:|Assertion", read("/var/log/osm-agent.log")):
-        print("FAIL: the log of the service tells of a bug", file=sys.stderr)
-        good = False
-    if not good:
-        report()
-    sys.exit(0 if good else 1)
-
-
 if __name__ == "__main__":
-    if sys.argv[1:2] != ["--inside"]:
-        enter(__file__)
-    main()
+    main(__file__)

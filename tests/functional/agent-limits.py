@@ -3,18 +3,16 @@
 """Limits of osm-agent's copies: rates that hold, change while it copies and are shared, connections and memory of many disks; and
 what it tells of its progress.  The one agent is source and destination at the same time (agenthost.py)."""
 
-import contextlib
 import os
 import random
 import re
 import signal
 import sys
 import time
-import unittest
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from agenthost import (MIB, Channel, Disk, Host, Refused, enter, processes, read, run,  # noqa: E402
+from agenthost import (MIB, AgentTest, Channel, Refused, main, processes, read,  # noqa: E402
                        service_pid, wait_for)
 
 HOST = None
@@ -23,32 +21,15 @@ TOLERANCE = 0.10
 SLOW = 100000  # so that no copy ends while others are being prepared, on a busy machine
 
 
-class Case(unittest.TestCase):
+class Case(AgentTest):
     def setUp(self):
-        self.agent = Channel()
-        self.addCleanup(lambda: self.agent.close())
-        self.disks = []
-        self.addCleanup(self.clean)
-        key = self.agent.call("peer.key")["public_key"]
-        self.agent.call("peer.authorize", id="pair", public_key=key)
+        super().setUp()
+        self.linked()
 
     def clean(self):
         with Channel() as agent:
             agent.call("host.limit", bytes_per_second=0)
-            for one in agent.call("job.list")["jobs"]:
-                if one["state"] == "running":
-                    agent.call("job.cancel", id=one["id"])
-                with contextlib.suppress(Refused):
-                    agent.call("job.forget", id=one["id"])
-            for one in agent.call("export.list")["exports"]:
-                agent.call("export.stop", id=one["id"])
-        for disk in self.disks:
-            disk.remove()
-
-    def disk(self, size, content=b""):
-        disk = Disk(size, content)
-        self.disks.append(disk)
-        return disk
+        super().clean()
 
     def copy(self, name, mib, limit=None, content=None, **more):
         """A copy of so many MiB of data begins. (source, destination)"""
@@ -274,23 +255,5 @@ class Progress(Case):
         self.assertEqual(source.content(), destination.content())
 
 
-def main():
-    global HOST
-    HOST = Host()
-    result = unittest.main(argv=[sys.argv[0]] + sys.argv[2:], exit=False, verbosity=2).result
-    HOST.sshd.kill()
-    HOST.sshd.wait()
-    good = result.wasSuccessful()
-    log = read("/var/log/osm-agent.log")
-    if re.search(rb"Sanitizer|runtime error:|Assertion", log):
-        print("FAIL: the log of the service tells of a bug", file=sys.stderr)
-        good = False
-    if not good:
-        print("---- log ----\n" + log[-8000:].decode(errors="replace"), file=sys.stderr)
-    sys.exit(0 if good else 1)
-
-
 if __name__ == "__main__":
-    if sys.argv[1:2] != ["--inside"]:
-        enter(__file__)
-    main()
+    main(__file__)

@@ -13,41 +13,19 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-import unittest
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from agenthost import (BUILD, LIMIT, MIB, TOP, BadDisk, Channel, Disk, Host, Refused, enter,  # noqa: E402
-                       nbdkit, read, run, service_pid, wait_for, worker)
+from agenthost import (BUILD, LIMIT, MIB, TOP, AgentTest, BadDisk, Channel,  # noqa: E402
+                       Refused, main, nbdkit, read, run, service_pid, wait_for, worker)
 
 HOST = None
 
 
-class AgentTest(unittest.TestCase):
+class Verify(AgentTest):
     def setUp(self):
-        self.agent = Channel()
-        self.addCleanup(lambda: self.agent.close())
-        self.disks = []
-        self.addCleanup(self.clean)
-        key = self.agent.call("peer.key")["public_key"]
-        self.agent.call("peer.authorize", id="pair", public_key=key)
-
-    def clean(self):
-        with Channel() as agent:
-            for one in agent.call("export.list")["exports"]:
-                agent.call("export.stop", id=one["id"])
-            for one in agent.call("job.list")["jobs"]:
-                if one["state"] == "running":
-                    agent.call("job.cancel", id=one["id"])
-                agent.call("job.forget", id=one["id"])
-        self.assertEqual(os.listdir("/var/lib/osm/jobs"), [])
-        for disk in self.disks:
-            disk.remove()
-
-    def disk(self, *arguments, kind=Disk, **options):
-        disk = kind(*arguments, **options)
-        self.disks.append(disk)
-        return disk
+        super().setUp()
+        self.linked()
 
     def export(self, disk):
         return self.agent.call("export.start", id="export-1", volume_id=disk.volume_id,
@@ -89,7 +67,7 @@ def corrupt(disk, *offsets):
         os.fsync(f.fileno())
 
 
-class Repair(AgentTest):
+class Repair(Verify):
     def copied(self, size=32 * MIB):
         content = random.Random(size).randbytes(size)
         self.source = self.disk(size, content, link="scsi-0QEMU_QEMU_HARDDISK_%s")
@@ -164,7 +142,7 @@ class Repair(AgentTest):
         self.assertEqual(self.source.content(), self.destination.content())
 
 
-class Controller(AgentTest):
+class Controller(Verify):
     """What the controller makes of it (controller/migration/verify.c), with both ends at this one agent."""
     SIZE = 1 << 30
 
@@ -252,7 +230,7 @@ class Controller(AgentTest):
             self.assertEqual(f.read(1), b"\1")
 
 
-class BadBlocks(AgentTest):
+class BadBlocks(Verify):
     SIZE = 8 * MIB
     BAD = [(3 * MIB + 512, 512), (5 * MIB, 12288)]
 
@@ -324,29 +302,5 @@ class BadBlocks(AgentTest):
         self.assertEqual(again["sent_bytes"], MIB)
 
 
-def report():
-    for name in ("/var/log/osm-agent.log", TOP + "/sshd.log"):
-        with contextlib.suppress(OSError):
-            print("---- %s ----\n%s" % (name, read(name)[-8000:].decode(errors="replace")),
-                  file=sys.stderr)
-
-
-def main():
-    global HOST
-    HOST = Host()
-    result = unittest.main(argv=[sys.argv[0]] + sys.argv[2:], exit=False, verbosity=2).result
-    HOST.sshd.kill()
-    HOST.sshd.wait()
-    good = result.wasSuccessful()
-    if re.search(rb"Sanitizer|runtime error:|Assertion", read("/var/log/osm-agent.log")):
-        print("FAIL: the log of the service tells of a bug", file=sys.stderr)
-        good = False
-    if not good:
-        report()
-    sys.exit(0 if good else 1)
-
-
 if __name__ == "__main__":
-    if sys.argv[1:2] != ["--inside"]:
-        enter(__file__)
-    main()
+    main(__file__)

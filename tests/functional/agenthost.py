@@ -8,6 +8,8 @@ are made and sshd is configured as on a conversion host, and nothing of it is le
     host = Host()                users, sshd, the service
     with Channel() as agent:     the control socket, as root
         agent.call("ping")
+
+Programs of tests: class X (AgentTest) ..., HOST = None, and main(__file__) at the end.
 """
 
 import contextlib
@@ -23,6 +25,7 @@ import struct
 import subprocess
 import sys
 import time
+import unittest
 import uuid
 
 BUILD = os.path.abspath(os.environ.get("top_builddir", os.getcwd()))
@@ -401,3 +404,66 @@ class Host:
     def peer_source(self, path, **changes):
         return dict({"address": "127.0.0.1", "port": 22, "user": "osm-peer",
                      "host_keys": [self.host_key], "socket": path}, **changes)
+
+
+# ---- tests ----
+class AgentTest(unittest.TestCase):
+    """Talks to the service; what it leaves there is gone after each test."""
+
+    def setUp(self):
+        self.agent = Channel()
+        self.addCleanup(lambda: self.agent.close())
+        self.disks = []
+        self.addCleanup(self.clean)
+
+    def clean(self):
+        with Channel() as agent:
+            for one in agent.call("export.list")["exports"]:
+                agent.call("export.stop", id=one["id"])
+            for one in agent.call("job.list")["jobs"]:
+                if one["state"] == "running":
+                    agent.call("job.cancel", id=one["id"])
+                with contextlib.suppress(Refused):  # results of link tests go by themselves
+                    agent.call("job.forget", id=one["id"])
+            for one in agent.call("peer.list")["peers"]:
+                agent.call("peer.revoke", id=one["id"])
+        self.assertEqual(os.listdir("/var/lib/osm/jobs"), [])
+        for disk in self.disks:
+            disk.remove()
+
+    def disk(self, *arguments, kind=Disk, **options):
+        disk = kind(*arguments, **options)
+        self.disks.append(disk)
+        return disk
+
+    def linked(self):
+        """The agent may log in to itself as its peer."""
+        key = self.agent.call("peer.key")["public_key"]
+        answer = self.agent.call("peer.authorize", id="pair", public_key=key)
+        self.assertEqual(answer["user"], "osm-peer")
+
+
+def finish(host, result):
+    """Ends the program: well if all tests passed, and the service's log tells of no bug."""
+    host.sshd.kill()
+    host.sshd.wait()
+    good = result.wasSuccessful()
+    if re.search(rb"Sanitizer|runtime error:|Assertion", read("/var/log/osm-agent.log")):
+        print("FAIL: the log of the service tells of a bug", file=sys.stderr)
+        good = False
+    if not good:
+        for name in ("/var/log/osm-agent.log", TOP + "/sshd.log"):
+            with contextlib.suppress(OSError):
+                print("---- %s ----\n%s" % (name, read(name)[-8000:].decode(errors="replace")),
+                      file=sys.stderr)
+    sys.exit(0 if good else 1)
+
+
+def main(program):
+    """All tests of a program, with a conversion host in its global HOST."""
+    if sys.argv[1:2] != ["--inside"]:
+        enter(program)
+    module = sys.modules["__main__"]
+    module.HOST = Host()
+    finish(module.HOST, unittest.main(module=module, argv=[sys.argv[0]] + sys.argv[2:], exit=False,
+                                      verbosity=2).result)

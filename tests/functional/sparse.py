@@ -19,8 +19,8 @@ import unittest
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from agenthost import (BUILD, DEV, MIB, TOP, Channel, Disk, Host, enter, processes, read,  # noqa: E402
-                       run, wait_for)
+from agenthost import (BUILD, DEV, MIB, TOP, AgentTest, Channel, Disk, Host,  # noqa: E402
+                       enter, finish, processes, read, run, wait_for)
 
 HOST = None
 ALL = "--all" in sys.argv
@@ -254,31 +254,13 @@ def report_of(argv, device):
     return out.returncode, b"\n".join(sorted(lines))
 
 
-class Sparse(unittest.TestCase):
+class Sparse(AgentTest):
     def setUp(self):
-        self.agent = Channel()
-        self.addCleanup(lambda: self.agent.close())
-        key = self.agent.call("peer.key")["public_key"]
-        self.agent.call("peer.authorize", id="pair", public_key=key)
-        self.disks = []
-        self.addCleanup(self.clean)
+        super().setUp()
+        self.linked()
 
-    def clean(self):
-        with Channel() as agent:
-            for one in agent.call("export.list")["exports"]:
-                agent.call("export.stop", id=one["id"])
-            for one in agent.call("job.list")["jobs"]:
-                if one["state"] == "running":
-                    agent.call("job.cancel", id=one["id"])
-                agent.call("job.forget", id=one["id"])
-        self.assertEqual(os.listdir("/var/lib/osm/jobs"), [])
-        for disk in self.disks:
-            disk.remove()
-
-    def disk(self, size, image=None):
-        disk = ImageDisk(size, image)
-        self.disks.append(disk)
-        return disk
+    def image(self, size, path=None):
+        return self.disk(size, path, kind=ImageDisk)
 
     def wait(self, job):
         end = time.monotonic() + APPLIANCE_LIMIT
@@ -297,7 +279,7 @@ class Sparse(unittest.TestCase):
     def migrate(self, image, **options):
         """Returns both disks, what was found, and the copy. Map first, so that what is sent can be counted."""
         size = os.path.getsize(image)
-        source, destination = self.disk(size, image), self.disk(size)
+        source, destination = self.image(size, image), self.image(size)
         self.search(source, **options)
         sparse = self.wait("sparse-1")
         self.assertEqual(sparse["state"], "done", sparse)
@@ -415,7 +397,7 @@ class Tests(Sparse):
         size = 16 * MIB
         image = TOP + "/small"
         garbage(image, size)
-        source, destination = self.disk(size, image), self.disk(size)
+        source, destination = self.image(size, image), self.image(size)
         path = self.agent.call("export.start", id="export-1", free="sparse-1",
                                **self.volume(source))["socket"]
         self.search(source)
@@ -435,7 +417,7 @@ class Tests(Sparse):
         os.unlink(image)
 
     def test_unknown_content_is_left(self):
-        source = self.disk(8 * MIB)
+        source = self.image(8 * MIB)
         self.search(source, kvm_seconds=0)
         job = self.wait("sparse-1")
         self.assertEqual(job["state"], "done", job)
@@ -444,7 +426,7 @@ class Tests(Sparse):
                                          "size_bytes": source.size, "left": "its content is not known"}])
 
     def test_too_long(self):
-        source = self.disk(8 * MIB)
+        source = self.image(8 * MIB)
         self.search(source, seconds=2)
         job = self.wait("sparse-1")
         self.assertEqual(job["state"], "failed")
@@ -452,9 +434,8 @@ class Tests(Sparse):
         self.assertFalse(processes("qemu-system"))
 
 
-@unittest.skipUnless(ALL, "make check-sparse")
 class Ratios(Sparse):
-    """Whole volumes without a partition table, filled and half deleted."""
+    """Whole volumes without a partition table, filled and half deleted: make check-sparse."""
 
     def one(self, make, crash, *options, full_journal=False, most=1.05):
         rng = random.Random(3)
@@ -553,15 +534,7 @@ def main():
             tests.addTests(loader.loadTestsFromTestCase(Ratios))
     else:
         tests = loader.loadTestsFromTestCase(Without)
-    result = unittest.TextTestRunner(verbosity=2).run(tests)
-    HOST.sshd.kill()
-    HOST.sshd.wait()
-    good = result.wasSuccessful()
-    if re.search(rb"Sanitizer|runtime error:|Assertion", read("/var/log/osm-agent.log")):
-        good = False
-    if not good:
-        print(read("/var/log/osm-agent.log")[-8000:].decode(errors="replace"), file=sys.stderr)
-    sys.exit(0 if good else 1)
+    finish(HOST, unittest.TextTestRunner(verbosity=2).run(tests))
 
 
 if __name__ == "__main__":
