@@ -3,6 +3,7 @@
 # Everything but the command line, so that unit tests can link with it.
 noinst_LTLIBRARIES += agent/libosmagent.la
 agent_libosmagent_la_SOURCES = \
+	agent/carrier.c agent/carrier.h \
 	agent/child.c agent/child.h \
 	agent/copy.c agent/copy.h \
 	agent/device.c agent/device.h \
@@ -29,6 +30,7 @@ osm_agent_LDADD = agent/libosmagent.la
 
 script_tests += \
 	tests/functional/agent-basic.py \
+	tests/functional/agent-carrier.py \
 	tests/functional/agent-copy.py \
 	tests/functional/agent-verify.py
 plain_tests += \

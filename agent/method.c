@@ -123,6 +123,16 @@ check_volume (const struct call *c, struct osm_error *err)
   return 0;
 }
 
+static int
+check_boolean (const struct call *c, const char *key, struct osm_error *err)
+{
+  const json_t *value = json_object_get (c->params, key);
+
+  if (value && !json_is_boolean (value))
+    return osm_error_set (err, OSM_ERROR_USER, EINVAL, "parameter '%s' must be true or false", key);
+  return 0;
+}
+
 /* Members of `from` that are named; what is unknown is ignored, so that it is neither kept nor compared. New object. */
 static json_t *
 pick (const json_t *from, const char *const *names)
@@ -251,8 +261,11 @@ peer_authorize (struct call *c, json_t **ret, struct osm_error *err)
 {
   const char *id, *key;
   const json_t *from = json_object_get (c->params, "from");
+  bool listens = json_is_true (json_object_get (c->params, "listen"));
+  uint16_t port = 0;
 
-  if (get_id (c, &id, err) == -1 || get_string (c, "public_key", &key, err) == -1)
+  if (get_id (c, &id, err) == -1 || get_string (c, "public_key", &key, err) == -1 ||
+      check_boolean (c, "listen", err) == -1)
     return OSM_ANSWER_NOW;
   /* A limit that is not understood must not become no limit. */
   if (from && !json_is_string (from) && !json_is_null (from)) {
@@ -263,8 +276,11 @@ peer_authorize (struct call *c, json_t **ret, struct osm_error *err)
     osm_error_set (err, OSM_ERROR_USER, EINVAL, "parameter 'public_key' is too long");
     return OSM_ANSWER_NOW;
   }
-  if (osm_peer_authorize (id, key, json_string_value (from), err) == 0)
-    *ret = osm_json_pack ("{s:s}", "user", OSM_PEER_USER);
+  if (osm_peer_authorize (id, key, json_string_value (from), listens ? &port : NULL, err) == -1)
+    return OSM_ANSWER_NOW;
+  *ret = osm_json_pack ("{s:s}", "user", listens ? OSM_CARRIER_USER : OSM_PEER_USER);
+  if (listens)
+    json_object_set_new (*ret, "port", json_integer (port));
   return OSM_ANSWER_NOW;
 }
 
@@ -298,16 +314,6 @@ check_free (const struct call *c, struct osm_error *err)
   if (value && !json_is_null (value) &&
       !(json_is_string (value) && osm_is_safe_name (json_string_value (value))))
     return osm_error_set (err, OSM_ERROR_USER, EINVAL, "parameter 'free' is not an identifier");
-  return 0;
-}
-
-static int
-check_boolean (const struct call *c, const char *key, struct osm_error *err)
-{
-  const json_t *value = json_object_get (c->params, key);
-
-  if (value && !json_is_boolean (value))
-    return osm_error_set (err, OSM_ERROR_USER, EINVAL, "parameter '%s' must be true or false", key);
   return 0;
 }
 
@@ -353,6 +359,31 @@ export_list (struct call *c, json_t **ret, struct osm_error *err)
 {
   (void)err;
   *ret = osm_json_pack ("{s:o}", "exports", osm_exports_list (c->agent->exports));
+  return OSM_ANSWER_NOW;
+}
+
+static enum osm_answer
+carrier_start (struct call *c, json_t **ret, struct osm_error *err)
+{
+  (void)osm_carrier_start (c->agent->carriers, c->params, ret, err);
+  return OSM_ANSWER_NOW;
+}
+
+static enum osm_answer
+carrier_stop (struct call *c, json_t **ret, struct osm_error *err)
+{
+  const char *id;
+
+  if (get_id (c, &id, err) == 0 && osm_carrier_stop (c->agent->carriers, id, err) == 0)
+    *ret = json_object ();
+  return OSM_ANSWER_NOW;
+}
+
+static enum osm_answer
+carrier_list (struct call *c, json_t **ret, struct osm_error *err)
+{
+  (void)err;
+  *ret = osm_json_pack ("{s:o}", "carriers", osm_carriers_list (c->agent->carriers));
   return OSM_ANSWER_NOW;
 }
 
@@ -686,6 +717,9 @@ static const struct {
   { "peer.authorize", peer_authorize },
   { "peer.revoke", peer_revoke },
   { "peer.list", peer_list },
+  { "carrier.start", carrier_start },
+  { "carrier.stop", carrier_stop },
+  { "carrier.list", carrier_list },
   { "export.start", export_start },
   { "export.stop", export_stop },
   { "export.list", export_list },
@@ -755,8 +789,8 @@ json_t *
 osm_agent_hello (void)
 {
   OSM_CLEANUP_FREE char *boot_id = NULL, *nbdkit = nbdkit_version (), *sparse = sparse_version ();
-  json_t *features = osm_json_pack ("[s, s, s, s, s, s]", "export", "copy", "digest", "link-test",
-                                    "zstd", "limit");
+  json_t *features = osm_json_pack ("[s, s, s, s, s, s, s]", "export", "copy", "digest",
+                                    "link-test", "zstd", "limit", "carrier");
   char start_id[OSM_UUID_LEN + 1];
   json_t *tools = json_object (), *cpu;
   size_t len;

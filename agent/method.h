@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/carrier.h"
 #include "agent/export.h"
 #include "agent/job.h"
 #include "common/error.h"
@@ -18,6 +19,7 @@
 
 struct osm_agent {
   struct osm_exports *exports;
+  struct osm_carriers *carriers;
   struct osm_jobs *jobs;
   json_t *hello; /* {"hello": {...}} */
 };

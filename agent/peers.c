@@ -70,8 +70,47 @@ from_is_safe (const char *from)
          strspn (from, "0123456789abcdefABCDEF:./,*") == strlen (from);
 }
 
+/* 0: this peer opens none. */
+static uint16_t
+port_of (const json_t *peer)
+{
+  uint64_t port = osm_json_uint (peer, "port");
+
+  return port >= OSM_CARRIER_PORT_FIRST && port < OSM_CARRIER_PORT_FIRST + PEERS_MAX
+             ? (uint16_t)port
+             : 0;
+}
+
+static bool
+port_is_taken (const json_t *peers, uint16_t port)
+{
+  const char *id;
+  json_t *peer;
+
+  json_object_foreach ((json_t *)peers, id, peer)
+  {
+    if (port_of (peer) == port)
+      return true;
+  }
+  return false;
+}
+
+/* The one that it has, or a free one: there are as many as peers. */
+static uint16_t
+choose_port (const json_t *peers, const char *id)
+{
+  uint16_t port = port_of (json_object_get (peers, id));
+
+  if (port)
+    return port;
+  for (port = OSM_CARRIER_PORT_FIRST; port_is_taken (peers, port);)
+    port++;
+  return port;
+}
+
 int
-osm_peer_authorize (const char *id, const char *public_key, const char *from, struct osm_error *err)
+osm_peer_authorize (const char *id, const char *public_key, const char *from, uint16_t *ret_port,
+                    struct osm_error *err)
 {
   OSM_CLEANUP_JSON json_t *peers = NULL, *entry = NULL;
   OSM_CLEANUP_FREE char *key = NULL;
@@ -85,10 +124,14 @@ osm_peer_authorize (const char *id, const char *public_key, const char *from, st
     return -1;
   entry = osm_json_pack ("{s:s}", "public_key", key);
   osm_json_set_str (entry, "from", from);
-  if (json_equal (json_object_get (peers, id), entry))
-    return 0;
   if (json_object_size (peers) >= PEERS_MAX && !json_object_get (peers, id))
     return osm_error_set (err, OSM_ERROR_USER, 0, "there are %d peers already", PEERS_MAX);
+  if (ret_port) {
+    *ret_port = choose_port (peers, id);
+    json_object_set_new (entry, "port", json_integer (*ret_port));
+  }
+  if (json_equal (json_object_get (peers, id), entry))
+    return 0;
   json_object_set (peers, id, entry);
   return save (peers, err);
 }
@@ -173,6 +216,63 @@ permitted_exports (struct osm_strbuf *out, struct osm_error *err)
   return 0;
 }
 
+/* A peer that may log in as `user`? What is odd in the file opens nothing. */
+static bool
+take_peer (const char *id, const json_t *peer, bool listens, char **ret_key, const char **ret_from)
+{
+  const char *line = osm_json_str (peer, "public_key");
+  OSM_ERROR (ignored);
+
+  *ret_from = osm_json_str (peer, "from");
+  return osm_is_safe_name (id) && (json_object_get (peer, "port") != NULL) == listens &&
+         (!listens || port_of (peer)) && line && (!*ret_from || from_is_safe (*ret_from)) &&
+         osm_sshkey_normalize (line, ret_key, &ignored) == 0;
+}
+
+/* sshd takes the first line with a key and an address that fit: so all ports of a key are in one. */
+static void
+add_ports (struct osm_strbuf *out, const json_t *peers, const char *key, const char *from)
+{
+  const char *id;
+  json_t *peer;
+
+  json_object_foreach ((json_t *)peers, id, peer)
+  {
+    OSM_CLEANUP_FREE char *its_key = NULL;
+    const char *its_from;
+
+    if (take_peer (id, peer, true, &its_key, &its_from) && strcmp (key, its_key) == 0 &&
+        osm_str_equal (from, its_from))
+      osm_strbuf_addf (out, ",permitlisten=\"127.0.0.1:%u\"", port_of (peer));
+  }
+}
+
+/* A port of the loopback, and no way from here to anywhere. */
+static int
+carrier_keys (struct osm_strbuf *out, struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *peers = NULL;
+  const char *id;
+  json_t *peer;
+
+  if (load (&peers, err) == -1)
+    return -1;
+  json_object_foreach (peers, id, peer)
+  {
+    OSM_CLEANUP_FREE char *key = NULL;
+    const char *from;
+
+    if (!take_peer (id, peer, true, &key, &from))
+      continue;
+    osm_strbuf_add (out, "restrict,port-forwarding,permitopen=\"[/none]:*\"");
+    add_ports (out, peers, key, from);
+    if (from)
+      osm_strbuf_addf (out, ",from=\"%s\"", from);
+    osm_strbuf_addf (out, " %s %s\n", key, id);
+  }
+  return 0;
+}
+
 static int
 peer_keys (struct osm_strbuf *out, struct osm_error *err)
 {
@@ -186,11 +286,9 @@ peer_keys (struct osm_strbuf *out, struct osm_error *err)
   json_object_foreach (peers, id, peer)
   {
     OSM_CLEANUP_FREE char *key = NULL;
-    const char *line = osm_json_str (peer, "public_key"), *from = osm_json_str (peer, "from");
-    OSM_ERROR (ignored);
+    const char *from;
 
-    if (!osm_is_safe_name (id) || !line || osm_sshkey_normalize (line, &key, &ignored) == -1 ||
-        (from && !from_is_safe (from)))
+    if (!take_peer (id, peer, false, &key, &from))
       continue;
     osm_strbuf_addf (out, "restrict,port-forwarding%s", osm_strbuf_str (&permitted));
     if (from)
@@ -208,6 +306,8 @@ osm_authorized_keys (const char *user, char **ret, struct osm_error *err)
   if (strcmp (user, OSM_CONTROL_USER) == 0 && controller_keys (&out, err) == -1)
     return -1;
   if (strcmp (user, OSM_PEER_USER) == 0 && peer_keys (&out, err) == -1)
+    return -1;
+  if (strcmp (user, OSM_CARRIER_USER) == 0 && carrier_keys (&out, err) == -1)
     return -1;
   *ret = osm_strbuf_take (&out);
   return 0;

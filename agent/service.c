@@ -341,7 +341,8 @@ reap (struct service *s)
 
   while ((pid = waitpid (-1, &status, WNOHANG)) > 0)
     if (!osm_jobs_child_ended (s->agent.jobs, pid, status) &&
-        !osm_exports_child_ended (s->agent.exports, pid, status))
+        !osm_exports_child_ended (s->agent.exports, pid, status) &&
+        !osm_carriers_child_ended (s->agent.carriers, pid, status))
       osm_debug ("process %d ended", (int)pid);
 }
 
@@ -413,6 +414,7 @@ service_start (struct service *s, struct osm_error *err)
   s->socket_path = osm_path_control_socket ();
   s->listen_fd = open_socket (s->socket_path, err);
   if (s->listen_fd == -1 || osm_exports_load (&s->agent.exports, err) == -1 ||
+      osm_carriers_load (&s->agent.carriers, err) == -1 ||
       osm_jobs_load (&s->agent.jobs, err) == -1)
     return -1;
   osm_jobs_tick (s->agent.jobs);
@@ -446,6 +448,7 @@ loop_once (struct service *s)
   osm_jobs_read (s->agent.jobs);
   osm_jobs_tick (s->agent.jobs);
   osm_exports_tick (s->agent.exports);
+  osm_carriers_tick (s->agent.carriers);
   for (size_t i = 0; i < nr_connections; i++)
     if (fds[first_connection + i].revents & (POLLIN | POLLHUP | POLLERR))
       read_connection (s, s->connections[i]);
@@ -462,6 +465,7 @@ service_stop (struct service *s)
   while (s->nr_connections > 0)
     connection_free (s->connections[--s->nr_connections]);
   osm_exports_free (s->agent.exports);
+  osm_carriers_free (s->agent.carriers);
   osm_jobs_free (s->agent.jobs);
   json_decref (s->agent.hello);
   if (s->listen_fd >= 0) {

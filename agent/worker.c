@@ -17,6 +17,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "agent/carrier.h"
 #include "agent/device.h"
 #include "agent/job.h"
 #include "agent/paths.h"
@@ -450,6 +451,7 @@ run_link_test (const json_t *specification, json_t **ret, struct osm_error *err)
     osm_strv_free (spec.host_keys);
     return -1;
   }
+  spec.tunnel.target.connect_timeout_ms = osm_json_uint (specification, "seconds") * 1000;
   source = osm_source_tunnel (&spec.tunnel);
   r = osm_link_test (&source, osm_json_uint (specification, "bytes"),
                      osm_json_uint (specification, "seconds") * 1000, &cancelled, &result, err);
@@ -530,6 +532,15 @@ run_sparse (const json_t *specification, json_t **ret, struct osm_error *err)
   return osm_sparse_run (specification, &cancelled, ret, err);
 }
 
+/* ---- a carrier: until it is told to end ---- */
+
+static int
+run_carrier (const json_t *specification, json_t **ret, struct osm_error *err)
+{
+  (void)ret;
+  return osm_carrier_work (specification, &cancelled, write_frame, err);
+}
+
 static void
 launched (void)
 {
@@ -565,7 +576,7 @@ osm_worker_main (const char *kind, struct osm_error *err)
   } kinds[] = { { "copy", run_copy },           { "digest", run_digest },
                 { "link-test", run_link_test }, { "export", run_export },
                 { "compress", run_compress },   { "sparse", run_sparse },
-                { "appliance", run_appliance } };
+                { "appliance", run_appliance }, { "carrier", run_carrier } };
   struct osm_frame_fds fds = { STDIN_FILENO, -1 };
   struct osm_frame_io io = osm_frame_io_fds (&fds);
   OSM_CLEANUP_JSON json_t *specification = NULL, *result = NULL, *frame = NULL;

@@ -3,6 +3,7 @@
 # SSH alone, for the controller, which carries no volume data.
 noinst_LTLIBRARIES += nbd/libosmssh.la
 nbd_libosmssh_la_SOURCES = \
+	nbd/sshcarrier.c nbd/sshcarrier.h \
 	nbd/sshconn.c nbd/sshconn.h \
 	nbd/sshkey.c nbd/sshkey.h
 nbd_libosmssh_la_LIBADD = common/libosmcommon.la $(LIBSSH_LIBS)
@@ -61,6 +62,7 @@ unit_tests += \
 	tests/unit/test-nbd-extents \
 	tests/unit/test-nbd-freemap \
 	tests/unit/test-nbd-range \
+	tests/unit/test-nbd-sshcarrier \
 	tests/unit/test-nbd-sshkey \
 	tests/unit/test-nbd-sshknown \
 	tests/unit/test-nbd-throttle \
@@ -75,5 +77,6 @@ tests_unit_test_nbd_extents_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)
 tests_unit_test_nbd_freemap_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)
 tests_unit_test_nbd_range_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)
 tests_unit_test_nbd_sshknown_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)
+tests_unit_test_nbd_sshcarrier_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)
 tests_unit_test_nbd_sshkey_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)
 tests_unit_test_nbd_throttle_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)

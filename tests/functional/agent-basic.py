@@ -58,7 +58,7 @@ class Greeting(Basic):
         self.assertEqual(hello["protocol"], 1)
         self.assertRegex(hello["tools"]["nbdkit"], r"^1\.")
         self.assertEqual(set(hello["features"]) - {"sparse"},
-                         {"export", "copy", "digest", "link-test", "zstd", "limit"})
+                         {"export", "copy", "digest", "link-test", "zstd", "limit", "carrier"})
         self.assertEqual(hello["boot_id"], read("/proc/sys/kernel/random/boot_id").decode().strip())
         self.assertGreater(hello["cpu"]["count"], 0)
         self.assertEqual(self.agent.call("ping", payload="äöü")["payload"], "äöü")

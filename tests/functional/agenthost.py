@@ -425,6 +425,8 @@ class AgentTest(unittest.TestCase):
                     agent.call("job.cancel", id=one["id"])
                 with contextlib.suppress(Refused):  # results of link tests go by themselves
                     agent.call("job.forget", id=one["id"])
+            for one in agent.call("carrier.list")["carriers"]:
+                agent.call("carrier.stop", id=one["id"])
             for one in agent.call("peer.list")["peers"]:
                 agent.call("peer.revoke", id=one["id"])
         self.assertEqual(os.listdir("/var/lib/osm/jobs"), [])

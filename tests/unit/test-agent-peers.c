@@ -58,7 +58,7 @@ authorize (const char *id, const char *key, const char *from)
 {
   OSM_ERROR (err);
 
-  return osm_peer_authorize (id, key, from, &err);
+  return osm_peer_authorize (id, key, from, NULL, &err);
 }
 
 TEST (a_peer_without_exports_reaches_nothing)
@@ -83,6 +83,52 @@ TEST (from_is_passed_on)
   assert_int_equal (authorize ("p", KEY, "192.0.2.7,2001:db8::/32"), 0);
   assert_keys ("osm-peer", "restrict,port-forwarding,permitopen=\"[/none]:*\","
                            "from=\"192.0.2.7,2001:db8::/32\" " KEY " p\n");
+}
+
+static uint16_t
+listens (const char *id, const char *key, const char *from)
+{
+  uint16_t port = 0;
+  OSM_ERROR (err);
+
+  assert_int_equal (osm_peer_authorize (id, key, from, &port, &err), 0);
+  return port;
+}
+
+TEST (a_carrier_opens_its_port_and_reaches_nothing)
+{
+  assert_int_equal (listens ("c", KEY, "192.0.2.7"), 20480);
+  assert_int_equal (listens ("c", KEY, "192.0.2.7"), 20480);
+  assert_keys ("osm-peer", "");
+  assert_keys ("osm-carrier", "restrict,port-forwarding,permitopen=\"[/none]:*\","
+                              "permitlisten=\"127.0.0.1:20480\",from=\"192.0.2.7\" " KEY " c\n");
+}
+
+/* sshd takes the first line of a key. */
+TEST (all_ports_of_a_key_are_in_each_of_its_lines)
+{
+  assert_int_equal (listens ("a", KEY, NULL), 20480);
+  assert_int_equal (listens ("b", KEY, NULL), 20481);
+  assert_int_equal (listens ("c", OTHER, NULL), 20482);
+  assert_int_equal (listens ("d", KEY, "192.0.2.7"), 20483);
+  assert_keys ("osm-carrier",
+               "restrict,port-forwarding,permitopen=\"[/none]:*\",permitlisten=\"127.0.0.1:20480\","
+               "permitlisten=\"127.0.0.1:20481\" " KEY " a\n"
+               "restrict,port-forwarding,permitopen=\"[/none]:*\",permitlisten=\"127.0.0.1:20480\","
+               "permitlisten=\"127.0.0.1:20481\" " KEY " b\n"
+               "restrict,port-forwarding,permitopen=\"[/none]:*\","
+               "permitlisten=\"127.0.0.1:20482\" " OTHER " c\n"
+               "restrict,port-forwarding,permitopen=\"[/none]:*\","
+               "permitlisten=\"127.0.0.1:20483\",from=\"192.0.2.7\" " KEY " d\n");
+}
+
+TEST (odd_ports_open_nothing)
+{
+  agent_file ("state/peers.json", "{\"a\": {\"public_key\": \"" KEY "\", \"port\": 22},"
+                                  " \"b\": {\"public_key\": \"" KEY "\", \"port\": \"20480\"},"
+                                  " \"c\": {\"public_key\": \"" KEY "\", \"port\": 99999}}");
+  assert_keys ("osm-carrier", "");
+  assert_keys ("osm-peer", "");
 }
 
 TEST (a_key_is_one_key)
@@ -164,7 +210,7 @@ TEST (there_is_an_end_to_peers)
 
     assert_int_equal (authorize (id, KEY, NULL), 0);
   }
-  assert_int_equal (osm_peer_authorize ("one-more", KEY, NULL, &err), -1);
+  assert_int_equal (osm_peer_authorize ("one-more", KEY, NULL, NULL, &err), -1);
   assert_error (&err, OSM_ERROR_USER, "64 peers already");
   assert_int_equal (authorize ("p3", OTHER, NULL), 0);
 }
@@ -194,6 +240,9 @@ main (void)
     AGENT_TEST (a_peer_without_exports_reaches_nothing),
     AGENT_TEST (a_peer_reaches_the_exports),
     AGENT_TEST (from_is_passed_on),
+    AGENT_TEST (a_carrier_opens_its_port_and_reaches_nothing),
+    AGENT_TEST (all_ports_of_a_key_are_in_each_of_its_lines),
+    AGENT_TEST (odd_ports_open_nothing),
     AGENT_TEST (a_key_is_one_key),
     AGENT_TEST (from_ends_no_quotes),
     AGENT_TEST (what_is_odd_in_the_files_is_left_out),
