@@ -3,75 +3,42 @@
 
 #include <config.h>
 
-#include "agent/job.h"
+#include "agent/job-internal.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
-#include "agent/child.h"
 #include "agent/device.h"
-#include "agent/limits.h"
 #include "agent/paths.h"
 #include "agent/share.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
-#include "common/file.h"
 #include "common/json.h"
 #include "common/log.h"
-#include "common/pace.h"
-#include "common/parse.h"
 #include "common/ranges.h"
 #include "common/run.h"
 #include "common/strbuf.h"
-#include "nbd/digest.h"
 
-#define FILE_MAX (256 * 1024)
 #define CANCEL_PATIENCE_MS 10000
-#define CHUNKS_AT_ONCE 16384
-#define RESUME_PATIENCE_MS 60000 /* for disks to appear after a boot, and old workers to let go */
 #define RESUME_RETRY_MS 500
 #define KEEP_RESULT_MS 60000 /* of a job that is not on disk */
 
-enum state { RUNNING, DONE, FAILED, CANCELLED };
-static const char *const state_names[] = { "running", "done", "failed", "cancelled" };
+struct osm_job *
+osm_job_new (const char *id, const char *kind)
+{
+  struct osm_job *job = osm_calloc (1, sizeof *job);
 
-/* What workers count from 0 on. */
-enum { SENT, ZERO, WIRE, FOUND, NR_COUNTS };
-static const char *const count_names[] = { "sent_bytes", "zero_bytes", "wire_bytes",
-                                           "found_bytes" };
+  job->child = (struct osm_child)OSM_CHILD_NONE;
+  job->id = osm_strdup (id);
+  job->kind = osm_strdup (kind);
+  return job;
+}
 
-struct osm_job {
-  char *id, *kind;
-  json_t *params; /* of the request */
-  bool on_disk;
-  enum state state;
-  uint64_t done_bytes, free_bytes, left_bytes, unknown_bytes, connections;
-  uint64_t counts[NR_COUNTS];
-  struct osm_pace pace;
-  struct osm_limit limit;
-  int64_t started_ms, ended_ms;
-  char *cipher;
-  json_t *error, *result;
-  json_t *bad_blocks; /* [[offset, length], ...] or NULL */
-  bool cancel;
-  uint64_t cancelled_at_ms;
-  uint64_t resume_until_ms, resume_at_ms; /* while it waits to run again; else 0 */
-  uint64_t ended_at_ms;                   /* as osm_now_ms */
-  struct osm_child child;
-};
-
-struct osm_jobs {
-  struct osm_job *v[OSM_JOBS_MAX];
-  size_t nr;
-  struct osm_limits *limits;
-};
-
-static void
-job_free (struct osm_job *job)
+void
+osm_job_free (struct osm_job *job)
 {
   if (!job)
     return;
@@ -87,113 +54,7 @@ job_free (struct osm_job *job)
 }
 
 static void
-take_number (const json_t *object, const char *key, uint64_t *ret)
-{
-  json_t *value = json_object_get (object, key);
-
-  if (json_is_integer (value) && json_integer_value (value) >= 0)
-    *ret = (uint64_t)json_integer_value (value);
-}
-
-bool
-osm_job_running (const struct osm_job *job)
-{
-  return job->state == RUNNING;
-}
-
-static bool
-is_copy (const struct osm_job *job)
-{
-  return strcmp (job->kind, "copy") == 0;
-}
-
-static struct osm_pace_left
-what_is_left (const struct osm_job *job)
-{
-  const struct osm_pace_counts counts = {
-    .size_bytes = (uint64_t)json_integer_value (json_object_get (job->params, "size_bytes")),
-    .done_bytes = job->done_bytes,
-    .found_bytes = job->counts[FOUND],
-    .skipped_bytes = job->counts[ZERO],
-    .left_bytes = job->left_bytes,
-    .unknown_bytes = job->unknown_bytes,
-  };
-
-  if (is_copy (job))
-    return osm_pace_left (&counts);
-  return (struct osm_pace_left){ .send_bytes = counts.size_bytes > counts.done_bytes
-                                                   ? counts.size_bytes - counts.done_bytes
-                                                   : 0 };
-}
-
-static void
-add_copy (const struct osm_job *job, json_t *j)
-{
-  static const char *const names[] = { "group", "limit_bytes_per_second",
-                                       "group_limit_bytes_per_second" };
-
-  for (size_t i = 0; i < NR_COUNTS; i++)
-    json_object_set_new (j, count_names[i], json_integer ((json_int_t)job->counts[i]));
-  json_object_set_new (j, "free_bytes", json_integer ((json_int_t)job->free_bytes));
-  json_object_set_new (j, "left_bytes", json_integer ((json_int_t)job->left_bytes));
-  json_object_set_new (j, "unknown_bytes", json_integer ((json_int_t)job->unknown_bytes));
-  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-    if (json_object_get (job->params, names[i]))
-      json_object_set (j, names[i], json_object_get (job->params, names[i]));
-  if (job->state != RUNNING)
-    return;
-  json_object_set_new (j, "connections", json_integer ((json_int_t)job->connections));
-  json_object_set_new (j, "allowed_bytes_per_second",
-                       json_integer ((json_int_t)job->limit.bytes_per_second));
-}
-
-json_t *
-osm_job_to_json (const struct osm_job *job)
-{
-  static const char *const shown[] = { "manifest", "free_bytes", "found", "accelerator" };
-  bool running = job->state == RUNNING;
-  struct osm_pace_left left = what_is_left (job);
-  int64_t eta_ms = running ? osm_pace_eta_ms (&job->pace, &left, osm_now_ms ()) : -1;
-  json_t *j = osm_json_pack (
-      "{s:s, s:s, s:s, s:O?, s:I, s:I, s:I, s:I, s:I, s:I}", "id", job->id, "kind", job->kind,
-      "state", state_names[job->state], "size_bytes", json_object_get (job->params, "size_bytes"),
-      "done_bytes", (json_int_t)job->done_bytes, "sent_bytes", (json_int_t)job->counts[SENT],
-      "zero_bytes", (json_int_t)job->counts[ZERO], "bytes_per_second",
-      (json_int_t)(running ? osm_rate_get (&job->pace.rate) : 0), "started_ms",
-      (json_int_t)job->started_ms, "ended_ms", (json_int_t)job->ended_ms);
-
-  if (is_copy (job))
-    add_copy (job, j);
-  if (eta_ms >= 0)
-    json_object_set_new (j, "eta_ms", json_integer ((json_int_t)eta_ms));
-  osm_json_set_str (j, "cipher", job->cipher);
-  if (job->error)
-    json_object_set (j, "error", job->error);
-  if (job->bad_blocks)
-    json_object_set (j, "bad_blocks", job->bad_blocks);
-  for (size_t i = 0; i < sizeof shown / sizeof shown[0]; i++)
-    if (json_object_get (job->result, shown[i]))
-      json_object_set (j, shown[i], json_object_get (job->result, shown[i]));
-  return j;
-}
-
-static int
-job_save (const struct osm_job *job, struct osm_error *err)
-{
-  OSM_CLEANUP_FREE char *path = osm_path_job (job->id, ".json"), *text = NULL;
-  OSM_CLEANUP_JSON json_t *file = NULL;
-
-  if (!job->on_disk)
-    return 0;
-  file = osm_json_pack ("{s:o, s:O}", "job", osm_job_to_json (job), "params", job->params);
-  if (job->result)
-    json_object_set (file, "result", job->result);
-  text = osm_json_dump (file);
-  return osm_file_write (path, text, strlen (text), 0600, err);
-}
-
-static void
-job_end (struct osm_job *job, enum state state, const struct osm_error *why)
+job_end (struct osm_job *job, enum osm_job_state state, const struct osm_error *why)
 {
   OSM_ERROR (err);
 
@@ -202,12 +63,12 @@ job_end (struct osm_job *job, enum state state, const struct osm_error *why)
   job->ended_ms = osm_wall_ms ();
   job->ended_at_ms = osm_now_ms ();
   json_decref (job->error);
-  job->error = state == FAILED && why ? osm_error_to_json (why) : NULL;
-  if (state == FAILED)
+  job->error = state == OSM_JOB_FAILED && why ? osm_error_to_json (why) : NULL;
+  if (state == OSM_JOB_FAILED)
     osm_log (OSM_LOG_WARNING, "job %s failed: %s", job->id, why ? why->message : "?");
   else
-    osm_info ("job %s is %s", job->id, state_names[state]);
-  if (job_save (job, &err) == -1)
+    osm_info ("job %s is %s", job->id, osm_job_state_name (state));
+  if (osm_job_save (job, &err) == -1)
     osm_warning ("job %s: %s", job->id, err.message);
 }
 
@@ -219,7 +80,7 @@ nr_running (const struct osm_jobs *jobs, bool copies_only)
   size_t n = 0;
 
   for (size_t i = 0; i < jobs->nr; i++)
-    n += jobs->v[i]->state == RUNNING && (!copies_only || is_copy (jobs->v[i]));
+    n += jobs->v[i]->state == OSM_JOB_RUNNING && (!copies_only || osm_job_is_copy (jobs->v[i]));
   return n;
 }
 
@@ -234,10 +95,10 @@ share (struct osm_jobs *jobs, struct osm_job *about_to_start)
     struct osm_job *job = jobs->v[i];
     bool starts = about_to_start && job == about_to_start;
 
-    if (is_copy (job) && (starts || (job->state == RUNNING && job->child.pid > 0)))
+    if (osm_job_is_copy (job) && (starts || (job->state == OSM_JOB_RUNNING && job->child.pid > 0)))
       copies[n++] = (struct osm_limited){ .params = job->params,
                                           .child = &job->child,
-                                          .sent_bytes = job->counts[SENT],
+                                          .sent_bytes = job->counts[OSM_JOB_SENT],
                                           .limit = &job->limit };
   }
   osm_limits_share (jobs->limits, copies, n, osm_now_ms ());
@@ -284,7 +145,7 @@ job_launch (struct osm_jobs *jobs, struct osm_job *job, struct osm_error *err)
 
   if (worker_specification (job, &spec, err) == -1)
     return osm_error_wrap (err, "job %s", job->id);
-  if (is_copy (job)) {
+  if (osm_job_is_copy (job)) {
     job->limit = (struct osm_limit){ 0 };
     share (jobs, job);
     json_object_set_new (spec, "limit", osm_limit_json (&job->limit));
@@ -293,9 +154,9 @@ job_launch (struct osm_jobs *jobs, struct osm_job *job, struct osm_error *err)
   }
   if (osm_child_start (&job->child, job->kind, spec, -1, err) == -1)
     return osm_error_wrap (err, "job %s", job->id);
-  if (!is_copy (job))
+  if (!osm_job_is_copy (job))
     osm_child_close_in (&job->child);
-  job->state = RUNNING;
+  job->state = OSM_JOB_RUNNING;
   job->resume_until_ms = 0;
   job->cancel = false;
   job->started_ms = osm_wall_ms ();
@@ -367,7 +228,7 @@ osm_job_start (struct osm_jobs *jobs, const char *kind, const json_t *params, st
     if (!same_work (job, kind, params))
       return osm_error_set (err, OSM_ERROR_USER, EEXIST,
                             "job %s exists with other parameters: forget it first", id);
-    if (job->state == RUNNING || job->state == DONE) {
+    if (job->state == OSM_JOB_RUNNING || job->state == OSM_JOB_DONE) {
       *ret = job;
       return 0;
     }
@@ -378,19 +239,16 @@ osm_job_start (struct osm_jobs *jobs, const char *kind, const json_t *params, st
     if (job_launch (jobs, job, err) == -1)
       return -1;
     *ret = job;
-    return job_save (job, err);
+    return osm_job_save (job, err);
   }
   if (check_room (jobs, true, err) == -1)
     return -1;
-  job = osm_calloc (1, sizeof *job);
-  job->child = (struct osm_child)OSM_CHILD_NONE;
-  job->id = osm_strdup (id);
-  job->kind = osm_strdup (kind);
+  job = osm_job_new (id, kind);
   job->params = json_deep_copy (params);
   job->on_disk = strcmp (kind, "link-test") != 0;
   /* Written before it runs: after a crash it is known that something was under way. */
-  if (job_save (job, err) == -1) {
-    job_free (job);
+  if (osm_job_save (job, err) == -1) {
+    osm_job_free (job);
     return -1;
   }
   jobs->v[jobs->nr++] = job;
@@ -398,7 +256,7 @@ osm_job_start (struct osm_jobs *jobs, const char *kind, const json_t *params, st
     OSM_ERROR (ignored);
 
     osm_error_move (err, &why);
-    job->state = FAILED;
+    job->state = OSM_JOB_FAILED;
     osm_job_forget (jobs, id, &ignored);
     return -1;
   }
@@ -412,22 +270,22 @@ osm_job_repeat (struct osm_jobs *jobs, const char *kind, const char *id, const j
 {
   struct osm_job *job = osm_job_find (jobs, id, err);
   OSM_RANGES (checked);
-  uint64_t size = 0;
+  uint64_t size;
 
   if (!job)
     return -1;
-  take_number (job->params, "size_bytes", &size);
+  size = osm_json_uint (job->params, "size_bytes");
   if (strcmp (job->kind, kind) != 0)
     return osm_error_set (err, OSM_ERROR_USER, EINVAL, "job %s is no %s", id, kind);
   if (osm_ranges_from_json (ranges, size, OSM_REPAIR_RANGES_MAX, &checked, err) == -1)
     return osm_error_wrap (err, "parameter 'ranges'");
-  if (job->state == RUNNING) {
+  if (job->state == OSM_JOB_RUNNING) {
     if (!json_equal (json_object_get (job->params, "repair"), (json_t *)ranges))
       return osm_error_set (err, OSM_ERROR_USER, EBUSY, "job %s is running", id);
     *ret = job;
     return 0;
   }
-  if (job->state != DONE && strcmp (kind, "digest") == 0)
+  if (job->state != OSM_JOB_DONE && strcmp (kind, "digest") == 0)
     return osm_error_set (err, OSM_ERROR_USER, 0, "job %s is no finished digest", id);
   if (check_room (jobs, false, err) == -1)
     return -1;
@@ -436,7 +294,7 @@ osm_job_repeat (struct osm_jobs *jobs, const char *kind, const char *id, const j
   if (job_launch (jobs, job, err) == -1)
     return -1;
   *ret = job;
-  return job_save (job, err);
+  return osm_job_save (job, err);
 }
 
 /* ---- ending ---- */
@@ -444,27 +302,14 @@ osm_job_repeat (struct osm_jobs *jobs, const char *kind, const char *id, const j
 void
 osm_job_cancel (struct osm_job *job)
 {
-  if (job->state != RUNNING || job->cancel)
+  if (job->state != OSM_JOB_RUNNING || job->cancel)
     return;
   job->cancel = true;
   job->cancelled_at_ms = osm_now_ms ();
   if (job->child.pid > 0)
     kill (job->child.pid, SIGTERM);
   else
-    job_end (job, CANCELLED, NULL);
-}
-
-static void
-remove_files (const char *id)
-{
-  static const char *const suffixes[] = { ".json", ".bitmap", ".digests", ".bad", ".free" };
-
-  for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
-    OSM_CLEANUP_FREE char *path = osm_path_job (id, suffixes[i]);
-
-    if (unlink (path) == -1 && errno != ENOENT)
-      osm_warning ("%s: %s", path, strerror (errno));
-  }
+    job_end (job, OSM_JOB_CANCELLED, NULL);
 }
 
 int
@@ -473,43 +318,15 @@ osm_job_forget (struct osm_jobs *jobs, const char *id, struct osm_error *err)
   for (size_t i = 0; i < jobs->nr; i++) {
     if (strcmp (jobs->v[i]->id, id) != 0)
       continue;
-    if (jobs->v[i]->state == RUNNING)
+    if (jobs->v[i]->state == OSM_JOB_RUNNING)
       return osm_error_set (err, OSM_ERROR_USER, EBUSY, "job %s is running: cancel it first", id);
     if (jobs->v[i]->on_disk)
-      remove_files (id);
-    job_free (jobs->v[i]);
+      osm_job_remove_files (id);
+    osm_job_free (jobs->v[i]);
     jobs->v[i] = jobs->v[--jobs->nr];
     return 0;
   }
   return osm_error_set (err, OSM_ERROR_USER, ENOENT, "there is no job %s", id);
-}
-
-static void
-take_bad_blocks (struct osm_job *job, const json_t *object)
-{
-  json_t *list = json_object_get (object, "bad_blocks");
-
-  if (!json_is_array (list))
-    return;
-  json_decref (job->bad_blocks);
-  job->bad_blocks = json_incref (list);
-}
-
-static void
-take_progress (struct osm_job *job, const json_t *progress)
-{
-  take_number (progress, "done_bytes", &job->done_bytes);
-  take_number (progress, "free_bytes", &job->free_bytes);
-  take_number (progress, "left_bytes", &job->left_bytes);
-  take_number (progress, "unknown_bytes", &job->unknown_bytes);
-  take_number (progress, "connections", &job->connections);
-  for (size_t i = 0; i < NR_COUNTS; i++)
-    take_number (progress, count_names[i], &job->counts[i]);
-  take_bad_blocks (job, progress);
-  if (osm_json_str (progress, "cipher"))
-    osm_str_set (&job->cipher, osm_json_str (progress, "cipher"));
-  osm_pace_update (&job->pace, is_copy (job) ? job->counts[SENT] : job->done_bytes,
-                   job->counts[ZERO], osm_now_ms ());
 }
 
 static void
@@ -529,11 +346,11 @@ read_frames (struct osm_job *job)
     if (!frame)
       return;
     if (json_object_get (frame, "progress"))
-      take_progress (job, json_object_get (frame, "progress"));
+      osm_job_take_progress (job, json_object_get (frame, "progress"));
     if (json_object_get (frame, "result")) {
       json_decref (job->result);
       job->result = json_incref (json_object_get (frame, "result"));
-      take_bad_blocks (job, job->result);
+      osm_job_take_bad_blocks (job, job->result);
     }
     if (json_object_get (frame, "error")) {
       json_decref (job->error);
@@ -555,16 +372,16 @@ osm_jobs_child_ended (struct osm_jobs *jobs, pid_t pid, int status)
     read_frames (job);
     osm_child_ended (&job->child);
     if (job->result && WIFEXITED (status) && WEXITSTATUS (status) == 0)
-      job_end (job, DONE, NULL);
+      job_end (job, OSM_JOB_DONE, NULL);
     else if (job->cancel)
-      job_end (job, CANCELLED, NULL);
+      job_end (job, OSM_JOB_CANCELLED, NULL);
     else {
       if (job->error)
         osm_error_from_json (job->error, &why);
       else
         osm_error_set (&why, OSM_ERROR_RETRY, 0, "the worker %s without a result",
                        osm_run_status_text (status, text, sizeof text));
-      job_end (job, FAILED, &why);
+      job_end (job, OSM_JOB_FAILED, &why);
     }
     return true;
   }
@@ -596,7 +413,7 @@ resume (struct osm_jobs *jobs, struct osm_job *job)
   job->resume_at_ms = now + RESUME_RETRY_MS;
   if (now >= job->resume_until_ms ||
       (why.class != OSM_ERROR_RETRY && why.code != EBUSY && why.code != EACCES))
-    job_end (job, FAILED, &why);
+    job_end (job, OSM_JOB_FAILED, &why);
 }
 
 void
@@ -607,14 +424,14 @@ osm_jobs_tick (struct osm_jobs *jobs)
   for (size_t i = 0; i < jobs->nr; i++) {
     struct osm_job *job = jobs->v[i];
 
-    if (job->state == RUNNING && job->cancel && job->child.pid > 0 &&
+    if (job->state == OSM_JOB_RUNNING && job->cancel && job->child.pid > 0 &&
         now - job->cancelled_at_ms > CANCEL_PATIENCE_MS)
       kill (job->child.pid, SIGKILL);
-    if (job->state == RUNNING && job->resume_until_ms)
+    if (job->state == OSM_JOB_RUNNING && job->resume_until_ms)
       resume (jobs, job);
     /* Whoever asked for it has gone. */
-    if (job->state != RUNNING && !job->on_disk && now - job->ended_at_ms > KEEP_RESULT_MS) {
-      job_free (job);
+    if (job->state != OSM_JOB_RUNNING && !job->on_disk && now - job->ended_at_ms > KEEP_RESULT_MS) {
+      osm_job_free (job);
       jobs->v[i--] = jobs->v[--jobs->nr];
     }
   }
@@ -627,14 +444,14 @@ static int
 set_limit (struct osm_job *job, const char *key, uint64_t bytes_per_second, struct osm_error *err)
 {
   json_object_set_new (job->params, key, json_integer ((json_int_t)bytes_per_second));
-  return job_save (job, err);
+  return osm_job_save (job, err);
 }
 
 int
 osm_job_limit (struct osm_jobs *jobs, struct osm_job *job, uint64_t bytes_per_second,
                struct osm_error *err)
 {
-  if (!is_copy (job))
+  if (!osm_job_is_copy (job))
     return osm_error_set (err, OSM_ERROR_USER, EINVAL, "job %s is no copy", job->id);
   if (set_limit (job, "limit_bytes_per_second", bytes_per_second, err) == -1)
     return -1;
@@ -649,7 +466,8 @@ osm_jobs_limit_group (struct osm_jobs *jobs, const char *group, uint64_t bytes_p
   bool found = false;
 
   for (size_t i = 0; i < jobs->nr; i++)
-    if (is_copy (jobs->v[i]) && osm_str_equal (osm_json_str (jobs->v[i]->params, "group"), group)) {
+    if (osm_job_is_copy (jobs->v[i]) &&
+        osm_str_equal (osm_json_str (jobs->v[i]->params, "group"), group)) {
       found = true;
       if (set_limit (jobs->v[i], "group_limit_bytes_per_second", bytes_per_second, err) == -1)
         return -1;
@@ -686,152 +504,6 @@ osm_jobs_poll_fds (const struct osm_jobs *jobs, struct pollfd *fds, size_t max)
   return n;
 }
 
-/* ---- what requests ask ---- */
-
-json_t *
-osm_jobs_list (const struct osm_jobs *jobs)
-{
-  json_t *list = json_array ();
-
-  for (size_t i = 0; i < jobs->nr; i++)
-    json_array_append_new (list, osm_job_to_json (jobs->v[i]));
-  return list;
-}
-
-const json_t *
-osm_job_result (const struct osm_job *job, struct osm_error *err)
-{
-  if (job->state == DONE)
-    return job->result;
-  if (job->error)
-    osm_error_from_json (job->error, err);
-  else
-    osm_error_set (err, OSM_ERROR_INTERRUPTED, 0, "the job was cancelled");
-  return NULL;
-}
-
-int
-osm_job_chunks (struct osm_jobs *jobs, const char *id, uint64_t first, uint64_t count, char **ret,
-                struct osm_error *err)
-{
-  struct osm_job *job = osm_job_find (jobs, id, err);
-  OSM_CLEANUP_FREE char *path = NULL;
-  OSM_CLEANUP_FREE unsigned char *data = NULL;
-  OSM_CLEANUP_FD int fd = -1;
-  struct osm_manifest part = { .chunk_bytes = 1 };
-  const json_t *manifest;
-  uint64_t chunks = 0;
-
-  if (!job)
-    return -1;
-  manifest = json_object_get (job->result, "manifest");
-  if (job->state != DONE || !manifest)
-    return osm_error_set (err, OSM_ERROR_USER, 0, "job %s is no finished digest", id);
-  take_number (manifest, "chunks", &chunks);
-  if (first > chunks || count > CHUNKS_AT_ONCE)
-    return osm_error_set (err, OSM_ERROR_USER, EINVAL, "job %s has %llu chunks, at most %d at once",
-                          id, (unsigned long long)chunks, CHUNKS_AT_ONCE);
-  if (count > chunks - first)
-    count = chunks - first;
-  path = osm_path_job (id, ".digests");
-  fd = open (path, O_RDONLY | O_CLOEXEC);
-  if (fd == -1)
-    return osm_error_set_errno (err, errno, "%s", path);
-  data = osm_calloc (count ? count : 1, OSM_DIGEST_LEN);
-  if (osm_pread_full (fd, data, count * OSM_DIGEST_LEN, first * OSM_DIGEST_LEN, err) == -1)
-    return osm_error_wrap (err, "%s", path);
-  part.nr_chunks = count;
-  part.digests = data;
-  *ret = osm_manifest_hex (&part, 0, count);
-  return 0;
-}
-
-/* ---- across restarts ---- */
-
-static int
-load_one (const char *id, struct osm_job **ret, struct osm_error *err)
-{
-  OSM_CLEANUP_FREE char *path = osm_path_job (id, ".json"), *text = NULL;
-  OSM_CLEANUP_JSON json_t *file = NULL;
-  const json_t *j;
-  struct osm_job *job;
-  size_t len;
-
-  if (osm_file_read (path, FILE_MAX, &text, &len, err) == -1 ||
-      osm_json_parse (text, len, path, &file, err) == -1)
-    return -1;
-  j = json_object_get (file, "job");
-  if (!osm_str_equal (osm_json_str (j, "id"), id) || !osm_json_str (j, "kind") ||
-      !json_is_object (json_object_get (file, "params")))
-    return osm_error_set (err, OSM_ERROR_USER, 0, "%s is damaged", path);
-  job = osm_calloc (1, sizeof *job);
-  job->child = (struct osm_child)OSM_CHILD_NONE;
-  job->id = osm_strdup (id);
-  job->kind = osm_strdup (osm_json_str (j, "kind"));
-  job->params = json_incref (json_object_get (file, "params"));
-  job->on_disk = true;
-  job->error = json_incref (json_object_get (j, "error"));
-  job->result = json_incref (json_object_get (file, "result"));
-  job->cipher = osm_strdup (osm_json_str (j, "cipher"));
-  take_bad_blocks (job, j);
-  for (size_t s = 0; s < sizeof state_names / sizeof state_names[0]; s++)
-    if (osm_str_equal (osm_json_str (j, "state"), state_names[s]))
-      job->state = (enum state)s;
-  take_number (j, "done_bytes", &job->done_bytes);
-  take_number (j, "free_bytes", &job->free_bytes);
-  take_number (j, "left_bytes", &job->left_bytes);
-  take_number (j, "unknown_bytes", &job->unknown_bytes);
-  for (size_t i = 0; i < NR_COUNTS; i++)
-    take_number (j, count_names[i], &job->counts[i]);
-  job->started_ms = json_integer_value (json_object_get (j, "started_ms"));
-  job->ended_ms = json_integer_value (json_object_get (j, "ended_ms"));
-  *ret = job;
-  return 0;
-}
-
-int
-osm_jobs_load (struct osm_jobs **ret, struct osm_error *err)
-{
-  OSM_CLEANUP_FREE char *folder = osm_asprintf ("%s/jobs", osm_path_state ());
-  struct osm_limits *limits = NULL;
-  struct osm_jobs *jobs;
-  struct dirent *entry;
-  DIR *dir;
-
-  if (osm_mkdir_p (folder, 0700, err) == -1)
-    return -1;
-  dir = opendir (folder);
-  if (!dir)
-    return osm_error_set_errno (err, errno, "%s", folder);
-  if (osm_limits_load (&limits, err) == -1) {
-    closedir (dir);
-    return -1;
-  }
-  jobs = osm_calloc (1, sizeof *jobs);
-  jobs->limits = limits;
-  while ((entry = readdir (dir)) && jobs->nr < OSM_JOBS_MAX) {
-    OSM_CLEANUP_FREE char *id = NULL;
-    struct osm_job *job = NULL;
-    OSM_ERROR (why);
-
-    if (!osm_str_ends_with (entry->d_name, ".json"))
-      continue;
-    id = osm_strndup (entry->d_name, strlen (entry->d_name) - strlen (".json"));
-    if (!osm_is_safe_name (id))
-      continue;
-    if (load_one (id, &job, &why) == -1) {
-      osm_warning ("%s", why.message);
-      continue;
-    }
-    jobs->v[jobs->nr++] = job;
-    if (job->state == RUNNING)
-      job->resume_until_ms = osm_now_ms () + RESUME_PATIENCE_MS;
-  }
-  closedir (dir);
-  *ret = jobs;
-  return 0;
-}
-
 void
 osm_jobs_free (struct osm_jobs *jobs)
 {
@@ -855,7 +527,7 @@ osm_jobs_free (struct osm_jobs *jobs)
         kill (job->child.pid, SIGKILL);
       (void)poll (NULL, 0, 20);
     }
-    job_free (job);
+    osm_job_free (job);
   }
   osm_limits_free (jobs->limits);
   free (jobs);

@@ -10,10 +10,14 @@ agent_libosmagent_la_SOURCES = \
 	agent/endpoint.c agent/endpoint.h \
 	agent/export.c agent/export.h \
 	agent/gateway.c agent/gateway.h \
-	agent/job.c agent/job.h \
+	agent/hello.c agent/hello.h \
+	agent/job.c agent/job.h agent/job-internal.h \
+	agent/job-file.c \
+	agent/job-report.c \
 	agent/limits.c agent/limits.h \
 	agent/listen.c agent/listen.h \
 	agent/method.c agent/method.h \
+	agent/params.c agent/params.h \
 	agent/paths.c agent/paths.h \
 	agent/peers.c agent/peers.h \
 	agent/service.c agent/service.h \

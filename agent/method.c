@@ -9,20 +9,15 @@
 #include <string.h>
 
 #include "agent/device.h"
-#include "agent/paths.h"
+#include "agent/params.h"
 #include "agent/peers.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
-#include "common/file.h"
 #include "common/json.h"
 #include "common/parse.h"
-#include "common/run.h"
 #include "common/strbuf.h"
-#include "nbd/compression.h"
 #include "nbd/copy.h"
 #include "nbd/digest.h"
-#include "nbd/sshconn.h"
-#include "nbd/throttle.h"
 
 #define FIND_TIMEOUT_MAX_MS 600000
 #define WAIT_TIMEOUT_MAX_MS 30000
@@ -30,9 +25,6 @@
 #define HELD_PATIENCE_MS 3000 /* udev, or a worker that ends, may hold a new disk for a moment */
 #define RECONNECT_MAX_S 604800
 #define SPARSE_MAX_S 86400
-#define TEXT_MAX 255
-#define HOST_KEYS_MAX 32
-#define PUBLIC_KEY_MAX 4096
 
 struct call {
   struct osm_agent *agent;
@@ -40,165 +32,6 @@ struct call {
   uint64_t started_ms;
   json_t **state;
 };
-
-/* ---- parameters ---- */
-
-static int
-get_string (const struct call *c, const char *key, const char **ret, struct osm_error *err)
-{
-  *ret = osm_json_str (c->params, key);
-  if (!*ret)
-    return osm_error_set (err, OSM_ERROR_USER, EINVAL, "parameter '%s' must be a string", key);
-  return 0;
-}
-
-static int
-get_id (const struct call *c, const char **ret, struct osm_error *err)
-{
-  if (get_string (c, "id", ret, err) == -1)
-    return -1;
-  if (!osm_is_safe_name (*ret))
-    return osm_error_set (err, OSM_ERROR_USER, EINVAL, "parameter 'id' is not an identifier");
-  return 0;
-}
-
-/* Absent: the default; UINT64_MAX as the default means it must be there. */
-static int
-get_number (const struct call *c, const char *key, uint64_t standard, uint64_t max, uint64_t *ret,
-            struct osm_error *err)
-{
-  const json_t *value = json_object_get (c->params, key);
-  json_int_t n = json_integer_value (value);
-
-  if (!value && standard != UINT64_MAX) {
-    *ret = standard;
-    return 0;
-  }
-  if (!json_is_integer (value) || n < 0 || (uint64_t)n > max)
-    return osm_error_set (err, OSM_ERROR_USER, EINVAL,
-                          "parameter '%s' must be a number from 0 to %llu", key,
-                          (unsigned long long)max);
-  *ret = (uint64_t)n;
-  return 0;
-}
-
-/* Bytes per second; 0: none. */
-static int
-get_limit (const struct call *c, const char *key, uint64_t standard, uint64_t *ret,
-           struct osm_error *err)
-{
-  uint64_t limit;
-
-  if (get_number (c, key, standard, INT64_MAX, &limit, err) == -1)
-    return -1;
-  if (limit > 0 && limit < OSM_THROTTLE_MIN)
-    return osm_error_set (err, OSM_ERROR_USER, EINVAL,
-                          "parameter '%s' must be 0 or at least %d bytes per second", key,
-                          OSM_THROTTLE_MIN);
-  *ret = limit;
-  return 0;
-}
-
-static int
-check_group (const struct call *c, struct osm_error *err)
-{
-  const json_t *group = json_object_get (c->params, "group");
-
-  if (!group || osm_is_safe_name (json_is_string (group) ? json_string_value (group) : ""))
-    return 0;
-  return osm_error_set (err, OSM_ERROR_USER, EINVAL, "parameter 'group' is not an identifier");
-}
-
-static int
-check_volume (const struct call *c, struct osm_error *err)
-{
-  const char *volume_id;
-  uint64_t size;
-
-  if (get_string (c, "volume_id", &volume_id, err) == -1 ||
-      get_number (c, "size_bytes", UINT64_MAX, INT64_MAX, &size, err) == -1)
-    return -1;
-  if (!osm_is_safe_name (volume_id))
-    return osm_error_set (err, OSM_ERROR_USER, EINVAL, "parameter 'volume_id' is not an id");
-  return 0;
-}
-
-static int
-check_boolean (const struct call *c, const char *key, struct osm_error *err)
-{
-  const json_t *value = json_object_get (c->params, key);
-
-  if (value && !json_is_boolean (value))
-    return osm_error_set (err, OSM_ERROR_USER, EINVAL, "parameter '%s' must be true or false", key);
-  return 0;
-}
-
-/* Members of `from` that are named; what is unknown is ignored, so that it is neither kept nor compared. New object. */
-static json_t *
-pick (const json_t *from, const char *const *names)
-{
-  json_t *object = json_object ();
-
-  for (size_t i = 0; names[i]; i++) {
-    json_t *value = json_object_get (from, names[i]);
-
-    if (value && !json_is_null (value))
-      json_object_set (object, names[i], value);
-  }
-  return object;
-}
-
-static int
-check_text (const json_t *object, const char *key, bool mandatory, struct osm_error *err)
-{
-  const json_t *value = json_object_get (object, key);
-
-  if (!value && !mandatory)
-    return 0;
-  if (!json_is_string (value) || json_string_length (value) == 0 ||
-      json_string_length (value) > TEXT_MAX)
-    return osm_error_set (err, OSM_ERROR_USER, EINVAL,
-                          "'%s' must be a string of 1 to %d characters", key, TEXT_MAX);
-  return 0;
-}
-
-/* The source of a copy or a link test; *ret with what is known only. */
-static int
-get_source (const struct call *c, json_t **ret, struct osm_error *err)
-{
-  static const char *const names[] = { "address", "port",   "user", "host_keys",
-                                       "socket",  "cipher", NULL };
-  OSM_CLEANUP_JSON json_t *source = pick (json_object_get (c->params, "source"), names);
-  const struct call inner = { .params = source };
-  const json_t *host_keys = json_object_get (source, "host_keys");
-  enum osm_ssh_cipher cipher;
-  uint64_t port;
-  size_t i;
-  json_t *key;
-
-  if (check_text (source, "address", true, err) == -1 ||
-      check_text (source, "user", false, err) == -1 ||
-      check_text (source, "socket", true, err) == -1 ||
-      check_text (source, "cipher", false, err) == -1 ||
-      osm_ssh_cipher_parse (osm_json_str (source, "cipher"), &cipher, err) == -1 ||
-      get_number (&inner, "port", 22, UINT16_MAX, &port, err) == -1)
-    return osm_error_wrap (err, "parameter 'source'");
-  if (!json_is_array (host_keys) || json_array_size (host_keys) == 0 ||
-      json_array_size (host_keys) > HOST_KEYS_MAX)
-    return osm_error_set (err, OSM_ERROR_USER, EINVAL,
-                          "parameter 'source': 'host_keys' must be a list of 1 to %d public keys",
-                          HOST_KEYS_MAX);
-  json_array_foreach (host_keys, i, key)
-  {
-    if (!json_is_string (key) || json_string_length (key) > PUBLIC_KEY_MAX)
-      return osm_error_set (err, OSM_ERROR_USER, EINVAL,
-                            "parameter 'source': a host key is no public key");
-  }
-  *ret = osm_take (source);
-  return 0;
-}
-
-/* ---- methods ---- */
 
 static enum osm_answer
 ping (struct call *c, json_t **ret, struct osm_error *err)
@@ -215,8 +48,8 @@ device_find (struct call *c, json_t **ret, struct osm_error *err)
   uint64_t timeout, size, passed;
   OSM_CLEANUP_FREE char *path = NULL;
 
-  if (check_volume (c, err) == -1 ||
-      get_number (c, "timeout_ms", 0, FIND_TIMEOUT_MAX_MS, &timeout, err) == -1)
+  if (osm_param_volume (c->params, err) == -1 ||
+      osm_param_number (c->params, "timeout_ms", 0, FIND_TIMEOUT_MAX_MS, &timeout, err) == -1)
     return OSM_ANSWER_NOW;
   size = (uint64_t)json_integer_value (json_object_get (c->params, "size_bytes"));
   if (osm_device_find (osm_json_str (c->params, "volume_id"), size, &path, err) == 0) {
@@ -264,15 +97,15 @@ peer_authorize (struct call *c, json_t **ret, struct osm_error *err)
   bool listens = json_is_true (json_object_get (c->params, "listen"));
   uint16_t port = 0;
 
-  if (get_id (c, &id, err) == -1 || get_string (c, "public_key", &key, err) == -1 ||
-      check_boolean (c, "listen", err) == -1)
+  if (osm_param_id (c->params, &id, err) == -1 ||
+      osm_param_string (c->params, "public_key", &key, err) == -1)
     return OSM_ANSWER_NOW;
   /* A limit that is not understood must not become no limit. */
   if (from && !json_is_string (from) && !json_is_null (from)) {
     osm_error_set (err, OSM_ERROR_USER, EINVAL, "parameter 'from' must be a string");
     return OSM_ANSWER_NOW;
   }
-  if (strlen (key) > PUBLIC_KEY_MAX) {
+  if (strlen (key) > OSM_PARAM_KEY_MAX) {
     osm_error_set (err, OSM_ERROR_USER, EINVAL, "parameter 'public_key' is too long");
     return OSM_ANSWER_NOW;
   }
@@ -289,7 +122,7 @@ peer_revoke (struct call *c, json_t **ret, struct osm_error *err)
 {
   const char *id;
 
-  if (get_id (c, &id, err) == 0 && osm_peer_revoke (id, err) == 0)
+  if (osm_param_id (c->params, &id, err) == 0 && osm_peer_revoke (id, err) == 0)
     *ret = json_object ();
   return OSM_ANSWER_NOW;
 }
@@ -305,18 +138,6 @@ peer_list (struct call *c, json_t **ret, struct osm_error *err)
   return OSM_ANSWER_NOW;
 }
 
-/* The id of a sparse job, or absent. */
-static int
-check_free (const struct call *c, struct osm_error *err)
-{
-  const json_t *value = json_object_get (c->params, "free");
-
-  if (value && !json_is_null (value) &&
-      !(json_is_string (value) && osm_is_safe_name (json_string_value (value))))
-    return osm_error_set (err, OSM_ERROR_USER, EINVAL, "parameter 'free' is not an identifier");
-  return 0;
-}
-
 static enum osm_answer
 export_start (struct call *c, json_t **ret, struct osm_error *err)
 {
@@ -327,17 +148,17 @@ export_start (struct call *c, json_t **ret, struct osm_error *err)
   OSM_CLEANUP_JSON json_t *params = NULL;
   uint64_t bytes;
 
-  if (get_id (c, &id, err) == -1)
+  if (osm_param_id (c->params, &id, err) == -1)
     return OSM_ANSWER_NOW;
   if (json_object_get (c->params, "test_bytes")) {
-    if (get_number (c, "test_bytes", UINT64_MAX, TEST_BYTES_MAX, &bytes, err) == -1)
+    if (osm_param_number (c->params, "test_bytes", UINT64_MAX, TEST_BYTES_MAX, &bytes, err) == -1)
       return OSM_ANSWER_NOW;
-    params = pick (c->params, test_names);
+    params = osm_params_pick (c->params, test_names);
   }
   else {
-    if (check_volume (c, err) == -1 || check_free (c, err) == -1)
+    if (osm_param_volume (c->params, err) == -1 || osm_param_free (c->params, err) == -1)
       return OSM_ANSWER_NOW;
-    params = pick (c->params, names);
+    params = osm_params_pick (c->params, names);
   }
   if (osm_export_start (c->agent->exports, params, &socket, err) == 0)
     *ret = osm_json_pack ("{s:s}", "socket", socket);
@@ -349,7 +170,7 @@ export_stop (struct call *c, json_t **ret, struct osm_error *err)
 {
   const char *id;
 
-  if (get_id (c, &id, err) == 0 && osm_export_stop (c->agent->exports, id, err) == 0)
+  if (osm_param_id (c->params, &id, err) == 0 && osm_export_stop (c->agent->exports, id, err) == 0)
     *ret = json_object ();
   return OSM_ANSWER_NOW;
 }
@@ -374,7 +195,8 @@ carrier_stop (struct call *c, json_t **ret, struct osm_error *err)
 {
   const char *id;
 
-  if (get_id (c, &id, err) == 0 && osm_carrier_stop (c->agent->carriers, id, err) == 0)
+  if (osm_param_id (c->params, &id, err) == 0 &&
+      osm_carrier_stop (c->agent->carriers, id, err) == 0)
     *ret = json_object ();
   return OSM_ANSWER_NOW;
 }
@@ -395,30 +217,6 @@ start_job (struct call *c, const char *kind, const json_t *params, json_t **ret,
 
   if (osm_job_start (c->agent->jobs, kind, params, &job, err) == 0)
     *ret = osm_job_to_json (job);
-}
-
-/* Absent, or "zero". */
-static int
-check_bad_blocks (const struct call *c, struct osm_error *err)
-{
-  const json_t *value = json_object_get (c->params, "bad_blocks");
-
-  if (value && !json_is_null (value) && !osm_str_equal (json_string_value (value), "zero"))
-    return osm_error_set (err, OSM_ERROR_USER, EINVAL,
-                          "parameter 'bad_blocks' can only be \"zero\"");
-  return 0;
-}
-
-static int
-get_compression (const struct call *c, enum osm_compression_mode *ret, struct osm_error *err)
-{
-  const json_t *value = json_object_get (c->params, "compression");
-
-  if (value && !json_is_null (value) && !json_is_string (value))
-    return osm_error_set (err, OSM_ERROR_USER, EINVAL, "parameter 'compression' must be a string");
-  if (osm_compression_parse (json_string_value (value), ret, err) == -1)
-    return osm_error_wrap (err, "parameter 'compression'");
-  return 0;
 }
 
 static enum osm_answer
@@ -444,17 +242,20 @@ copy_start (struct call *c, json_t **ret, struct osm_error *err)
   const char *group = osm_json_str (c->params, "group");
   json_t *source;
 
-  if (get_id (c, &id, err) == -1 || check_volume (c, err) == -1 ||
-      get_number (c, "connections", 0, OSM_COPY_CONNECTIONS_MAX, &connections, err) == -1 ||
-      get_number (c, "requests", 0, OSM_COPY_REQUESTS_MAX, &requests, err) == -1 ||
-      get_limit (c, "limit_bytes_per_second", 0, &limit, err) == -1 ||
-      get_limit (c, "group_limit_bytes_per_second", 0, &group_limit, err) == -1 ||
-      get_number (c, "reconnect_seconds", 0, RECONNECT_MAX_S, &reconnect, err) == -1 ||
-      check_bad_blocks (c, err) == -1 || get_compression (c, &mode, err) == -1 ||
-      check_boolean (c, "free_map", err) == -1 || check_group (c, err) == -1 ||
-      get_source (c, &source, err) == -1)
+  if (osm_param_id (c->params, &id, err) == -1 || osm_param_volume (c->params, err) == -1 ||
+      osm_param_number (c->params, "connections", 0, OSM_COPY_CONNECTIONS_MAX, &connections, err) ==
+          -1 ||
+      osm_param_number (c->params, "requests", 0, OSM_COPY_REQUESTS_MAX, &requests, err) == -1 ||
+      osm_param_limit (c->params, "limit_bytes_per_second", 0, &limit, err) == -1 ||
+      osm_param_limit (c->params, "group_limit_bytes_per_second", 0, &group_limit, err) == -1 ||
+      osm_param_number (c->params, "reconnect_seconds", 0, RECONNECT_MAX_S, &reconnect, err) ==
+          -1 ||
+      osm_param_bad_blocks (c->params, err) == -1 ||
+      osm_param_compression (c->params, &mode, err) == -1 ||
+      osm_param_boolean (c->params, "free_map", err) == -1 ||
+      osm_param_group (c->params, err) == -1 || osm_param_source (c->params, &source, err) == -1)
     return OSM_ANSWER_NOW;
-  params = pick (c->params, names);
+  params = osm_params_pick (c->params, names);
   json_object_set_new (params, "source", source);
   start_job (c, "copy", params, ret, err);
   if (*ret && group && json_object_get (params, "group_limit_bytes_per_second") &&
@@ -470,15 +271,15 @@ copy_limit (struct call *c, json_t **ret, struct osm_error *err)
   struct osm_job *job;
   uint64_t limit;
 
-  if (get_limit (c, "bytes_per_second", UINT64_MAX, &limit, err) == -1 ||
-      check_group (c, err) == -1)
+  if (osm_param_limit (c->params, "bytes_per_second", UINT64_MAX, &limit, err) == -1 ||
+      osm_param_group (c->params, err) == -1)
     return OSM_ANSWER_NOW;
   if (group) {
     if (osm_jobs_limit_group (c->agent->jobs, group, limit, err) == 0)
       *ret = json_object ();
     return OSM_ANSWER_NOW;
   }
-  if (get_id (c, &id, err) == 0 && (job = osm_job_find (c->agent->jobs, id, err)) &&
+  if (osm_param_id (c->params, &id, err) == 0 && (job = osm_job_find (c->agent->jobs, id, err)) &&
       osm_job_limit (c->agent->jobs, job, limit, err) == 0)
     *ret = osm_job_to_json (job);
   return OSM_ANSWER_NOW;
@@ -490,7 +291,7 @@ host_limit (struct call *c, json_t **ret, struct osm_error *err)
   uint64_t limit;
 
   if (json_object_get (c->params, "bytes_per_second") &&
-      (get_limit (c, "bytes_per_second", UINT64_MAX, &limit, err) == -1 ||
+      (osm_param_limit (c->params, "bytes_per_second", UINT64_MAX, &limit, err) == -1 ||
        osm_jobs_limit_host (c->agent->jobs, limit, err) == -1))
     return OSM_ANSWER_NOW;
   *ret =
@@ -507,11 +308,11 @@ digest_start (struct call *c, json_t **ret, struct osm_error *err)
   const char *id;
   uint64_t chunk;
 
-  if (get_id (c, &id, err) == -1 || check_volume (c, err) == -1 ||
-      check_bad_blocks (c, err) == -1 || check_free (c, err) == -1 ||
-      check_boolean (c, "drop_cache", err) == -1 ||
-      get_number (c, "chunk_bytes", OSM_DIGEST_CHUNK_DEFAULT, OSM_DIGEST_CHUNK_MAX, &chunk, err) ==
-          -1)
+  if (osm_param_id (c->params, &id, err) == -1 || osm_param_volume (c->params, err) == -1 ||
+      osm_param_bad_blocks (c->params, err) == -1 || osm_param_free (c->params, err) == -1 ||
+      osm_param_boolean (c->params, "drop_cache", err) == -1 ||
+      osm_param_number (c->params, "chunk_bytes", OSM_DIGEST_CHUNK_DEFAULT, OSM_DIGEST_CHUNK_MAX,
+                        &chunk, err) == -1)
     return OSM_ANSWER_NOW;
   if (chunk != 0 && (chunk < OSM_DIGEST_CHUNK_MIN || (chunk & (chunk - 1)) != 0)) {
     osm_error_set (err, OSM_ERROR_USER, EINVAL,
@@ -519,7 +320,7 @@ digest_start (struct call *c, json_t **ret, struct osm_error *err)
                    OSM_DIGEST_CHUNK_MIN);
     return OSM_ANSWER_NOW;
   }
-  params = pick (c->params, names);
+  params = osm_params_pick (c->params, names);
   start_job (c, "digest", params, ret, err);
   return OSM_ANSWER_NOW;
 }
@@ -533,11 +334,11 @@ sparse_start (struct call *c, json_t **ret, struct osm_error *err)
   const char *id;
   uint64_t seconds, kvm_seconds;
 
-  if (get_id (c, &id, err) == -1 || check_volume (c, err) == -1 ||
-      get_number (c, "seconds", 0, SPARSE_MAX_S, &seconds, err) == -1 ||
-      get_number (c, "kvm_seconds", 0, SPARSE_MAX_S, &kvm_seconds, err) == -1)
+  if (osm_param_id (c->params, &id, err) == -1 || osm_param_volume (c->params, err) == -1 ||
+      osm_param_number (c->params, "seconds", 0, SPARSE_MAX_S, &seconds, err) == -1 ||
+      osm_param_number (c->params, "kvm_seconds", 0, SPARSE_MAX_S, &kvm_seconds, err) == -1)
     return OSM_ANSWER_NOW;
-  params = pick (c->params, names);
+  params = osm_params_pick (c->params, names);
   start_job (c, "sparse", params, ret, err);
   return OSM_ANSWER_NOW;
 }
@@ -548,7 +349,7 @@ repeat_job (struct call *c, const char *kind, json_t **ret, struct osm_error *er
   struct osm_job *job;
   const char *id;
 
-  if (get_id (c, &id, err) == 0 &&
+  if (osm_param_id (c->params, &id, err) == 0 &&
       osm_job_repeat (c->agent->jobs, kind, id, json_object_get (c->params, "ranges"), &job, err) ==
           0)
     *ret = osm_job_to_json (job);
@@ -583,9 +384,9 @@ link_test (struct call *c, json_t **ret, struct osm_error *err)
     uint64_t bytes, seconds;
     json_t *source;
 
-    if (get_number (c, "bytes", 64 << 20, TEST_BYTES_MAX, &bytes, err) == -1 ||
-        get_number (c, "seconds", 10, 120, &seconds, err) == -1 ||
-        get_source (c, &source, err) == -1)
+    if (osm_param_number (c->params, "bytes", 64 << 20, TEST_BYTES_MAX, &bytes, err) == -1 ||
+        osm_param_number (c->params, "seconds", 10, 120, &seconds, err) == -1 ||
+        osm_param_source (c->params, &source, err) == -1)
       return OSM_ANSWER_NOW;
     osm_uuid_new (uuid);
     json_object_set_new (params, "source", source);
@@ -657,7 +458,7 @@ job_wait (struct call *c, json_t **ret, struct osm_error *err)
   bool running;
   uint64_t timeout;
 
-  if (get_number (c, "timeout_ms", 0, WAIT_TIMEOUT_MAX_MS, &timeout, err) == -1 ||
+  if (osm_param_number (c->params, "timeout_ms", 0, WAIT_TIMEOUT_MAX_MS, &timeout, err) == -1 ||
       gather (c, ret, &running, err) == -1)
     return OSM_ANSWER_NOW;
   if (running && osm_now_ms () - c->started_ms < timeout) {
@@ -673,7 +474,7 @@ job_cancel (struct call *c, json_t **ret, struct osm_error *err)
   const char *id;
   struct osm_job *job;
 
-  if (get_id (c, &id, err) == -1 || !(job = osm_job_find (c->agent->jobs, id, err)))
+  if (osm_param_id (c->params, &id, err) == -1 || !(job = osm_job_find (c->agent->jobs, id, err)))
     return OSM_ANSWER_NOW;
   osm_job_cancel (job);
   if (osm_job_running (job))
@@ -687,7 +488,7 @@ job_forget (struct call *c, json_t **ret, struct osm_error *err)
 {
   const char *id;
 
-  if (get_id (c, &id, err) == 0 && osm_job_forget (c->agent->jobs, id, err) == 0)
+  if (osm_param_id (c->params, &id, err) == 0 && osm_job_forget (c->agent->jobs, id, err) == 0)
     *ret = json_object ();
   return OSM_ANSWER_NOW;
 }
@@ -699,8 +500,9 @@ digest_chunks (struct call *c, json_t **ret, struct osm_error *err)
   uint64_t first, count;
   OSM_CLEANUP_FREE char *hex = NULL;
 
-  if (get_id (c, &id, err) == 0 && get_number (c, "first", 0, INT64_MAX, &first, err) == 0 &&
-      get_number (c, "count", UINT64_MAX, INT64_MAX, &count, err) == 0 &&
+  if (osm_param_id (c->params, &id, err) == 0 &&
+      osm_param_number (c->params, "first", 0, INT64_MAX, &first, err) == 0 &&
+      osm_param_number (c->params, "count", UINT64_MAX, INT64_MAX, &count, err) == 0 &&
       osm_job_chunks (c->agent->jobs, id, first, count, &hex, err) == 0)
     *ret = osm_json_pack ("{s:s}", "chunks", hex);
   return OSM_ANSWER_NOW;
@@ -751,63 +553,4 @@ osm_method_call (struct osm_agent *agent, const char *method, const json_t *para
       return methods[i].run (&c, ret, err);
   osm_error_set (err, OSM_ERROR_USER, ENOSYS, "there is no method '%s'", method);
   return OSM_ANSWER_NOW;
-}
-
-/* ---- greeting ---- */
-
-/* "nbdkit 1.32.5 (...)" -> "1.32.5"; NULL if it is not installed. */
-static char *
-nbdkit_version (void)
-{
-  char *const argv[] = { (char *)"nbdkit", (char *)"--version", NULL };
-  OSM_CLEANUP_FREE char *text = NULL;
-  const char *space;
-  OSM_ERROR (ignored);
-
-  if (osm_run_capture (argv, 4096, &text, &ignored) == -1)
-    return NULL;
-  space = strchr (text, ' ');
-  return space ? osm_strndup (space + 1, strcspn (space + 1, " \n")) : NULL;
-}
-
-/* Of libguestfs; NULL if this host cannot look for free space. In a process of its own: libguestfs is large. */
-static char *
-sparse_version (void)
-{
-  char *const argv[] = { (char *)osm_path_program (), (char *)"worker", (char *)"sparse-version",
-                         NULL };
-  OSM_CLEANUP_FREE char *text = NULL;
-  OSM_ERROR (ignored);
-
-  if (osm_run_capture (argv, 4096, &text, &ignored) == -1)
-    return NULL;
-  text[strcspn (text, "\n")] = '\0';
-  return osm_take (text);
-}
-
-json_t *
-osm_agent_hello (void)
-{
-  OSM_CLEANUP_FREE char *boot_id = NULL, *nbdkit = nbdkit_version (), *sparse = sparse_version ();
-  json_t *features = osm_json_pack ("[s, s, s, s, s, s, s]", "export", "copy", "digest",
-                                    "link-test", "zstd", "limit", "carrier");
-  char start_id[OSM_UUID_LEN + 1];
-  json_t *tools = json_object (), *cpu;
-  size_t len;
-  long count = sysconf (_SC_NPROCESSORS_ONLN);
-  OSM_ERROR (ignored);
-
-  osm_uuid_new (start_id);
-  osm_json_set_str (tools, "nbdkit", nbdkit);
-  osm_json_set_str (tools, "libguestfs", sparse);
-  if (sparse)
-    json_array_append_new (features, json_string ("sparse"));
-  if (osm_file_read ("/proc/sys/kernel/random/boot_id", 64, &boot_id, &len, &ignored) == 0)
-    boot_id[strcspn (boot_id, "\n")] = '\0';
-  cpu = osm_json_pack ("{s:i}", "count", (int)count);
-  if (osm_cpu_has_aes () != -1)
-    json_object_set_new (cpu, "aes", json_boolean (osm_cpu_has_aes ()));
-  return osm_json_pack ("{s:{s:i, s:s, s:s?, s:s, s:o, s:o, s:o}}", "hello", "protocol",
-                        OSM_PROTOCOL, "version", PACKAGE_VERSION, "boot_id", boot_id, "start_id",
-                        start_id, "features", features, "tools", tools, "cpu", cpu);
 }

@@ -15,8 +15,6 @@
 #include "agent/job.h"
 #include "common/error.h"
 
-#define OSM_PROTOCOL 1
-
 struct osm_agent {
   struct osm_exports *exports;
   struct osm_carriers *carriers;
@@ -34,7 +32,5 @@ enum osm_answer {
 enum osm_answer osm_method_call (struct osm_agent *agent, const char *method, const json_t *params,
                                  uint64_t started_ms, json_t **state, json_t **ret,
                                  struct osm_error *err);
-/* The greeting of this start of the service. New reference. */
-json_t *osm_agent_hello (void);
 
 #endif

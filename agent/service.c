@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <systemd/sd-daemon.h>
 
+#include "agent/hello.h"
 #include "agent/method.h"
 #include "agent/paths.h"
 #include "common/cleanup.h"
