@@ -16,7 +16,9 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/cloud/session.c controller/cloud/session.h \
 	controller/cloud/volume.c controller/cloud/volume.h \
 	controller/cloud/wait.c controller/cloud/wait.h \
-	controller/config.c controller/config.h \
+	controller/config.c controller/config.h controller/config-internal.h \
+	controller/config-limits.c \
+	controller/config-values.c \
 	controller/hosts/agent.c \
 	controller/hosts/check.c \
 	controller/hosts/cipher.c \
