@@ -333,22 +333,12 @@ on_magic (struct osm_nbd *nbd, struct osm_error *err)
 
 static int on_option_reply (struct osm_nbd *nbd, struct osm_error *err);
 
-static int
-send_option (struct osm_nbd *nbd, uint32_t option, const char *body, size_t len,
-             struct osm_error *err)
+static char *
+put_option (char *p, uint32_t option, uint32_t length)
 {
-  char buf[OSM_NBD_NAME_MAX + 64], *p = buf;
-
   p = put64 (p, MAGIC_OPTION);
   p = put32 (p, option);
-  p = put32 (p, (uint32_t)len);
-  if (len > 0)
-    memcpy (p, body, len);
-  nbd->option = option;
-  nbd->option_replies = 0;
-  nbd->option_sent_us = osm_now_us ();
-  expect (nbd, 20, on_option_reply);
-  return write_all (nbd, buf, (size_t)(p - buf) + len, err);
+  return put32 (p, length);
 }
 
 static char *
@@ -361,25 +351,36 @@ put_name (char *p, const char *name)
   return p + len;
 }
 
+/* All options at once: a server answers one after the other, and each round trip would cost as much as a megabyte. */
 static int
-send_go (struct osm_nbd *nbd, struct osm_error *err)
+send_options (struct osm_nbd *nbd, uint32_t flags, struct osm_error *err)
 {
-  char body[OSM_NBD_NAME_MAX + 8], *p = put_name (body, nbd->export);
+  char buf[4 + 3 * 16 + 2 * OSM_NBD_NAME_MAX + 64], *p = buf;
+  uint32_t name = 4 + (uint32_t)strnlen (nbd->export, OSM_NBD_NAME_MAX);
 
+  p = put32 (p, flags);
+  p = put_option (p, OPT_STRUCTURED_REPLY, 0);
+  p = put_option (p, OPT_SET_META_CONTEXT, name + 8 + (uint32_t)strlen (CONTEXT));
+  p = put_name (p, nbd->export);
+  p = put32 (p, 1);
+  p = put32 (p, (uint32_t)strlen (CONTEXT));
+  memcpy (p, CONTEXT, strlen (CONTEXT));
+  p += strlen (CONTEXT);
+  p = put_option (p, OPT_GO, name + 4);
+  p = put_name (p, nbd->export);
   p = put16 (p, 1);
   p = put16 (p, INFO_BLOCK_SIZE);
-  return send_option (nbd, OPT_GO, body, (size_t)(p - body), err);
+  nbd->option_sent_us = osm_now_us ();
+  return write_all (nbd, buf, (size_t)(p - buf), err);
 }
 
-static int
-send_context (struct osm_nbd *nbd, struct osm_error *err)
+/* The next of the answers is to this one. */
+static void
+await_option (struct osm_nbd *nbd, uint32_t option)
 {
-  char body[OSM_NBD_NAME_MAX + 32], *p = put_name (body, nbd->export);
-
-  p = put32 (p, 1);
-  p = put32 (p, strlen (CONTEXT));
-  memcpy (p, CONTEXT, strlen (CONTEXT));
-  return send_option (nbd, OPT_SET_META_CONTEXT, body, (size_t)(p - body) + strlen (CONTEXT), err);
+  nbd->option = option;
+  nbd->option_replies = 0;
+  expect (nbd, 20, on_option_reply);
 }
 
 /* The option was answered to the end. */
@@ -389,10 +390,12 @@ option_done (struct osm_nbd *nbd, bool accepted, struct osm_error *err)
   switch (nbd->option) {
   case OPT_STRUCTURED_REPLY:
     nbd->structured = accepted;
-    return accepted ? send_context (nbd, err) : send_go (nbd, err);
+    await_option (nbd, OPT_SET_META_CONTEXT);
+    return 0;
   case OPT_SET_META_CONTEXT:
-    nbd->extents = nbd->extents && accepted;
-    return send_go (nbd, err);
+    nbd->extents = nbd->extents && accepted && nbd->structured;
+    await_option (nbd, OPT_GO);
+    return 0;
   default:
     if (nbd->size == UINT64_MAX)
       return broken (err, "it does not tell the size");
@@ -461,7 +464,7 @@ on_option_reply (struct osm_nbd *nbd, struct osm_error *err)
   if (get64 (nbd->head) != MAGIC_OPTION_REPLY || get32 (nbd->head + 8) != nbd->option ||
       length > OPTION_BODY_MAX || ++nbd->option_replies > OPTION_REPLIES_MAX)
     return broken (err, "an answer to an option that is none");
-  if (nbd->option_replies == 1 && osm_now_us () - nbd->option_sent_us < nbd->rtt_us)
+  if (nbd->rtt_us == UINT64_MAX)
     nbd->rtt_us = osm_now_us () - nbd->option_sent_us;
   if (type & REP_ERROR) {
     if (length > 0) {
@@ -491,16 +494,13 @@ static int
 on_greeting (struct osm_nbd *nbd, struct osm_error *err)
 {
   uint16_t flags = get16 (nbd->head + 16);
-  char answer[4];
 
   if (get64 (nbd->head) != MAGIC_SERVER || get64 (nbd->head + 8) != MAGIC_OPTION)
     return osm_error_set (err, OSM_ERROR_REMOTE, EPROTO, "what answers is not an NBD server");
   if (!(flags & FLAG_FIXED_NEWSTYLE))
     return broken (err, "it speaks only the oldest one");
-  put32 (answer, flags & (FLAG_FIXED_NEWSTYLE | FLAG_NO_ZEROES));
-  if (write_all (nbd, answer, sizeof answer, err) == -1)
-    return -1;
-  return send_option (nbd, OPT_STRUCTURED_REPLY, NULL, 0, err);
+  await_option (nbd, OPT_STRUCTURED_REPLY);
+  return send_options (nbd, flags & (FLAG_FIXED_NEWSTYLE | FLAG_NO_ZEROES), err);
 }
 
 /* ---- in ---- */

@@ -47,7 +47,7 @@ int osm_nbd_handshake (struct osm_nbd *nbd, int timeout_ms, struct osm_error *er
 /* After the handshake. */
 uint64_t osm_nbd_size (const struct osm_nbd *nbd);
 uint32_t osm_nbd_max_request (const struct osm_nbd *nbd);
-/* The shortest round trip of the handshake, microseconds. */
+/* The round trip of the handshake, microseconds. */
 uint64_t osm_nbd_rtt_us (const struct osm_nbd *nbd);
 bool osm_nbd_has_extents (const struct osm_nbd *nbd);
 

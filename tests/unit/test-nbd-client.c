@@ -271,11 +271,12 @@ TEST (the_export_is_asked_for_by_its_name)
   OSM_ERROR (err);
 
   say_greeting (&s);
-  say_reply (&s, 8, 0x80000001, 0);
   assert_int_equal (shake (&s, nbd, &err), 0);
-  /* flags, structured replies, and GO: the name, no other information but the block sizes */
-  assert_int_equal (s.heard_len, 4 + 16 + 16 + 4 + 4 + 2 + 2);
-  assert_memory_equal (s.heard + 4 + 16 + 12, "\0\0\0\014\0\0\0\004free\0\1\0\3", 16);
+  /* flags, structured replies, the context, and GO: the name, no other information but the block sizes; all at once */
+  assert_int_equal (s.heard_len, 4 + 16 + (16 + 4 + 4 + 8 + 15) + (16 + 4 + 4 + 2 + 2));
+  assert_memory_equal (s.heard + 4 + 16 + 12,
+                       "\0\0\0\037\0\0\0\004free\0\0\0\1\0\0\0\017base:allocation", 35);
+  assert_memory_equal (s.heard + 4 + 16 + 47 + 12, "\0\0\0\014\0\0\0\004free\0\1\0\3", 16);
   osm_nbd_free (nbd);
 }
 
@@ -289,6 +290,10 @@ TEST (a_server_without_structured_answers_has_no_extents)
   say_greeting (&s);
   say_reply (&s, 8, 0x80000001, 3);
   say (&s, "no!", 3);
+  say_reply (&s, 10, 4, 4 + 15); /* it may not, after its no */
+  say32 (&s, CONTEXT_ID);
+  say (&s, "base:allocation", 15);
+  say_reply (&s, 10, 1, 0);
   say_go (&s);
   assert_int_equal (shake (&s, nbd, &err), 1);
   assert_false (osm_nbd_has_extents (nbd));
@@ -333,6 +338,7 @@ TEST (a_refusal_is_quoted)
 
   say_greeting (&s);
   say_reply (&s, 8, 0x80000001, 0);
+  say_reply (&s, 10, 0x80000001, 0);
   say_reply (&s, 7, 0x80000006, 9);
   say (&s, "not today", 9);
   assert_int_equal (shake (&s, nbd, &err), -1);
@@ -362,6 +368,7 @@ TEST (a_server_without_a_size_is_none)
 
   say_greeting (&s);
   say_reply (&s, 8, 0x80000001, 0);
+  say_reply (&s, 10, 0x80000001, 0);
   say_reply (&s, 7, 1, 0);
   assert_int_equal (shake (&s, nbd, &err), -1);
   assert_error (&err, OSM_ERROR_REMOTE, "does not tell the size");
