@@ -26,6 +26,7 @@
 /* 2 MiB on their way on each connection fill libssh's window; with more, neither end finds the bytes in its cache (docs/PERFORMANCE.md) */
 #define REQUESTS 8
 #define REQUEST_BYTES ((size_t)256 << 10)
+#define RANGES_IN_FLIGHT 2 /* the smallest range is what a connection has in flight, by this */
 #define REQUEST_BYTES_MIN 4096
 #define REQUEST_BYTES_MAX ((size_t)32 << 20) /* every NBD server takes that */
 #define MEMORY_BYTES (UINT64_C (64) << 20)
@@ -110,7 +111,7 @@ take_clear (struct osm_copy *c, struct osm_copy_piece *piece, uint64_t length,
 int
 osm_copy_range_get (struct osm_copy *c, uint64_t length, struct osm_copy_piece *ret)
 {
-  uint64_t left, share;
+  uint64_t left, share, least = c->request_bytes * c->requests / RANGES_IN_FLIGHT;
 
   OSM_LOCKED (&c->lock);
   while (c->nr_returned > 0) {
@@ -125,8 +126,10 @@ osm_copy_range_get (struct osm_copy *c, uint64_t length, struct osm_copy_piece *
     c->nr_returned--;
   }
   left = c->size_bytes - c->cursor;
-  /* Towards the end smaller ones, so that all connections finish together. */
+  /* Towards the end smaller ones, so that all connections finish together; but what a connection has ahead keeps it busy. */
   share = left / (4 * (uint64_t)c->connections);
+  if (share < least)
+    share = least;
   if (length > share)
     length = share;
   if (left > 0) {
