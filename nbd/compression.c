@@ -22,7 +22,7 @@
 #include "common/strbuf.h"
 #include "nbd/zstd.h"
 
-#define WINDOW_MS 1000
+#define WINDOW_MS 500
 #define WINDOW_BYTES (UINT64_C (1) << 20) /* fewer tell nothing of the rate */
 #define SAMPLE_MS 100
 #define SAMPLE_MIN_BYTES ((size_t)8 << 10)
@@ -32,6 +32,8 @@
 #define WORTH_IDLE_CORES 0.5
 #define WORTH_FACTOR 1.1
 #define SWITCH_MS 20000
+#define SWITCH_LOST_MS \
+  5000 /* a connection that was to be made anew and was not, for whatever reason */
 #define PAUSE_FIRST_MS 15000
 #define PAUSE_MAX_MS 300000
 
@@ -111,8 +113,9 @@ struct osm_compression {
   atomic_int mode;
   _Atomic uint64_t wire_bytes, data_bytes;
   atomic_bool wanted;
-  atomic_bool switching;     /* one connection is being made anew */
-  atomic_int connections[2]; /* open now: plain, compressed */
+  atomic_int switching;       /* connections that are being made anew */
+  _Atomic uint64_t switch_ms; /* when the last of them was told to */
+  atomic_int connections[2];  /* open now: plain, compressed */
   _Atomic uint64_t sample_at_ms, window_at_ms;
 
   pthread_mutex_t lock; /* for the rest; only ever tried */
@@ -160,7 +163,8 @@ osm_compression_opened (struct osm_compression *c, bool compressed)
   if (!c)
     return;
   atomic_fetch_add (&c->connections[compressed], 1);
-  atomic_store (&c->switching, false);
+  if (atomic_load (&c->switching) > 0)
+    atomic_fetch_sub (&c->switching, 1);
 }
 
 void
@@ -183,7 +187,23 @@ osm_compression_refused (struct osm_compression *c)
 bool
 osm_compression_stale (struct osm_compression *c, bool compressed)
 {
-  return c && atomic_load (&c->wanted) != compressed && !atomic_exchange (&c->switching, true);
+  uint64_t now;
+  int most, n;
+
+  if (!c || atomic_load (&c->wanted) == compressed)
+    return false;
+  now = osm_now_ms ();
+  if (now - atomic_load (&c->switch_ms) > SWITCH_LOST_MS)
+    atomic_store (&c->switching, 0);
+  /* Half of them, so that the link is not idle. */
+  most = (atomic_load (&c->connections[0]) + atomic_load (&c->connections[1])) / 2;
+  n = atomic_load (&c->switching);
+  do
+    if (n >= (most > 1 ? most : 1))
+      return false;
+  while (!atomic_compare_exchange_weak (&c->switching, &n, n + 1));
+  atomic_store (&c->switch_ms, now);
+  return true;
 }
 
 uint64_t

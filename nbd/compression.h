@@ -12,10 +12,10 @@
  * The rule of `auto` (osm_compression_decide):
  *
  *   A copy begins plain. Ten times a second a piece of what arrives is compressed on trial, which
- *   tells the ratio and how fast a core does it. Once a second: if the ratio is below 0.8 and the
+ *   tells the ratio and how fast a core does it. Twice a second: if the ratio is below 0.8 and the
  *   bytes arrive more slowly than one core compresses (half as fast, if not half a core of this
  *   machine is idle: it may be the processor that is slow, not the link), then the connections are
- *   made anew, one after the other, compressed. When all are, the next window is
+ *   made anew compressed, at most half of them at a time. When all are, the next window is
  *   compared: if the data does not arrive at least a tenth faster than before, back to plain, and
  *   the next trial not before 15 s, then 30 s and so on up to 5 minutes. While compressed, a window
  *   whose ratio is above 0.9 leads back to plain, too. */
@@ -50,7 +50,7 @@ void osm_compression_opened (struct osm_compression *c, bool compressed);
 void osm_compression_closed (struct osm_compression *c, bool compressed);
 /* The source has no compressed twin. True: carry on plain; false: it was demanded. */
 bool osm_compression_refused (struct osm_compression *c);
-/* True for one connection at a time. */
+/* True for at most half of the connections at a time, at least one. */
 bool osm_compression_stale (struct osm_compression *c, bool compressed);
 void osm_compression_passed (struct osm_compression *c, bool compressed, size_t wire_bytes,
                              const char *plain, size_t plain_bytes);
