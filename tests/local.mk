@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
 dist_folders += \
+	check \
 	tests/bench \
 	tests/e2e \
 	tests/faults \
@@ -11,7 +12,6 @@ dist_folders += \
 
 noinst_HEADERS += tests/unit/test.h
 EXTRA_DIST += \
-	check \
 	quickstart \
 	tests/common.sh \
 	tests/lint/dist \
