@@ -51,8 +51,12 @@ osm_compress (struct osm_compressor *c, struct osm_zstd_io *io, bool flush, stru
   return io->in_len > 0 || (flush && left > 0);
 }
 
+/* ZSTD_MAGICNUMBER as it comes. */
+static const unsigned char magic[] = { 0x28, 0xb5, 0x2f, 0xfd };
+
 struct osm_decompressor {
   ZSTD_DCtx *z;
+  size_t seen; /* of the magic */
   bool ended;
 };
 
@@ -77,6 +81,16 @@ osm_decompressor_free (struct osm_decompressor *d)
   free (d);
 }
 
+/* libzstd would also read the formats of old versions, whose decoders know no limit of the window, and frames to be skipped. */
+static bool
+is_zstd (struct osm_decompressor *d, const struct osm_zstd_io *io)
+{
+  for (size_t i = 0; i < io->in_len && d->seen < sizeof magic; i++)
+    if ((unsigned char)io->in[i] != magic[d->seen++])
+      return false;
+  return true;
+}
+
 int
 osm_decompress (struct osm_decompressor *d, struct osm_zstd_io *io, struct osm_error *err)
 {
@@ -84,6 +98,9 @@ osm_decompress (struct osm_decompressor *d, struct osm_zstd_io *io, struct osm_e
   ZSTD_outBuffer out = { .dst = io->out, .size = io->out_len };
   size_t r = 1;
 
+  if (!is_zstd (d, io))
+    return osm_error_set (err, OSM_ERROR_REMOTE, 0,
+                          "the source sends damaged compressed data: not the format zstd");
   if (!d->ended && (in.size > 0 || out.size > 0))
     r = ZSTD_decompressStream (d->z, &out, &in);
   io->in += in.pos;

@@ -182,6 +182,32 @@ TEST (no_zstd_at_all)
   osm_decompressor_free (d);
 }
 
+/* libzstd would read these too: formats of its old versions, without a limit of the window, and frames that hold nothing. */
+TEST (other_formats_of_libzstd_are_refused_in_any_pieces)
+{
+  static const char *const frames[] = { "\x24\xb5\x2f\xfd", "\x25\xb5\x2f\xfd", "\x26\xb5\x2f\xfd",
+                                        "\x27\xb5\x2f\xfd", "\x50\x2a\x4d\x18", "\x5f\x2a\x4d\x18",
+                                        "\x28\xb5\x2f\xfc" };
+
+  for (size_t i = 0; i < sizeof frames / sizeof frames[0]; i++)
+    for (size_t piece = 1; piece <= 4; piece++) {
+      struct osm_decompressor *d = osm_decompressor_new ();
+      char out[64];
+      struct osm_zstd_io io = { .out = out, .out_len = sizeof out };
+      int r = 0;
+      OSM_ERROR (err);
+
+      for (size_t at = 0; r == 0 && at < 4; at += piece) {
+        io.in = frames[i] + at;
+        io.in_len = 4 - at < piece ? 4 - at : piece;
+        r = osm_decompress (d, &io, &err);
+      }
+      assert_int_equal (r, -1);
+      assert_error (&err, OSM_ERROR_REMOTE, "not the format zstd");
+      osm_decompressor_free (d);
+    }
+}
+
 /* A gibibyte of zeros in a few KiB comes out in pieces as large as the caller's buffer. */
 TEST (bomb_fills_no_more_than_the_buffer)
 {
@@ -261,6 +287,7 @@ main (void)
     cmocka_unit_test (truncated_stream),
     cmocka_unit_test (damaged_stream_is_an_error_or_ends_within_its_bounds),
     cmocka_unit_test (no_zstd_at_all),
+    cmocka_unit_test (other_formats_of_libzstd_are_refused_in_any_pieces),
     cmocka_unit_test (bomb_fills_no_more_than_the_buffer),
     cmocka_unit_test (window_that_wants_much_memory_is_refused),
     cmocka_unit_test (nothing_may_follow_the_end_of_the_stream),
