@@ -50,18 +50,20 @@ link_read (void *data, void *buf, size_t len, struct osm_error *err)
   struct osm_link *link = data;
 
   for (;;) {
-    int n = ssh_channel_read_timeout (link->channel, buf, (uint32_t)len, 0, SLICE_MS);
+    int n;
 
+    /* Also of one that never stops talking. */
+    if (osm_interrupt_check (err) == -1)
+      return -1;
+    if (osm_now_ms () > link->deadline_ms)
+      return osm_error_set (err, OSM_ERROR_RETRY, ETIMEDOUT, "the agent does not answer");
+    n = ssh_channel_read_timeout (link->channel, buf, (uint32_t)len, 0, SLICE_MS);
     if (n > 0)
       return n;
     if (n == SSH_ERROR)
       return osm_ssh_error (link->session, "control channel", err);
     if (ssh_channel_is_eof (link->channel) || ssh_channel_is_closed (link->channel))
       return 0;
-    if (osm_now_ms () > link->deadline_ms)
-      return osm_error_set (err, OSM_ERROR_RETRY, ETIMEDOUT, "the agent does not answer");
-    if (osm_interrupt_check (err) == -1)
-      return -1;
   }
 }
 
@@ -98,12 +100,12 @@ disconnect (struct osm_link *link)
   osm_ssh_free (osm_take (link->session));
 }
 
+/* Until link->deadline_ms. */
 static int
-read_frame (struct osm_link *link, uint64_t timeout_ms, json_t **ret, struct osm_error *err)
+read_frame (struct osm_link *link, json_t **ret, struct osm_error *err)
 {
   struct osm_frame_io io = io_of (link);
 
-  link->deadline_ms = osm_now_ms () + timeout_ms;
   if (osm_frame_read (&io, ret, err) == -1)
     return -1;
   if (!*ret)
@@ -146,8 +148,8 @@ handshake (struct osm_link *link, struct osm_error *err)
   if (!link->channel || ssh_channel_open_session (link->channel) != SSH_OK ||
       ssh_channel_request_exec (link->channel, REMOTE_COMMAND) != SSH_OK)
     return osm_ssh_error (link->session, "open the control channel", err);
-  if (osm_frame_write (&io, hello, err) == -1 ||
-      read_frame (link, HELLO_TIMEOUT_MS, &frame, err) == -1)
+  link->deadline_ms = osm_now_ms () + HELLO_TIMEOUT_MS;
+  if (osm_frame_write (&io, hello, err) == -1 || read_frame (link, &frame, err) == -1)
     return -1;
   return take_hello (link, frame, err);
 }
@@ -257,10 +259,12 @@ call_once (struct osm_link *link, const char *method, const json_t *params, uint
     return -1;
   if (osm_frame_write (&io, request, err) == -1)
     return -1;
+  /* Of all frames together: answers to others do not prolong it. */
+  link->deadline_ms = osm_now_ms () + timeout_ms;
   for (;;) {
     OSM_CLEANUP_JSON json_t *frame = NULL;
 
-    if (read_frame (link, timeout_ms, &frame, err) == -1)
+    if (read_frame (link, &frame, err) == -1)
       return -1;
     /* The answer to a request that was given up, or something that later versions say. */
     if (json_integer_value (json_object_get (frame, "id")) != id)
@@ -270,10 +274,10 @@ call_once (struct osm_link *link, const char *method, const json_t *params, uint
       *ret = NULL;
       return 1;
     }
+    if (!json_is_object (json_object_get (frame, "result")))
+      return osm_error_set (err, OSM_ERROR_REMOTE, EPROTO, "%s: answer without a result", method);
     *ret = json_incref (json_object_get (frame, "result"));
-    return *ret ? 0
-                : osm_error_set (err, OSM_ERROR_REMOTE, EPROTO, "%s: answer without a result",
-                                 method);
+    return 0;
   }
 }
 

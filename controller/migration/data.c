@@ -258,7 +258,8 @@ check_job (const json_t *job, const struct volume_jobs *j, const char *what, str
   if (job_is (job, "failed") && json_object_get (job, "error"))
     osm_error_from_json (json_object_get (job, "error"), err);
   else
-    osm_error_set (err, OSM_ERROR_REMOTE, 0, "the job is %s", osm_json_str (job, "state"));
+    osm_error_set (err, OSM_ERROR_REMOTE, 0, "the job is %s",
+                   osm_json_str (job, "state") ? osm_json_str (job, "state") : "in no state");
   return osm_error_wrap (err, "%s volume '%s'", what, osm_volume_label (j->volume));
 }
 
@@ -353,10 +354,8 @@ drive (struct osm_migration *m, struct volume_jobs *jobs, size_t n, bool to_dige
     show_progress (m, jobs, n);
     if (ready == n)
       return 0;
-    if (osm_wait_ms (POLL_MS, err) == -1) {
-      cancel_copies (m, jobs, n);
+    if (osm_wait_ms (POLL_MS, err) == -1)
       return -1;
-    }
   }
 }
 
@@ -384,6 +383,8 @@ osm_data_copy (struct osm_migration *m, struct osm_error *err)
 
   if (r == 0)
     r = drive (m, jobs, n, false, err);
+  if (r == -1 && osm_interrupted ())
+    cancel_copies (m, jobs, n);
   free_jobs (jobs, n);
   return r;
 }
@@ -397,6 +398,8 @@ osm_data_verify (struct osm_migration *m, struct osm_error *err)
 
   if (r == 0)
     r = drive (m, jobs, n, true, err);
+  if (r == -1 && osm_interrupted ())
+    cancel_copies (m, jobs, n);
   for (size_t i = 0; r == 0 && i < n; i++) {
     const struct osm_verify verify = { .volume = jobs[i].volume,
                                        .index = (unsigned)i,

@@ -99,6 +99,14 @@ osm_sparse_pending (const json_t *job, const json_t *copy)
   return job && !job_is (copy, "done") && !(job_is (job, "done") && free_bytes (job) == 0);
 }
 
+static char *
+text_of (const json_t *object, const char *key)
+{
+  const char *text = osm_json_str (object, key);
+
+  return osm_quote_terminal (text ? text : "?");
+}
+
 void
 osm_sparse_tell (struct osm_migration *m, const json_t *volume, json_t *job)
 {
@@ -124,10 +132,9 @@ osm_sparse_tell (struct osm_migration *m, const json_t *volume, json_t *job)
   }
   json_array_foreach (json_object_get (job, "found"), i, one)
   {
-    OSM_CLEANUP_FREE char *device = osm_quote_terminal (osm_json_str (one, "device")),
-                          *type = osm_quote_terminal (osm_json_str (one, "type")),
+    OSM_CLEANUP_FREE char *device = text_of (one, "device"), *type = text_of (one, "type"),
                           *left = osm_quote_terminal (osm_json_str (one, "left")), *line = NULL;
-    json_t *event = json_copy (one);
+    json_t *event = json_is_object (one) ? json_copy (one) : json_object ();
     char size[OSM_HUMAN_LEN], unused[OSM_HUMAN_LEN];
 
     osm_human_size ((uint64_t)json_integer_value (json_object_get (one, "size_bytes")), size);

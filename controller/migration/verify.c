@@ -76,8 +76,8 @@ cancel_job (struct osm_migration *m, enum osm_side side, const char *id)
 
 /* Until it is done; its last word in *ret. */
 static int
-wait_for_job (struct osm_migration *m, const struct osm_verify *v, enum osm_side side,
-              const char *id, const char *phase, json_t **ret, struct osm_error *err)
+follow_job (struct osm_migration *m, const struct osm_verify *v, enum osm_side side, const char *id,
+            const char *phase, json_t **ret, struct osm_error *err)
 {
   for (;;) {
     const char *state;
@@ -95,11 +95,20 @@ wait_for_job (struct osm_migration *m, const struct osm_verify *v, enum osm_side
         osm_error_set (err, OSM_ERROR_REMOTE, 0, "the job is %s", state);
       return osm_error_wrap (err, "%s of volume '%s'", phase, osm_volume_label (v->volume));
     }
-    if (osm_wait_ms (POLL_MS, err) == -1) {
-      cancel_job (m, side, id);
+    if (osm_wait_ms (POLL_MS, err) == -1)
       return -1;
-    }
   }
+}
+
+static int
+wait_for_job (struct osm_migration *m, const struct osm_verify *v, enum osm_side side,
+              const char *id, const char *phase, json_t **ret, struct osm_error *err)
+{
+  int r = follow_job (m, v, side, id, phase, ret, err);
+
+  if (r == -1 && osm_interrupted ())
+    cancel_job (m, side, id);
+  return r;
 }
 
 /* ---- comparison ---- */
@@ -127,20 +136,27 @@ get_manifest (struct osm_migration *m, const struct osm_verify *v, enum osm_side
               struct comparison *c, struct osm_error *err)
 {
   OSM_CLEANUP_JSON json_t *job = NULL;
+  const json_t *manifest;
   const char *sha256;
+  unsigned char digest[2 * OSM_CHUNK_DIGEST_LEN];
   uint64_t size = osm_volume_bytes (v->volume);
 
   if (get_job (m, side, v->digest_id[side], &job, err) == -1)
     return -1;
-  json_decref (c->manifest[side]);
-  c->manifest[side] = json_incref (json_object_get (job, "manifest"));
+  manifest = json_object_get (job, "manifest");
   c->chunks = size / OSM_VERIFY_CHUNK_BYTES + (size % OSM_VERIFY_CHUNK_BYTES != 0);
-  sha256 = osm_json_str (c->manifest[side], "sha256");
-  if (!sha256 || strlen (sha256) != 64 ||
-      osm_json_uint (c->manifest[side], "chunks") != c->chunks ||
-      osm_json_uint (c->manifest[side], "chunk_bytes") != OSM_VERIFY_CHUNK_BYTES)
+  sha256 = osm_json_str (manifest, "sha256");
+  /* As long as two digests of chunks. */
+  if (!osm_chunks_parse_hex (sha256, 2, digest) ||
+      osm_json_uint (manifest, "chunks") != c->chunks ||
+      osm_json_uint (manifest, "chunk_bytes") != OSM_VERIFY_CHUNK_BYTES)
     return osm_error_set (err, OSM_ERROR_REMOTE, 0, "volume '%s': a digest is incomplete",
                           osm_volume_label (v->volume));
+  /* Kept and shown: what else the agent says is left out. */
+  json_decref (c->manifest[side]);
+  c->manifest[side] =
+      osm_json_pack ("{s:I, s:I, s:s}", "chunk_bytes", (json_int_t)OSM_VERIFY_CHUNK_BYTES, "chunks",
+                     (json_int_t)c->chunks, "sha256", sha256);
   return 0;
 }
 
@@ -363,11 +379,17 @@ note_bad_blocks (struct osm_migration *m, const struct osm_verify *v, struct osm
 
 /* ---- one volume ---- */
 
+static char *
+manifest_key (const json_t *volume)
+{
+  return osm_asprintf ("manifest:%s", osm_json_str (volume, "id"));
+}
+
 int
 osm_verify_volume (struct osm_migration *m, const struct osm_verify *v, struct osm_error *err)
 {
   COMPARISON (c);
-  OSM_CLEANUP_FREE char *key = osm_asprintf ("manifest:%s", osm_json_str (v->volume, "id"));
+  OSM_CLEANUP_FREE char *key = manifest_key (v->volume);
 
   if (compare (m, v, &c, err) == -1)
     return -1;
@@ -488,20 +510,21 @@ start_check (struct osm_migration *m, struct check *c, struct osm_error *err)
 static int
 finish_check (struct osm_migration *m, const struct check *c, struct osm_error *err)
 {
-  OSM_CLEANUP_JSON json_t *job = NULL;
-  OSM_CLEANUP_FREE char *text = NULL;
+  OSM_CLEANUP_JSON json_t *job = NULL, *manifest = NULL;
+  OSM_CLEANUP_FREE char *text = NULL, *key = manifest_key (c->verify.volume);
 
   for (enum osm_side side = OSM_SOURCE; side <= OSM_DESTINATION; side++)
     if (wait_for_job (m, &c->verify, side, c->id, "verify", &job, err) == -1)
       return -1;
-  if (osm_verify_volume (m, &c->verify, err) == -1)
+  if (osm_verify_volume (m, &c->verify, err) == -1 ||
+      osm_store_fact_get (m->context.store, m->row->id, key, &manifest, err) == -1)
     return -1;
   text =
       osm_asprintf ("volume '%s': source and copy are equal", osm_volume_label (c->verify.volume));
   osm_ui_event (m->context.ui,
                 osm_json_pack ("{s:s, s:s, s:s, s:b, s:O}", "event", "verified", "source_id",
                                c->volume[OSM_SOURCE], "destination_id", c->volume[OSM_DESTINATION],
-                               "equal", 1, "manifest", json_object_get (job, "manifest")),
+                               "equal", 1, "manifest", manifest),
                 text);
   return 0;
 }

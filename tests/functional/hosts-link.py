@@ -24,7 +24,7 @@ LIMIT = 60  # seconds, for anything that should take one
 
 # What sshd runs for the key of the link. The file "behaviour" says what is to happen.
 GATEWAY = r'''
-import json, os, struct, sys
+import json, os, struct, sys, time
 folder = sys.argv[1]
 with open(folder + "/behaviour") as f:
     b = json.load(f)
@@ -74,10 +74,20 @@ while True:
     if method == "stale":
         send({"id": request["id"] - 1, "result": "of another request"})
         send({"method": "news", "params": {}})
+    if method == "talk":
+        while True:
+            send({"id": 0, "result": {}})
+    if method == "trickle":
+        raw(struct.pack(">I", 1 << 20))
+        while True:
+            raw(b" ")
+            time.sleep(0.05)
     if method == "fail":
         send({"id": request["id"], "error": {"class": "user", "code": 2, "message": "no such job", "hint": "look"}})
     elif method == "nothing":
         send({"id": request["id"]})
+    elif method == "odd":
+        send({"id": request["id"], "result": request["params"]["answer"]})
     else:
         send({"id": request["id"], "result": {"method": method, "params": request.get("params")}})
 '''
@@ -264,6 +274,8 @@ class Link(unittest.TestCase):
     def test_an_answer_without_result_is_an_error(self):
         self.open()
         self.assertIn("without a result", self.call("nothing")["error"]["message"])
+        for answer in (None, True, 5, "ok", [], [{}]):
+            self.assertIn("without a result", self.call("odd", {"answer": answer})["error"]["message"])
 
     def test_a_request_as_large_as_a_frame_may_be(self):
         self.open()
@@ -331,6 +343,28 @@ class Link(unittest.TestCase):
         self.assertEqual(error["class"], "retry")
         self.assertIn("does not answer", error["message"])
         self.assertIn("result", self.call("ping"))
+
+    def test_talk_without_an_answer_ends(self):
+        """Frames of others without end, or one frame that never becomes whole."""
+        self.open()
+        for method in ("talk", "trickle"):
+            error = self.call(method, timeout_ms=700)["error"]
+            self.assertEqual(error["class"], "retry")
+            self.assertIn("does not answer", error["message"])
+        self.assertIn("result", self.call("ping"))
+
+    def interrupted(self, method):
+        self.open()
+        self.ask("call", method, "{}", 1000000)
+        wait_for(lambda: method in self.read("log"), "the request")
+        self.driver.send_signal(signal.SIGINT)
+        self.assertEqual(self.answer()["error"]["class"], "interrupted")
+
+    def test_ctrl_c_ends_a_call_to_one_who_talks(self):
+        self.interrupted("talk")
+
+    def test_ctrl_c_ends_a_call_to_one_who_trickles(self):
+        self.interrupted("trickle")
 
     def test_a_host_that_went_away_is_named(self):
         self.open()
