@@ -22,6 +22,7 @@
 #include "common/json.h"
 #include "common/log.h"
 #include "common/parse.h"
+#include "common/quote.h"
 #include "common/strbuf.h"
 #include "nbd/copy.h"
 
@@ -36,6 +37,7 @@ const struct osm_option osm_copy_command_options[] = {
   { "requests", 0, "NUMBER", "in flight on each connection (1 to 128)" },
   { "compress", 0, "auto|on|off", "compress what crosses the network (auto)" },
   { "resume", 0, "FILE", "keep there what is finished; carry on from it" },
+  { "no-sparse", 0, NULL, "do not look for free space; copy all that is not zero" },
   { "no-verify", 0, NULL, "do not compare digests of both sides afterwards" },
   { "progress", 0, NULL, "show it also if stderr is no terminal" },
   { "output", 'o', "text|json", "form of the result on stdout" },
@@ -57,6 +59,7 @@ struct by_hand {
   _Atomic uint64_t verified_bytes; /* at the destination */
   atomic_bool verifying;
   uint64_t copy_ms, verify_ms;
+  uint64_t free_bytes; /* of the source */
   char sha256[65]; /* empty: not verified */
 };
 
@@ -120,6 +123,7 @@ read_args (const struct osm_args *args, struct by_hand *c, struct osm_error *err
                                                  .identity = osm_args_get (args, "identity"),
                                                  .known_hosts = osm_args_get (args, "known-hosts"),
                                                  .program = osm_args_get (args, "remote-agent"),
+                                                 .search = !osm_args_has (args, "no-sparse"),
                                                  .compression = c->compression };
   c->options.connections = (unsigned)connections;
   c->options.requests = (unsigned)requests;
@@ -378,6 +382,8 @@ copy (struct by_hand *c, struct osm_reach *reach, struct osm_error *err)
     c->options.bitmap = bitmap;
     c->options.bitmap_path = c->resume;
   }
+  /* What an earlier run copied may have been done without the map. */
+  c->options.free_map = c->free_bytes > 0 && c->resume && osm_bitmap_done_bytes (bitmap) > 0;
   c->options.cancel = &cancelled;
   c->options.progress = &c->progress;
   if (reporter_start (&reporter, err) == -1)
@@ -400,8 +406,9 @@ summary (const struct by_hand *c)
 
   if (c->json) {
     OSM_CLEANUP_JSON json_t *result = osm_json_pack (
-        "{s:I, s:I, s:I, s:f, s:f, s:f, s:b, s:i}", "bytes", (json_int_t)c->options.size_bytes,
-        "sent_bytes", (json_int_t)sent, "zero_bytes", (json_int_t)zero, "seconds",
+        "{s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:b, s:i}", "bytes", (json_int_t)c->options.size_bytes,
+        "sent_bytes", (json_int_t)sent, "zero_bytes", (json_int_t)zero, "free_bytes",
+        (json_int_t)c->free_bytes, "seconds",
         (double)(c->copy_ms + c->verify_ms) / 1000.0, "copy_seconds", (double)c->copy_ms / 1000.0,
         "verify_seconds", (double)c->verify_ms / 1000.0, "verified", *c->sha256 != '\0',
         "reconnects", (int)atomic_load (&p->reconnects));
@@ -418,11 +425,40 @@ summary (const struct by_hand *c)
   }
   printf ("copied %s in %s: %s sent", osm_human_size (c->options.size_bytes, size_text),
           osm_human_duration (c->copy_ms, time_text), osm_human_size (sent, sent_text));
-  printf (", %s zero%s%s\n", osm_human_size (zero, size_text), cipher ? ", " : "",
-          cipher ? cipher : "");
+  printf (", %s zero", osm_human_size (zero, size_text));
+  if (c->free_bytes > 0)
+    printf (" (%s in no file)", osm_human_size (c->free_bytes, size_text));
+  printf ("%s%s\n", cipher ? ", " : "", cipher ? cipher : "");
   if (*c->sha256)
     printf ("verified in %s: SHA-256 of the manifest %s\n",
             osm_human_duration (c->verify_ms, time_text), c->sha256);
+}
+
+/* What is copied whole though something may be free in it. */
+static void
+tell_survey (struct by_hand *c, const json_t *survey)
+{
+  const char *error = osm_json_str (survey, "error");
+  size_t i;
+  json_t *one;
+
+  c->free_bytes = osm_json_uint (survey, "free_bytes");
+  if (error) {
+    OSM_CLEANUP_FREE char *text = osm_quote_terminal (error);
+
+    osm_warning ("%s is copied whole: %s", c->from.path, text);
+  }
+  json_array_foreach (json_object_get (survey, "found"), i, one)
+  {
+    OSM_CLEANUP_FREE char *device = osm_quote_terminal (osm_json_str (one, "device")),
+                          *type = osm_quote_terminal (osm_json_str (one, "type")),
+                          *left = osm_quote_terminal (osm_json_str (one, "left"));
+
+    if (left && osm_str_equal (type, "unknown"))
+      osm_info ("%s, %s is copied whole: %s", c->from.path, device, left);
+    else if (left)
+      osm_warning ("%s, %s (%s) is copied whole: %s", c->from.path, device, type, left);
+  }
 }
 
 static int
@@ -437,6 +473,7 @@ run (struct by_hand *c, struct osm_error *err)
   c->options.size_bytes = osm_reach_size (reach);
   if (osm_reach_in_use (reach))
     osm_warning ("%s is in use: what is written to it now may be copied or not", c->from.path);
+  tell_survey (c, osm_reach_survey (reach));
   if (open_destination (c, err) == 0)
     r = copy (c, reach, err);
   if (r == -1) {

@@ -42,6 +42,8 @@ struct osm_reach {
   size_t request_len;
   char *compressed_request;
   size_t compressed_request_len;
+  bool search;
+  json_t *survey; /* of the first connection */
 
   pthread_mutex_t lock;
   struct osm_source_connection first; /* made by osm_reach_open, for the engine */
@@ -151,6 +153,43 @@ find_keys (const struct osm_reach_options *options, const char *home, char *ret[
       ret[n++] = osm_take (path);
   }
   return n;
+}
+
+/* ---- requests ---- */
+
+static int
+encode_request (const struct osm_reach *r, bool compress, const struct osm_digest_options *digest,
+                char **ret, size_t *ret_len, struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *request =
+      osm_json_pack ("{s:i, s:s}", "protocol", OSM_STDIO_PROTOCOL, "path", r->path);
+
+  if (compress)
+    json_object_set_new (request, "compress", json_true ());
+  if (r->search)
+    json_object_set_new (request, "search", json_true ());
+  osm_json_set_str (request, "map", osm_json_str (r->survey, "map"));
+  if (digest) {
+    json_object_set_new (request, "chunk_bytes", json_integer ((json_int_t)digest->chunk_bytes));
+    json_object_set_new (request, "drop_cache", json_boolean (digest->drop_cache));
+  }
+  return osm_frame_encode (request, ret, ret_len, err);
+}
+
+/* Those of connections; again when it is known what the first one saw. */
+static int
+encode_requests (struct osm_reach *r, struct osm_error *err)
+{
+  free (osm_take (r->request));
+  free (osm_take (r->compressed_request));
+  if (encode_request (r, false, NULL, &r->request, &r->request_len, err) == -1 ||
+      encode_request (r, true, NULL, &r->compressed_request, &r->compressed_request_len, err) == -1)
+    return -1;
+  r->tunnel.end.request = r->request;
+  r->tunnel.end.request_len = r->request_len;
+  r->tunnel.compressed_end.request = r->compressed_request;
+  r->tunnel.compressed_end.request_len = r->compressed_request_len;
+  return 0;
 }
 
 /* ---- connections ---- */
@@ -272,7 +311,8 @@ first_connection (struct osm_reach *r, struct osm_error *err)
                           r->path, size);
   r->size_bytes = (uint64_t)size;
   r->in_use = json_is_true (json_object_get (r->first.reply, "in_use"));
-  return 0;
+  r->survey = json_incref (json_object_get (r->first.reply, "survey"));
+  return encode_requests (r, err);
 }
 
 /* The first of the keys that the host accepts. */
@@ -338,22 +378,6 @@ remote_prepare (struct osm_reach *r, const struct osm_endpoint *e,
   return result;
 }
 
-static int
-encode_request (const char *path, bool compress, const struct osm_digest_options *digest,
-                char **ret, size_t *ret_len, struct osm_error *err)
-{
-  OSM_CLEANUP_JSON json_t *request =
-      osm_json_pack ("{s:i, s:s}", "protocol", OSM_STDIO_PROTOCOL, "path", path);
-
-  if (compress)
-    json_object_set_new (request, "compress", json_true ());
-  if (digest) {
-    json_object_set_new (request, "chunk_bytes", json_integer ((json_int_t)digest->chunk_bytes));
-    json_object_set_new (request, "drop_cache", json_boolean (digest->drop_cache));
-  }
-  return osm_frame_encode (request, ret, ret_len, err);
-}
-
 int
 osm_reach_open (const struct osm_endpoint *e, const struct osm_reach_options *options,
                 struct osm_reach **ret, struct osm_error *err)
@@ -363,9 +387,8 @@ osm_reach_open (const struct osm_endpoint *e, const struct osm_reach_options *op
   pthread_mutex_init (&r->lock, NULL);
   r->path = e->path;
   r->local = e->host == NULL;
-  if (encode_request (e->path, false, NULL, &r->request, &r->request_len, err) == -1 ||
-      encode_request (e->path, true, NULL, &r->compressed_request, &r->compressed_request_len,
-                      err) == -1)
+  r->search = options->search;
+  if (encode_requests (r, err) == -1)
     return -1;
   if ((r->local ? first_connection (r, err) : remote_prepare (r, e, options, err)) == -1)
     return -1;
@@ -387,6 +410,7 @@ osm_reach_free (struct osm_reach *r)
   free (r->digest_command);
   free (r->request);
   free (r->compressed_request);
+  json_decref (r->survey);
   pthread_mutex_destroy (&r->lock);
   free (r);
 }
@@ -403,7 +427,31 @@ osm_reach_in_use (const struct osm_reach *r)
   return r->in_use;
 }
 
+const json_t *
+osm_reach_survey (const struct osm_reach *r)
+{
+  return r->survey;
+}
+
 /* ---- digests ---- */
+
+static int
+local_digest (const struct osm_reach *r, const struct osm_digest_options *given,
+              struct osm_manifest *ret, struct osm_error *err)
+{
+  OSM_CLEANUP_FD int fd = open (r->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+  OSM_SURVEY (survey);
+  struct osm_digest_options options = *given;
+  OSM_ERROR (why);
+
+  if (fd == -1)
+    return osm_error_set_errno (err, errno, "cannot open %s", r->path);
+  if (osm_stdio_survey (r->search, osm_json_str (r->survey, "map"), fd, r->size_bytes, &survey, &why,
+                        err) == -1)
+    return osm_error_wrap (err, "%s", r->path);
+  options.free = &survey.map;
+  return osm_digest_run (r->path, r->size_bytes, &options, ret, err);
+}
 
 /* {"chunks": "hex..."} frames in order, then {"sha256": "..."}. */
 static int
@@ -448,7 +496,7 @@ remote_digest (struct osm_reach *r, const struct osm_digest_options *options,
   size_t len;
   int result;
 
-  if (encode_request (r->path, false, options, &request, &len, err) == -1 ||
+  if (encode_request (r, false, options, &request, &len, err) == -1 ||
       osm_ssh_connect (&r->tunnel.target, &session, err) == -1)
     return -1;
   result = osm_ssh_exec_open (&exec, session, r->digest_command, request, len, err);
@@ -465,7 +513,7 @@ osm_reach_digest (struct osm_reach *r, const struct osm_digest_options *options,
   OSM_MANIFEST (m);
 
   if (r->local)
-    return osm_digest_run (r->path, r->size_bytes, options, ret, err);
+    return local_digest (r, options, ret, err);
   if (osm_manifest_init (&m, r->size_bytes, options->chunk_bytes, err) == -1 ||
       remote_digest (r, options, &m, err) == -1)
     return osm_error_wrap (err, "digest of %s at %s", r->path, r->tunnel.target.address);

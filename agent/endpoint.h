@@ -15,6 +15,7 @@
 #ifndef OSM_AGENT_ENDPOINT_H
 #define OSM_AGENT_ENDPOINT_H
 
+#include <jansson.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -39,6 +40,7 @@ struct osm_reach_options {
   const char *identity;    /* private key; NULL: the SSH agent's, then the files of ~/.ssh */
   const char *known_hosts; /* NULL: ~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts */
   const char *program;     /* command line of osm-agent there; NULL: osm-agent */
+  bool search;             /* what no file system uses reads as zero */
   struct osm_compression *compression; /* of connections to another machine; outlives the reach */
 };
 
@@ -50,6 +52,8 @@ int osm_reach_open (const struct osm_endpoint *e, const struct osm_reach_options
 void osm_reach_free (struct osm_reach *r);
 uint64_t osm_reach_size (const struct osm_reach *r);
 bool osm_reach_in_use (const struct osm_reach *r); /* mounted, part of LVM or RAID */
+/* What the search found (agent/stdio.h): {"free_bytes", "found", "error"}; NULL without it. Valid as long as the reach. */
+const json_t *osm_reach_survey (const struct osm_reach *r);
 struct osm_source osm_reach_source (struct osm_reach *r);
 /* Computed where the path is. Only chunk_bytes, drop_cache and cancel of the options count. */
 int osm_reach_digest (struct osm_reach *r, const struct osm_digest_options *options,

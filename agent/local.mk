@@ -5,6 +5,7 @@ noinst_LTLIBRARIES += agent/libosmagent.la
 agent_libosmagent_la_SOURCES = \
 	agent/carrier.c agent/carrier.h \
 	agent/child.c agent/child.h \
+	agent/confine.c agent/confine.h \
 	agent/copy.c agent/copy.h \
 	agent/device.c agent/device.h \
 	agent/endpoint.c agent/endpoint.h \
@@ -25,8 +26,11 @@ agent_libosmagent_la_SOURCES = \
 	agent/sparse.c agent/sparse.h \
 	agent/sparsejob.c \
 	agent/stdio.c agent/stdio.h \
+	agent/survey.c agent/survey.h \
+	agent/surveyext.c \
+	agent/surveyxfs.c \
 	agent/worker.c agent/worker.h
-agent_libosmagent_la_LIBADD = nbd/libosmnbd.la common/libosmcommon.la $(SYSTEMD_LIBS)
+agent_libosmagent_la_LIBADD = nbd/libosmnbd.la common/libosmcommon.la $(SYSTEMD_LIBS) $(BLKID_LIBS) $(EXT2FS_LIBS)
 
 bin_PROGRAMS += osm-agent
 osm_agent_SOURCES = agent/osm-agent.c

@@ -329,14 +329,15 @@ static enum osm_answer
 sparse_start (struct call *c, json_t **ret, struct osm_error *err)
 {
   static const char *const names[] = { "id",      "volume_id",   "size_bytes",
-                                       "seconds", "kvm_seconds", NULL };
+                                       "seconds", "kvm_seconds", "appliance_bytes", NULL };
   OSM_CLEANUP_JSON json_t *params = NULL;
   const char *id;
-  uint64_t seconds, kvm_seconds;
+  uint64_t seconds, kvm_seconds, appliance_bytes;
 
   if (osm_param_id (c->params, &id, err) == -1 || osm_param_volume (c->params, err) == -1 ||
       osm_param_number (c->params, "seconds", 0, SPARSE_MAX_S, &seconds, err) == -1 ||
-      osm_param_number (c->params, "kvm_seconds", 0, SPARSE_MAX_S, &kvm_seconds, err) == -1)
+      osm_param_number (c->params, "kvm_seconds", 0, SPARSE_MAX_S, &kvm_seconds, err) == -1 ||
+      osm_param_number (c->params, "appliance_bytes", 0, INT64_MAX, &appliance_bytes, err) == -1)
     return OSM_ANSWER_NOW;
   params = osm_params_pick (c->params, names);
   start_job (c, "sparse", params, ret, err);

@@ -1,9 +1,10 @@
 /* osm: moves servers between OpenStack clouds.
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* Finds the space of a volume that no file system uses (docs/ARCHITECTURE.md, "Free space").
+/* Finds the space of a volume that no file system uses (docs/ARCHITECTURE.md, "Free space"): by a quick look
+ * (agent/survey.h), and with libguestfs if that leaves enough.
  *
- *   version = osm_sparse_version ();                         NULL: this host cannot do it
+ *   version = osm_sparse_version ();                         NULL: this host has no libguestfs
  *   osm_sparse_run (specification, &cancelled, &result, err);      worker "sparse": writes the map
  *   osm_sparse_appliance (specification, report, &result, err);    worker "appliance": libguestfs
  *
@@ -24,8 +25,8 @@
 
 /* In a process of its own, since it loads libguestfs: its version, or NULL. Caller frees. */
 char *osm_sparse_version (void);
-/* {"volume_id","device","size_bytes","kvm_seconds","seconds","free_file"}; the result has free_bytes, found, accelerator. No map is
- * written when nothing is free. */
+/* {"volume_id","device","size_bytes","kvm_seconds","seconds","appliance_bytes","free_file"}; the result has free_bytes, found, and
+ * accelerator if the appliance was needed. No map is written when nothing is free. */
 int osm_sparse_run (const json_t *specification, const atomic_bool *cancel, json_t **ret,
                     struct osm_error *err);
 /* {"overlay","size_bytes","folder","cache","accelerator"}; `launched` is called when the appliance has booted. */

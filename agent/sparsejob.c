@@ -20,8 +20,10 @@
 #include <sys/wait.h>
 
 #include "agent/child.h"
+#include "agent/device.h"
 #include "agent/listen.h"
 #include "agent/paths.h"
+#include "agent/survey.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/file.h"
@@ -40,6 +42,7 @@
 #define TAIL_BYTES (UINT64_C (1) << 20)
 #define LINE_MAX_BYTES 4096
 #define NICE 10
+#define APPLIANCE_BYTES (UINT64_C (1) << 30) /* less is not worth its start */
 
 /* ---- pure parts ---- */
 
@@ -126,11 +129,12 @@ osm_sparse_gaps (const json_t *partitions, struct osm_freemap *map, struct osm_e
 struct run {
   const json_t *specification;
   const atomic_bool *cancel;
-  uint64_t size_bytes, end_ms;
+  uint64_t size_bytes, start_ms, end_ms;
   char *folder;  /* overlay, tmp, reads */
   char *sockets; /* short paths */
   char *overlay, *reads, *socket;
   struct osm_child export, appliance;
+  struct osm_survey survey;
 };
 
 static int
@@ -374,28 +378,98 @@ count_free (json_t *found, const struct osm_freemap *map)
   }
 }
 
+/* The map is there for everybody from now on. */
+static int
+finish (struct run *r, const struct osm_freemap *map, json_t *found, json_t **ret,
+        struct osm_error *err)
+{
+  if (map->free_bytes > 0 &&
+      osm_freemap_save (map, osm_json_str (r->specification, "free_file"), err) == -1)
+    return -1;
+  *ret = osm_json_pack ("{s:I, s:O, s:I}", "free_bytes", (json_int_t)map->free_bytes, "found", found,
+                        "milliseconds", (json_int_t)(osm_now_ms () - r->start_ms));
+  return 0;
+}
+
 static int
 search (struct run *r, json_t **ret, struct osm_error *err)
 {
   OSM_CLEANUP_FREE char *tmp = osm_asprintf ("%s/tmp", r->folder);
   OSM_CLEANUP_JSON json_t *answer = NULL;
   OSM_FREEMAP (map);
+  OSM_FREEMAP (both);
   const char *accelerator;
-  uint64_t start = osm_now_ms ();
 
   if (osm_mkdir_p (tmp, 0700, err) == -1 || osm_mkdir_p (r->sockets, 0700, err) == -1 ||
       check_resources (r, err) == -1 || start_export (r, err) == -1 ||
       make_overlay (r, err) == -1 || run_appliances (r, &answer, &accelerator, err) == -1 ||
       make_map (r, answer, &map, err) == -1 || stopped (r, err) == -1)
     return -1;
-  if (map.free_bytes > 0 &&
-      osm_freemap_save (&map, osm_json_str (r->specification, "free_file"), err) == -1)
+  osm_freemap_init (&both, r->size_bytes);
+  if (osm_freemap_union (&both, &map, &r->survey.map, err) == -1)
     return -1;
-  count_free (json_object_get (answer, "found"), &map);
-  *ret = osm_json_pack ("{s:I, s:O, s:s, s:I}", "free_bytes", (json_int_t)map.free_bytes, "found",
-                        json_object_get (answer, "found"), "accelerator", accelerator,
-                        "milliseconds", (json_int_t)(osm_now_ms () - start));
+  osm_freemap_limit (&both, OSM_FREEMAP_MAX);
+  count_free (json_object_get (answer, "found"), &both);
+  if (finish (r, &both, json_object_get (answer, "found"), ret, err) == -1)
+    return -1;
+  osm_json_set_str (*ret, "accelerator", accelerator);
   return 0;
+}
+
+static int
+search_alone (struct run *r, json_t **ret, struct osm_error *err)
+{
+  OSM_CLEANUP_FD int lock = take_turn (r, err);
+  int result;
+
+  if (lock == -1)
+    return -1;
+  remove_tree (r->folder); /* of a worker that was killed */
+  result = search (r, ret, err);
+  kill_appliance (r);
+  osm_child_kill (&r->export);
+  remove_tree (r->folder);
+  remove_tree (r->sockets);
+  return result;
+}
+
+/* ---- without the appliance ---- */
+
+/* One that fails has found nothing: then all is left to the appliance. False if there is nothing for it. */
+static bool
+appliance_is_needed (struct run *r)
+{
+  const json_t *least = json_object_get (r->specification, "appliance_bytes");
+  uint64_t least_bytes = least ? osm_json_uint (r->specification, "appliance_bytes") : APPLIANCE_BYTES;
+  OSM_CLEANUP_FD int fd = -1;
+  OSM_ERROR (why);
+
+  fd = osm_device_open (osm_json_str (r->specification, "volume_id"),
+                        osm_json_str (r->specification, "device"), r->size_bytes, false, &why);
+  if (fd != -1 && osm_survey_run (fd, r->size_bytes, r->cancel, &r->survey, &why) == 0)
+    return r->survey.rest_bytes > 0 && r->survey.rest_bytes >= least_bytes;
+  osm_debug ("%s", why.message);
+  osm_freemap_init (&r->survey.map, r->size_bytes);
+  return true;
+}
+
+/* failed: why the appliance could not tell more, or NULL. */
+static int
+finish_survey (struct run *r, const struct osm_error *failed, json_t **ret, struct osm_error *err)
+{
+  size_t i;
+  json_t *one;
+
+  json_array_foreach (r->survey.found, i, one) if (json_object_get (one, "rest"))
+  {
+    OSM_CLEANUP_FREE char *why =
+        osm_asprintf ("%s%s%s", osm_json_str (one, "left"), failed ? ": " : ", and it is small",
+                      failed ? failed->message : "");
+
+    osm_json_set_str (one, "left", why);
+    json_object_del (one, "rest");
+  }
+  return finish (r, &r->survey.map, r->survey.found, ret, err);
 }
 
 /* A map that was written is used: it stays as it is, whatever happens to the job. */
@@ -419,10 +493,11 @@ osm_sparse_run (const json_t *specification, const atomic_bool *cancel, json_t *
   struct run r = { .specification = specification,
                    .cancel = cancel,
                    .size_bytes = osm_json_uint (specification, "size_bytes"),
+                   .start_ms = osm_now_ms (),
                    .end_ms = osm_now_ms () + (seconds ? seconds : TOTAL_SECONDS) * 1000,
                    .export = OSM_CHILD_NONE,
                    .appliance = OSM_CHILD_NONE };
-  OSM_CLEANUP_FD int lock = -1;
+  OSM_ERROR (why);
   int result;
 
   if (take_existing (osm_json_str (specification, "free_file"), r.size_bytes, ret))
@@ -434,19 +509,19 @@ osm_sparse_run (const json_t *specification, const atomic_bool *cancel, json_t *
   r.overlay = osm_asprintf ("%s/overlay.qcow2", r.folder);
   r.reads = osm_asprintf ("%s/reads", r.folder);
   r.socket = osm_asprintf ("%s/volume", r.sockets);
-  result = lock = take_turn (&r, err);
-  if (lock != -1) {
-    remove_tree (r.folder); /* of a worker that was killed */
-    result = search (&r, ret, err);
-    kill_appliance (&r);
-    osm_child_kill (&r.export);
-    remove_tree (r.folder);
-    remove_tree (r.sockets);
+  if (!appliance_is_needed (&r))
+    result = finish_survey (&r, NULL, ret, err);
+  else if ((result = search_alone (&r, ret, &why)) == -1) {
+    if (why.class != OSM_ERROR_INTERRUPTED && r.survey.map.free_bytes > 0)
+      result = finish_survey (&r, &why, ret, err);
+    else
+      osm_error_move (err, &why);
   }
+  osm_survey_done (&r.survey);
   free (r.folder);
   free (r.sockets);
   free (r.overlay);
   free (r.reads);
   free (r.socket);
-  return result == -1 ? -1 : 0;
+  return result;
 }

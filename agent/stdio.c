@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -92,6 +93,71 @@ open_source (const char *path, uint64_t *ret_size, bool *ret_in_use, struct osm_
   return osm_take_fd (&fd);
 }
 
+void
+osm_stdio_hash (const struct osm_survey *survey, char ret[OSM_SURVEY_HASH_LEN])
+{
+  snprintf (ret, OSM_SURVEY_HASH_LEN, "%016" PRIx64, osm_survey_hash (&survey->map));
+}
+
+int
+osm_stdio_survey (bool search, const char *expected, int fd, uint64_t size_bytes,
+                  struct osm_survey *ret, struct osm_error *why, struct osm_error *err)
+{
+  char hash[OSM_SURVEY_HASH_LEN];
+
+  if (!search || osm_survey_run (fd, size_bytes, NULL, ret, why) == -1)
+    osm_freemap_init (&ret->map, size_bytes);
+  osm_stdio_hash (ret, hash);
+  if (search && expected && strcmp (hash, expected) != 0)
+    return osm_error_set (err, OSM_ERROR_USER, 0,
+                          "its free space is another one than before: it is being written to");
+  return 0;
+}
+
+static int
+survey_request (const json_t *request, int fd, uint64_t size, struct osm_survey *ret, json_t *answer,
+                struct osm_error *err)
+{
+  const char *expected = osm_json_str (request, "map");
+  bool search = json_is_true (json_object_get (request, "search"));
+  char hash[OSM_SURVEY_HASH_LEN];
+  json_t *told;
+  OSM_ERROR (why);
+
+  if (osm_stdio_survey (search, expected, fd, size, ret, &why, err) == -1)
+    return -1;
+  if (!search || expected || !answer)
+    return 0;
+  osm_stdio_hash (ret, hash);
+  told = osm_json_pack ("{s:s, s:I}", "map", hash, "free_bytes", (json_int_t)ret->map.free_bytes);
+  if (ret->found)
+    json_object_set (told, "found", ret->found);
+  osm_json_set_str (told, "error", osm_error_is_set (&why) ? why.message : NULL);
+  json_object_set_new (answer, "survey", told);
+  return 0;
+}
+
+/* For nbdkit; nobody has to remove it. *ret is -1 if nothing is free. */
+static int
+write_map (const struct osm_freemap *map, int *ret, struct osm_error *err)
+{
+  OSM_CLEANUP_FREE void *data = NULL;
+  OSM_CLEANUP_FD int fd = -1;
+  size_t len;
+
+  *ret = -1;
+  if (map->free_bytes == 0)
+    return 0;
+  data = osm_freemap_encode (map, &len);
+  fd = memfd_create ("free", MFD_CLOEXEC);
+  if (fd == -1)
+    return osm_error_set_errno (err, errno, "free-space map");
+  if (osm_write_full (fd, data, len, err) == -1)
+    return -1;
+  *ret = osm_take_fd (&fd);
+  return 0;
+}
+
 /* Before anything is promised to the other side. */
 static int
 check_nbdkit (struct osm_error *err)
@@ -120,19 +186,24 @@ enlarge_stdout (void)
     (void)fcntl (STDOUT_FILENO, F_SETPIPE_SZ, PIPE_BYTES);
 }
 
-/* between: -1, or nbdkit's stdin and stdout if we stay. */
+/* map_fd: -1 if there is none. between: -1, or nbdkit's stdin and stdout if we stay. */
 static int
-run_nbdkit (int fd, uint64_t size, int between, pid_t *ret_pid, struct osm_error *err)
+run_nbdkit (int fd, int map_fd, uint64_t size, int between, pid_t *ret_pid, struct osm_error *err)
 {
+  const int fds[] = { fd, map_fd };
   OSM_CLEANUP_FREE char *device =
       osm_asprintf ("device=/proc/self/fd/%d", between == -1 ? fd : KEPT_FD);
   OSM_CLEANUP_FREE char *bytes = osm_asprintf ("size=%" PRIu64, size);
+  OSM_CLEANUP_FREE char *map =
+      map_fd == -1 ? NULL
+                   : osm_asprintf ("free=/proc/self/fd/%d", between == -1 ? map_fd : KEPT_FD + 1);
   char *argv[] = { (char *)NBDKIT,
                    (char *)"--single",
                    (char *)"--readonly",
                    (char *)osm_path_plugin (),
                    device,
                    bytes,
+                   map,
                    NULL };
 
   if (between >= 0) {
@@ -140,20 +211,20 @@ run_nbdkit (int fd, uint64_t size, int between, pid_t *ret_pid, struct osm_error
                                        .stdin_fd = between,
                                        .stdout_fd = between,
                                        .stderr_fd = -1,
-                                       .keep_fds = &fd,
-                                       .nr_keep_fds = 1,
+                                       .keep_fds = fds,
+                                       .nr_keep_fds = map ? 2 : 1,
                                        .die_with_parent = true };
 
     return osm_run_start (&spec, ret_pid, err);
   }
-  if (fcntl (fd, F_SETFD, 0) == -1)
+  if (fcntl (fd, F_SETFD, 0) == -1 || (map && fcntl (map_fd, F_SETFD, 0) == -1))
     return osm_error_set_errno (err, errno, "descriptor of the source");
   execvp (argv[0], argv);
   return osm_error_set_errno (err, errno, "start %s", NBDKIT);
 }
 
 static int
-serve_compressed (int fd, uint64_t size, struct osm_error *err)
+serve_compressed (int fd, int map_fd, uint64_t size, struct osm_error *err)
 {
   const struct sigaction ignore = { .sa_handler = SIG_IGN };
   int pair[2], status, r;
@@ -165,7 +236,7 @@ serve_compressed (int fd, uint64_t size, struct osm_error *err)
     return osm_error_set_errno (err, errno, "socketpair");
   ours = pair[0];
   theirs = pair[1];
-  if (run_nbdkit (fd, size, theirs, &pid, err) == -1)
+  if (run_nbdkit (fd, map_fd, size, theirs, &pid, err) == -1)
     return -1;
   close (osm_take_fd (&theirs));
   sigaction (SIGPIPE, &ignore, NULL);
@@ -182,22 +253,26 @@ serve_compressed (int fd, uint64_t size, struct osm_error *err)
 int
 osm_stdio_nbd (struct osm_error *err)
 {
-  OSM_CLEANUP_JSON json_t *request = NULL;
-  OSM_CLEANUP_FD int fd = -1;
+  OSM_CLEANUP_JSON json_t *request = NULL, *answer = json_object ();
+  OSM_CLEANUP_FD int fd = -1, map_fd = -1;
+  OSM_SURVEY (survey);
   uint64_t size;
   bool in_use;
   OSM_ERROR (why);
 
   if (read_request (&request, &why) == -1 || check_nbdkit (&why) == -1 ||
-      (fd = open_source (osm_json_str (request, "path"), &size, &in_use, &why)) == -1)
+      (fd = open_source (osm_json_str (request, "path"), &size, &in_use, &why)) == -1 ||
+      survey_request (request, fd, size, &survey, answer, &why) == -1 ||
+      write_map (&survey.map, &map_fd, &why) == -1)
     return refuse (&why, err);
-  if (reply (osm_json_pack ("{s:I, s:b}", "size_bytes", (json_int_t)size, "in_use", in_use), err) ==
-      -1)
+  json_object_set_new (answer, "size_bytes", json_integer ((json_int_t)size));
+  json_object_set_new (answer, "in_use", json_boolean (in_use));
+  if (reply (osm_take (answer), err) == -1)
     return OSM_EXIT_FAILED;
   enlarge_stdout ();
   if (json_is_true (json_object_get (request, "compress")))
-    return serve_compressed (fd, size, err) == -1 ? OSM_EXIT_FAILED : OSM_EXIT_OK;
-  run_nbdkit (fd, size, -1, NULL, err);
+    return serve_compressed (fd, map_fd, size, err) == -1 ? OSM_EXIT_FAILED : OSM_EXIT_OK;
+  run_nbdkit (fd, map_fd, size, -1, NULL, err);
   return OSM_EXIT_FAILED;
 }
 
@@ -221,7 +296,8 @@ osm_stdio_digest (struct osm_error *err)
   OSM_CLEANUP_JSON json_t *request = NULL;
   OSM_CLEANUP_FD int fd = -1;
   OSM_MANIFEST (m);
-  struct osm_digest_options options = { .cancel = &cancel };
+  OSM_SURVEY (survey);
+  struct osm_digest_options options = { .cancel = &cancel, .free = &survey.map };
   pthread_t thread;
   uint64_t size;
   bool in_use;
@@ -229,7 +305,8 @@ osm_stdio_digest (struct osm_error *err)
   OSM_ERROR (why);
 
   if (read_request (&request, &why) == -1 ||
-      (fd = open_source (osm_json_str (request, "path"), &size, &in_use, &why)) == -1)
+      (fd = open_source (osm_json_str (request, "path"), &size, &in_use, &why)) == -1 ||
+      survey_request (request, fd, size, &survey, NULL, &why) == -1)
     return refuse (&why, err);
   chunk = json_integer_value (json_object_get (request, "chunk_bytes"));
   options.chunk_bytes = chunk > 0 ? (uint64_t)chunk : 0;

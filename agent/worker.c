@@ -22,6 +22,7 @@
 #include "agent/job.h"
 #include "agent/paths.h"
 #include "agent/sparse.h"
+#include "agent/survey.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/file.h"
@@ -551,6 +552,12 @@ launched (void)
 }
 
 static int
+run_survey (const json_t *specification, json_t **ret, struct osm_error *err)
+{
+  return osm_survey_worker (specification, write_frame, ret, err);
+}
+
+static int
 run_appliance (const json_t *specification, json_t **ret, struct osm_error *err)
 {
   return osm_sparse_appliance (specification, launched, ret, err);
@@ -576,7 +583,8 @@ osm_worker_main (const char *kind, struct osm_error *err)
   } kinds[] = { { "copy", run_copy },           { "digest", run_digest },
                 { "link-test", run_link_test }, { "export", run_export },
                 { "compress", run_compress },   { "sparse", run_sparse },
-                { "appliance", run_appliance }, { "carrier", run_carrier } };
+                { "appliance", run_appliance }, { "survey", run_survey },
+                { "carrier", run_carrier } };
   struct osm_frame_fds fds = { STDIN_FILENO, -1 };
   struct osm_frame_io io = osm_frame_io_fds (&fds);
   OSM_CLEANUP_JSON json_t *specification = NULL, *result = NULL, *frame = NULL;
@@ -587,7 +595,7 @@ osm_worker_main (const char *kind, struct osm_error *err)
     return say_sparse_version ();
   /* nbdkit has a handler of its own; compression and the appliance have nothing to finish. */
   if (strcmp (kind, "export") != 0 && strcmp (kind, "compress") != 0 &&
-      strcmp (kind, "appliance") != 0)
+      strcmp (kind, "appliance") != 0 && strcmp (kind, "survey") != 0)
     sigaction (SIGTERM, &action, NULL);
   if (osm_frame_read (&io, &specification, err) == -1)
     return 1;

@@ -13,6 +13,7 @@
  *   compress   {"socket"}: the export's; descriptor 3 is the listening socket of its compressed twin
  *   export     {"volume_id","device","size_bytes","free_file","reads_file"} or {"test_bytes"}; descriptor 3 is the listening socket
  *   sparse, appliance    agent/sparse.h
+ *   survey     {"size_bytes"}; descriptor 3 is the volume; answers {"free":[offset,length,...]} before the result
  * `worker sparse-version` takes none and prints the version of libguestfs.
  * Answer frames (stdout): {"progress": {...}} several times a second, then {"result": {...}} or {"error": {...}}. */
 

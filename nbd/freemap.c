@@ -187,11 +187,11 @@ osm_freemap_mask (const struct osm_freemap *m, void *buf, size_t len, uint64_t o
 
 /* ---- file ---- */
 
-int
-osm_freemap_save (const struct osm_freemap *m, const char *path, struct osm_error *err)
+void *
+osm_freemap_encode (const struct osm_freemap *m, size_t *ret_len)
 {
   size_t words = HEADER_WORDS + 2 * m->nr;
-  OSM_CLEANUP_FREE uint64_t *data = osm_calloc (words, sizeof *data);
+  uint64_t *data = osm_calloc (words, sizeof *data);
 
   memcpy (data, magic, sizeof magic);
   data[1] = htole64 (m->size_bytes);
@@ -200,7 +200,17 @@ osm_freemap_save (const struct osm_freemap *m, const char *path, struct osm_erro
     data[HEADER_WORDS + 2 * i] = htole64 (m->v[i].offset);
     data[HEADER_WORDS + 2 * i + 1] = htole64 (m->v[i].length);
   }
-  return osm_file_write (path, data, words * sizeof *data, 0600, err);
+  *ret_len = words * sizeof *data;
+  return data;
+}
+
+int
+osm_freemap_save (const struct osm_freemap *m, const char *path, struct osm_error *err)
+{
+  size_t len;
+  OSM_CLEANUP_FREE void *data = osm_freemap_encode (m, &len);
+
+  return osm_file_write (path, data, len, 0600, err);
 }
 
 int

@@ -61,6 +61,8 @@ uint64_t osm_freemap_count (const struct osm_freemap *m, uint64_t offset, uint64
 uint64_t osm_freemap_at (const struct osm_freemap *m, uint64_t offset, uint64_t *ret_next);
 void osm_freemap_mask (const struct osm_freemap *m, void *buf, size_t len, uint64_t offset);
 
+/* The content of such a file. Caller frees. */
+void *osm_freemap_encode (const struct osm_freemap *m, size_t *ret_len);
 int osm_freemap_save (const struct osm_freemap *m, const char *path, struct osm_error *err);
 /* ENOENT in err->code if there is none. */
 int osm_freemap_load (const char *path, uint64_t size_bytes, struct osm_freemap *ret,

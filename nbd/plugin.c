@@ -50,7 +50,7 @@ static uint64_t size_bytes;
 static char *free_path; /* free= */
 static struct osm_freemap free_map;
 static atomic_bool free_known; /* free_map is there, and does not change any more */
-static _Atomic int64_t free_looked_s;
+static _Atomic int64_t free_looked; /* tenths of a second */
 static char *reads_path; /* reads= */
 static _Atomic unsigned char *reads;
 static size_t reads_len;
@@ -173,12 +173,12 @@ osm_get_ready (void)
   return reads_path ? map_reads () : 0;
 }
 
-/* The map, once it is there. Looked for once a second, or now. */
+/* The map, once it is there. Looked for ten times a second, or now. */
 static const struct osm_freemap *
 find_free_map (bool now)
 {
   struct timespec ts;
-  int64_t before;
+  int64_t before, tick;
   OSM_ERROR (err);
 
   if (atomic_load_explicit (&free_known, memory_order_acquire))
@@ -186,10 +186,11 @@ find_free_map (bool now)
   if (!free_path)
     return NULL;
   clock_gettime (CLOCK_MONOTONIC_COARSE, &ts);
-  before = atomic_load (&free_looked_s);
-  if (before == ts.tv_sec && !now)
+  tick = (int64_t)ts.tv_sec * 10 + ts.tv_nsec / 100000000;
+  before = atomic_load (&free_looked);
+  if (before == tick && !now)
     return NULL;
-  atomic_store (&free_looked_s, ts.tv_sec);
+  atomic_store (&free_looked, tick);
   {
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -225,8 +226,7 @@ osm_open (int readonly)
   if (c->fd == -1)
     c->fd = device_fd; /* its permissions may be gone: pread does not mind sharing */
   c->free_only = free_path && strcmp (nbdkit_export_name (), OSM_FREEMAP_EXPORT) == 0;
-  if (c->free_only)
-    (void)find_free_map (true);
+  (void)find_free_map (true);
   return c;
 }
 
