@@ -69,11 +69,10 @@ osm_confine (struct osm_error *err)
 #define ALLOW(name) \
   BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, __NR_##name, 0, 1), RETURN (SECCOMP_RET_ALLOW)
 /* Memory that can be executed is not to be had. */
-#define ALLOW_UNLESS_EXECUTABLE(name)                           \
-  BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, __NR_##name, 0, 4),      \
-      LOAD (args[2]),                                           \
-      BPF_JUMP (BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 1, 0),   \
-      RETURN (SECCOMP_RET_ALLOW), RETURN (SECCOMP_RET_ERRNO | EPERM)
+#define ALLOW_UNLESS_EXECUTABLE(name)                                                     \
+  BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, __NR_##name, 0, 4), LOAD (args[2]),                \
+      BPF_JUMP (BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 1, 0), RETURN (SECCOMP_RET_ALLOW), \
+      RETURN (SECCOMP_RET_ERRNO | EPERM)
 
 int
 osm_confine (struct osm_error *err)

@@ -60,7 +60,7 @@ struct by_hand {
   atomic_bool verifying;
   uint64_t copy_ms, verify_ms;
   uint64_t free_bytes; /* of the source */
-  char sha256[65]; /* empty: not verified */
+  char sha256[65];     /* empty: not verified */
 };
 
 static atomic_bool cancelled;
@@ -408,10 +408,10 @@ summary (const struct by_hand *c)
     OSM_CLEANUP_JSON json_t *result = osm_json_pack (
         "{s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:b, s:i}", "bytes", (json_int_t)c->options.size_bytes,
         "sent_bytes", (json_int_t)sent, "zero_bytes", (json_int_t)zero, "free_bytes",
-        (json_int_t)c->free_bytes, "seconds",
-        (double)(c->copy_ms + c->verify_ms) / 1000.0, "copy_seconds", (double)c->copy_ms / 1000.0,
-        "verify_seconds", (double)c->verify_ms / 1000.0, "verified", *c->sha256 != '\0',
-        "reconnects", (int)atomic_load (&p->reconnects));
+        (json_int_t)c->free_bytes, "seconds", (double)(c->copy_ms + c->verify_ms) / 1000.0,
+        "copy_seconds", (double)c->copy_ms / 1000.0, "verify_seconds",
+        (double)c->verify_ms / 1000.0, "verified", *c->sha256 != '\0', "reconnects",
+        (int)atomic_load (&p->reconnects));
     OSM_CLEANUP_FREE char *text = NULL;
 
     if (c->from.host)

@@ -446,8 +446,8 @@ local_digest (const struct osm_reach *r, const struct osm_digest_options *given,
 
   if (fd == -1)
     return osm_error_set_errno (err, errno, "cannot open %s", r->path);
-  if (osm_stdio_survey (r->search, osm_json_str (r->survey, "map"), fd, r->size_bytes, &survey, &why,
-                        err) == -1)
+  if (osm_stdio_survey (r->search, osm_json_str (r->survey, "map"), fd, r->size_bytes, &survey,
+                        &why, err) == -1)
     return osm_error_wrap (err, "%s", r->path);
   options.free = &survey.map;
   return osm_digest_run (r->path, r->size_bytes, &options, ret, err);

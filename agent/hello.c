@@ -32,7 +32,7 @@ nbdkit_version (void)
   return space ? osm_strndup (space + 1, strcspn (space + 1, " \n")) : NULL;
 }
 
-/* Of libguestfs; NULL if this host cannot look for free space. In a process of its own: libguestfs is large. */
+/* Of libguestfs; NULL if it is not here. In a process of its own: libguestfs is large. */
 static char *
 sparse_version (void)
 {
@@ -51,8 +51,8 @@ json_t *
 osm_agent_hello (void)
 {
   OSM_CLEANUP_FREE char *boot_id = NULL, *nbdkit = nbdkit_version (), *sparse = sparse_version ();
-  json_t *features = osm_json_pack ("[s, s, s, s, s, s, s]", "export", "copy", "digest",
-                                    "link-test", "zstd", "limit", "carrier");
+  json_t *features = osm_json_pack ("[s, s, s, s, s, s, s, s]", "export", "copy", "digest",
+                                    "link-test", "zstd", "limit", "carrier", "sparse");
   char start_id[OSM_UUID_LEN + 1];
   json_t *tools = json_object (), *cpu;
   size_t len;
@@ -62,8 +62,6 @@ osm_agent_hello (void)
   osm_uuid_new (start_id);
   osm_json_set_str (tools, "nbdkit", nbdkit);
   osm_json_set_str (tools, "libguestfs", sparse);
-  if (sparse)
-    json_array_append_new (features, json_string ("sparse"));
   if (osm_file_read ("/proc/sys/kernel/random/boot_id", 64, &boot_id, &len, &ignored) == 0)
     boot_id[strcspn (boot_id, "\n")] = '\0';
   cpu = osm_json_pack ("{s:i}", "count", (int)count);

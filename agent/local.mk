@@ -43,6 +43,7 @@ script_tests += \
 	tests/functional/agent-verify.py
 plain_tests += \
 	tests/functional/agent-limits.py \
+	tests/functional/agent-survey.py \
 	tests/functional/sparse.py
 
 # All kinds of file systems, each in a volume of its own: minutes without KVM.
@@ -51,7 +52,7 @@ check-sparse: all
 	  $(top_srcdir)/tests/functional/sparse.py --all
 phony_targets += check-sparse
 
-noinst_HEADERS += tests/unit/test-agent.h
+noinst_HEADERS += tests/unit/test-agent.h tests/unit/xfs-image.h
 unit_tests += \
 	tests/unit/test-agent-device \
 	tests/unit/test-agent-endpoint \
@@ -59,11 +60,13 @@ unit_tests += \
 	tests/unit/test-agent-method \
 	tests/unit/test-agent-peers \
 	tests/unit/test-agent-share \
-	tests/unit/test-agent-sparse
+	tests/unit/test-agent-sparse \
+	tests/unit/test-agent-survey
 tests_unit_test_agent_device_LDADD = agent/libosmagent.la $(CMOCKA_LIBS)
 tests_unit_test_agent_endpoint_LDADD = agent/libosmagent.la $(CMOCKA_LIBS)
 tests_unit_test_agent_job_LDADD = agent/libosmagent.la $(CMOCKA_LIBS)
 tests_unit_test_agent_method_LDADD = agent/libosmagent.la $(CMOCKA_LIBS)
 tests_unit_test_agent_sparse_LDADD = agent/libosmagent.la $(CMOCKA_LIBS)
+tests_unit_test_agent_survey_LDADD = agent/libosmagent.la $(CMOCKA_LIBS)
 tests_unit_test_agent_peers_LDADD = agent/libosmagent.la $(CMOCKA_LIBS)
 tests_unit_test_agent_share_LDADD = agent/libosmagent.la $(CMOCKA_LIBS)

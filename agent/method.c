@@ -328,8 +328,8 @@ digest_start (struct call *c, json_t **ret, struct osm_error *err)
 static enum osm_answer
 sparse_start (struct call *c, json_t **ret, struct osm_error *err)
 {
-  static const char *const names[] = { "id",      "volume_id",   "size_bytes",
-                                       "seconds", "kvm_seconds", "appliance_bytes", NULL };
+  static const char *const names[] = { "id",          "volume_id",       "size_bytes", "seconds",
+                                       "kvm_seconds", "appliance_bytes", NULL };
   OSM_CLEANUP_JSON json_t *params = NULL;
   const char *id;
   uint64_t seconds, kvm_seconds, appliance_bytes;

@@ -386,8 +386,8 @@ finish (struct run *r, const struct osm_freemap *map, json_t *found, json_t **re
   if (map->free_bytes > 0 &&
       osm_freemap_save (map, osm_json_str (r->specification, "free_file"), err) == -1)
     return -1;
-  *ret = osm_json_pack ("{s:I, s:O, s:I}", "free_bytes", (json_int_t)map->free_bytes, "found", found,
-                        "milliseconds", (json_int_t)(osm_now_ms () - r->start_ms));
+  *ret = osm_json_pack ("{s:I, s:O, s:I}", "free_bytes", (json_int_t)map->free_bytes, "found",
+                        found, "milliseconds", (json_int_t)(osm_now_ms () - r->start_ms));
   return 0;
 }
 
@@ -440,7 +440,8 @@ static bool
 appliance_is_needed (struct run *r)
 {
   const json_t *least = json_object_get (r->specification, "appliance_bytes");
-  uint64_t least_bytes = least ? osm_json_uint (r->specification, "appliance_bytes") : APPLIANCE_BYTES;
+  uint64_t least_bytes =
+      least ? osm_json_uint (r->specification, "appliance_bytes") : APPLIANCE_BYTES;
   OSM_CLEANUP_FD int fd = -1;
   OSM_ERROR (why);
 

@@ -115,8 +115,8 @@ osm_stdio_survey (bool search, const char *expected, int fd, uint64_t size_bytes
 }
 
 static int
-survey_request (const json_t *request, int fd, uint64_t size, struct osm_survey *ret, json_t *answer,
-                struct osm_error *err)
+survey_request (const json_t *request, int fd, uint64_t size, struct osm_survey *ret,
+                json_t *answer, struct osm_error *err)
 {
   const char *expected = osm_json_str (request, "map");
   bool search = json_is_true (json_object_get (request, "search"));

@@ -24,9 +24,7 @@
 #define VOLUME_FD 3 /* of the worker */
 #define TOTAL_MS 10000
 #define POLL_MS 100
-#define PAGE_BYTES 4096
-#define EXTENT_MIN_BYTES 65536 /* less is not worth a range: the engine reads across such holes */
-#define HEADER_BYTES 65536     /* of swap space, on every page size */
+#define HEADER_BYTES 65536 /* of swap space, on every page size */
 #define PARTITIONS_MAX 256
 #define NUMBERS_PER_FRAME 16384
 #define SECTOR 512 /* of libblkid's offsets */
@@ -43,18 +41,6 @@ uint64_t
 osm_survey_hash (const struct osm_freemap *map)
 {
   return XXH3_64bits_withSeed (map->v, map->nr * sizeof *map->v, map->size_bytes);
-}
-
-bool
-osm_survey_add (struct osm_freemap *map, uint64_t from, uint64_t to)
-{
-  OSM_ERROR (ignored);
-
-  from = (from + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
-  to = to / PAGE_BYTES * PAGE_BYTES;
-  if (to < from || to - from < EXTENT_MIN_BYTES)
-    return true;
-  return map->nr < OSM_FREEMAP_MAX && osm_freemap_add (map, from, to - from, &ignored) == 0;
 }
 
 /* ---- in the worker: what is where ---- */
@@ -113,8 +99,9 @@ type_of (const struct look *l, const struct entry *e)
 static json_t *
 note (struct look *l, const struct entry *e, const char *type)
 {
-  json_t *one = osm_json_pack ("{s:s, s:s, s:I, s:I}", "device", e->name, "type", type,
-                               "size_bytes", (json_int_t)e->size_bytes, "free_bytes", (json_int_t)0);
+  json_t *one =
+      osm_json_pack ("{s:s, s:s, s:I, s:I}", "device", e->name, "type", type, "size_bytes",
+                     (json_int_t)e->size_bytes, "free_bytes", (json_int_t)0);
 
   json_array_append_new (l->found, one);
   return one;
@@ -166,7 +153,7 @@ take (struct look *l, const struct entry *e, struct osm_freemap *map, struct osm
     why = osm_survey_xfs (&part, &own);
   }
   else if (strcmp (type, "swap") == 0)
-    (void)osm_survey_add (&own, HEADER_BYTES, e->size_bytes);
+    (void)osm_freemap_add_pages (&own, HEADER_BYTES, e->size_bytes);
   else if (is_one_of (type, others))
     why = "its free space takes libguestfs to tell";
   else

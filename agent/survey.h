@@ -57,7 +57,5 @@ struct osm_survey_part {
 const char *osm_survey_xfs (const struct osm_survey_part *part, struct osm_freemap *map);
 /* The same, read by libext2fs. */
 const char *osm_survey_ext (int fd, uint64_t offset, uint64_t size_bytes, struct osm_freemap *map);
-/* Whole pages of [from, to), if they are worth it. False: there are too many, or they are out of order. */
-bool osm_survey_add (struct osm_freemap *map, uint64_t from, uint64_t to);
 
 #endif

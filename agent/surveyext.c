@@ -41,7 +41,7 @@ list (ext2_filsys fs, struct osm_freemap *map)
       to = last + 1;
     if (from < at || to <= from)
       return "its bitmaps make no sense";
-    if (!osm_survey_add (map, from * fs->blocksize, to * fs->blocksize))
+    if (!osm_freemap_add_pages (map, from * fs->blocksize, to * fs->blocksize))
       return "its free space is in too many pieces";
     clusters += EXT2FS_NUM_B2C (fs, to) - EXT2FS_B2C (fs, from);
     at = to;

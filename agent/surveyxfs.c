@@ -34,7 +34,7 @@
 #define LOG_HEADER_MAGIC 0xfeedbabeu
 #define LOG_HEADER_CYCLE_BYTES 32768
 #define LOG_BUFFERS_BLOCKS 4096 /* eight of 256 KiB may be written in any order */
-#define LOG_RECORD_MAX 1024     /* blocks; an unmount's is padded to a stripe unit of 256 KiB at most */
+#define LOG_RECORD_MAX 1024 /* blocks; an unmount's is padded to a stripe unit of 256 KiB at most */
 #define UNMOUNT_TRANSACTION 0x20
 
 struct xfs {
@@ -67,9 +67,8 @@ be64 (const unsigned char *p)
 static bool
 sum_is_right (const unsigned char *p, size_t len, size_t at)
 {
-  uint32_t crc = UINT32_MAX,
-           stored = (uint32_t)p[at] | (uint32_t)p[at + 1] << 8 | (uint32_t)p[at + 2] << 16 |
-                    (uint32_t)p[at + 3] << 24;
+  uint32_t crc = UINT32_MAX, stored = (uint32_t)p[at] | (uint32_t)p[at + 1] << 8 |
+                                      (uint32_t)p[at + 2] << 16 | (uint32_t)p[at + 3] << 24;
 
   for (size_t i = 0; i < len; i++) {
     crc ^= i >= at && i < at + 4 ? 0 : p[i];
@@ -124,7 +123,8 @@ read_superblock (struct xfs *x)
     return "its superblock makes no sense";
   if (x->blocks > x->part->size_bytes / x->block)
     return "it is larger than its place";
-  if (x->v5 && (read_at (x, sb, x->sector, 0) == -1 || !sum_is_right (sb, x->sector, SUPERBLOCK_CRC)))
+  if (x->v5 &&
+      (read_at (x, sb, x->sector, 0) == -1 || !sum_is_right (sb, x->sector, SUPERBLOCK_CRC)))
     return "its superblock is damaged";
   if (x->v5 && ((be32 (sb + 216) & ~INCOMPAT_KNOWN) || (be32 (sb + 212) & ~RO_COMPAT_KNOWN)))
     return "it has features that are not known";
@@ -270,9 +270,8 @@ read_group (const struct xfs *x, uint32_t number, struct group *g)
   unsigned char *agf = g->block;
 
   g->offset = (uint64_t)number * x->ag_blocks * x->block;
-  g->blocks = number + 1 < x->ag_count
-                  ? x->ag_blocks
-                  : (uint32_t)(x->blocks - (uint64_t)number * x->ag_blocks);
+  g->blocks = number + 1 < x->ag_count ? x->ag_blocks
+                                       : (uint32_t)(x->blocks - (uint64_t)number * x->ag_blocks);
   g->visited = 0;
   if (read_at (x, agf, x->sector, g->offset + x->sector) == -1 || memcmp (agf, "XAGF", 4) != 0 ||
       be32 (agf + 4) != 1 || be32 (agf + 8) != number || be32 (agf + 12) != g->blocks ||
@@ -333,8 +332,8 @@ list_group (const struct xfs *x, struct group *g, struct osm_freemap *map)
         return damaged;
       end = start + count;
       sum += count;
-      if (!osm_survey_add (map, g->offset + (uint64_t)start * x->block,
-                           g->offset + (uint64_t)end * x->block))
+      if (!osm_freemap_add_pages (map, g->offset + (uint64_t)start * x->block,
+                                  g->offset + (uint64_t)end * x->block))
         return "its free space is in too many pieces";
     }
     number = be32 (g->block + 12);
@@ -348,13 +347,13 @@ osm_survey_xfs (const struct osm_survey_part *part, struct osm_freemap *map)
   struct xfs x = { .part = part };
   const char *why = read_superblock (&x);
   OSM_CLEANUP_FREE unsigned char *block = NULL;
-  struct group g;
+  struct group g = { .block = NULL };
 
   if (why)
     return why;
   if (!log_is_clean (&x))
     return "it was not unmounted";
-  g = (struct group){ .block = block = osm_calloc (1, x.block) };
+  g.block = block = osm_calloc (1, x.block);
   for (uint32_t i = 0; i < x.ag_count && !why; i++)
     why = read_group (&x, i, &g) == -1 ? "the header of an allocation group is damaged"
                                        : list_group (&x, &g, map);

@@ -19,6 +19,8 @@
  * 64 bits, little-endian. */
 static const char magic[8] = "OSMFREE1";
 #define HEADER_WORDS 3
+#define PAGE_BYTES 4096
+#define PIECE_MIN_BYTES 65536 /* the engine reads across smaller holes */
 
 void
 osm_freemap_init (struct osm_freemap *m, uint64_t size_bytes)
@@ -62,6 +64,18 @@ osm_freemap_add (struct osm_freemap *m, uint64_t offset, uint64_t length, struct
   }
   m->v[m->nr++] = (struct osm_free_range){ .offset = offset, .length = length };
   return 0;
+}
+
+bool
+osm_freemap_add_pages (struct osm_freemap *map, uint64_t from, uint64_t to)
+{
+  OSM_ERROR (ignored);
+
+  from = (from + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
+  to = to / PAGE_BYTES * PAGE_BYTES;
+  if (to < from || to - from < PIECE_MIN_BYTES)
+    return true;
+  return map->nr < OSM_FREEMAP_MAX && osm_freemap_add (map, from, to - from, &ignored) == 0;
 }
 
 int

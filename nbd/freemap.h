@@ -45,6 +45,9 @@ void osm_freemap_done (struct osm_freemap *m);
 /* Not before the end of the last one; within the volume. */
 int osm_freemap_add (struct osm_freemap *m, uint64_t offset, uint64_t length,
                      struct osm_error *err);
+/* The whole pages of [from, to), if these are enough to be worth a range. False: it would be the one too many, or is not in
+ * order. */
+bool osm_freemap_add_pages (struct osm_freemap *m, uint64_t from, uint64_t to);
 /* What is in a or in b, into the empty m. */
 int osm_freemap_union (struct osm_freemap *m, const struct osm_freemap *a,
                        const struct osm_freemap *b, struct osm_error *err);

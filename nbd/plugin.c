@@ -49,9 +49,9 @@ static bool test, size_given;
 static uint64_t size_bytes;
 static char *free_path; /* free= */
 static struct osm_freemap free_map;
-static atomic_bool free_known; /* free_map is there, and does not change any more */
+static atomic_bool free_known;      /* free_map is there, and does not change any more */
 static _Atomic int64_t free_looked; /* tenths of a second */
-static char *reads_path; /* reads= */
+static char *reads_path;            /* reads= */
 static _Atomic unsigned char *reads;
 static size_t reads_len;
 

@@ -101,6 +101,8 @@ class Osm:
         self.controller = controller or controller_path()
         self.state_dir = self.folder + '/state'
         self.base = {'source': {'cloud': 'src'}, 'destination': {'cloud': 'dst'}, 'state_dir': self.state_dir,
+                     # Most tests compare volumes bit by bit.
+                     'copy': {'sparse': 'off'},
                      'conversion_hosts': {'name': PAIR, 'image': image, 'flavor': 'osm.conversion'}}
         self.nr = 0
 

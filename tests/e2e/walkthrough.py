@@ -56,8 +56,9 @@ class Walkthrough:
         print("server 'demo' (%s) answers at %s" % (self.demo.server.id, self.demo.address), flush=True)
 
     def migrate(self):
-        """In two commands, so that the volumes can be compared before the new server writes to its boot disk."""
-        first = self.osm('migrate-server', '--hold', 'demo')
+        """In two commands, so that the volumes can be compared before the new server writes to its boot disk; with what
+        deleted files have left, so that they can be compared bit by bit."""
+        first = self.osm('migrate-server', '--no-sparse', '--hold', 'demo')
         migration = self.json('list')[0]['id']
         self.compare()
         second = self.osm('resume', migration)

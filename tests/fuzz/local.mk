@@ -2,9 +2,10 @@
 
 # Fuzz targets: built with clang and libFuzzer, from the sources and not from the libraries, so that
 # everything in them is instrumented.
-fuzz_names = agent bitmap client extents frames lists zstd
+fuzz_names = agent bitmap client extents frames lists zstd xfs
 fuzz_programs = $(fuzz_names:%=tests/fuzz/fuzz-%)
 fuzz_sources = \
+	agent/surveyxfs.c \
 	common/clock.c common/error.c common/file.c common/frame.c common/json.c common/log.c common/parse.c \
 	common/quote.c common/ranges.c common/strbuf.c \
 	controller/migration/manifest.c \
