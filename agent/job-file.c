@@ -118,8 +118,10 @@ osm_jobs_load (struct osm_jobs **ret, struct osm_error *err)
       continue;
     }
     jobs->v[jobs->nr++] = job;
-    if (job->state == OSM_JOB_RUNNING)
+    if (job->state == OSM_JOB_RUNNING) {
+      osm_job_count_anew (job);
       job->resume_until_ms = osm_now_ms () + RESUME_PATIENCE_MS;
+    }
   }
   closedir (dir);
   *ret = jobs;

@@ -52,6 +52,8 @@ bool osm_job_is_copy (const struct osm_job *job);
 const char *osm_job_state_name (enum osm_job_state state);
 /* What a worker says of its progress, or its job's file. */
 void osm_job_take_counts (struct osm_job *job, const json_t *object);
+/* As long as its worker has not told anything: what is finished is what was saved, all else counts from 0. */
+void osm_job_count_anew (struct osm_job *job);
 void osm_job_take_progress (struct osm_job *job, const json_t *progress);
 void osm_job_take_bad_blocks (struct osm_job *job, const json_t *object);
 

@@ -16,6 +16,7 @@
 #include "common/json.h"
 #include "common/strbuf.h"
 #include "nbd/digest.h"
+#include "nbd/bitmap.h"
 
 #define CHUNKS_AT_ONCE 16384
 
@@ -62,6 +63,22 @@ osm_job_take_counts (struct osm_job *job, const json_t *object)
   take_number (object, "unknown_bytes", &job->unknown_bytes);
   for (size_t i = 0; i < OSM_JOB_COUNTS; i++)
     take_number (object, count_names[i], &job->counts[i]);
+}
+
+void
+osm_job_count_anew (struct osm_job *job)
+{
+  OSM_CLEANUP_FREE char *path = osm_path_job (job->id, ".bitmap");
+  OSM_CLEANUP_BITMAP struct osm_bitmap *bitmap = NULL;
+  uint64_t size = osm_json_uint (job->params, "size_bytes");
+  OSM_ERROR (ignored);
+
+  memset (job->counts, 0, sizeof job->counts);
+  job->left_bytes = 0;
+  job->done_bytes = osm_job_is_copy (job) && osm_bitmap_load (path, size, &bitmap, &ignored) == 0
+                        ? osm_bitmap_done_bytes (bitmap)
+                        : 0;
+  job->unknown_bytes = osm_job_is_copy (job) ? size - job->done_bytes : 0;
 }
 
 void

@@ -162,6 +162,7 @@ job_launch (struct osm_jobs *jobs, struct osm_job *job, struct osm_error *err)
   job->started_ms = osm_wall_ms ();
   job->ended_ms = 0;
   job->pace = (struct osm_pace){ 0 };
+  osm_job_count_anew (job);
   json_decref (osm_take (job->error));
   json_decref (osm_take (job->result));
   json_decref (osm_take (job->bad_blocks));

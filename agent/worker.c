@@ -341,7 +341,9 @@ run_copy (const json_t *specification, json_t **ret, struct osm_error *err)
       open_bad_blocks (specification, &bad_blocks, err) == -1 ||
       read_repair (specification, &repair, err) == -1 ||
       forget_ranges (&repair, bitmap, bitmap_path, bad_blocks, err) == -1 ||
-      (reporter.bad_blocks = bad_blocks, reporter_start (&reporter, err)) == -1) {
+      (reporter.bad_blocks = bad_blocks,
+       atomic_store (&progress.done_bytes, osm_bitmap_done_bytes (bitmap)),
+       reporter_start (&reporter, err)) == -1) {
     osm_strv_free (spec.host_keys);
     return -1;
   }
