@@ -111,6 +111,24 @@ wait_for_job (struct osm_migration *m, const struct osm_verify *v, enum osm_side
   return r;
 }
 
+/* Cancel and forget a job of this name on both sides. */
+static void
+forget (struct osm_migration *m, const char *id)
+{
+  static const char *const methods[] = { "job.cancel", "job.forget" };
+
+  osm_interrupt_hold ();
+  for (int k = 0; k < 4; k++) {
+    OSM_ERROR (ignored);
+
+    if (osm_migration_agent (m, k < 2 ? OSM_SOURCE : OSM_DESTINATION, methods[k % 2],
+                             osm_json_pack ("{s:s}", "id", id), AGENT_TIMEOUT_MS, NULL,
+                             &ignored) == -1)
+      osm_debug ("%s", ignored.message);
+  }
+  osm_interrupt_release ();
+}
+
 /* ---- comparison ---- */
 
 struct comparison {
@@ -234,6 +252,31 @@ they_differ (struct osm_migration *m, const struct osm_verify *v, const struct c
                          "nothing was handed over; 'osm-controller resume %s' copies it once more, "
                          "'osm-controller rollback %s' gives everything back",
                          m->row->id, m->row->id);
+}
+
+/* The digests that the migration itself has are of before: its next run reads both volumes again, and repairs. */
+static int
+forget_verification (struct osm_migration *m, const struct osm_verify *v, struct osm_error *err)
+{
+  static const char *const names[] = { "export", "copy", "verify" };
+  OSM_CLEANUP_FREE char *id = osm_asprintf ("%s-digest-%u", m->row->id, v->index);
+  OSM_CLEANUP_JSON json_t *steps = NULL;
+  size_t i;
+  const json_t *step;
+
+  if (osm_store_step_list (m->context.store, m->row->id, &steps, err) == -1)
+    return -1;
+  json_array_foreach (steps, i, step)
+  {
+    for (size_t k = 0; k < sizeof names / sizeof names[0]; k++)
+      if (osm_str_equal (osm_json_str (step, "name"), names[k]) &&
+          osm_str_equal (osm_json_str (step, "state"), "done") &&
+          osm_store_step_end (m->context.store, m->row->id, (unsigned)osm_json_uint (step, "seq"),
+                              "to repeat", NULL, err) == -1)
+        return -1;
+  }
+  forget (m, id);
+  return 0;
 }
 
 /* ---- repair ---- */
@@ -394,8 +437,11 @@ osm_verify_volume (struct osm_migration *m, const struct osm_verify *v, struct o
   if (compare (m, v, &c, err) == -1)
     return -1;
   if (c.differing.nr > 0) {
-    if (!v->copy_id)
+    if (!v->copy_id) {
+      if (forget_verification (m, v, err) == -1)
+        return -1;
       return they_differ (m, v, &c, false, err);
+    }
     if (repair (m, v, &c, err) == -1)
       return -1;
   }
@@ -469,27 +515,10 @@ find_volumes (struct osm_migration *m, struct check *c, struct osm_error *err)
   return 0;
 }
 
-static void
-forget (struct osm_migration *m, const struct check *c)
-{
-  static const char *const methods[] = { "job.cancel", "job.forget" };
-
-  osm_interrupt_hold ();
-  for (int k = 0; k < 4; k++) {
-    OSM_ERROR (ignored);
-
-    if (osm_migration_agent (m, k < 2 ? OSM_SOURCE : OSM_DESTINATION, methods[k % 2],
-                             osm_json_pack ("{s:s}", "id", c->id), AGENT_TIMEOUT_MS, NULL,
-                             &ignored) == -1)
-      osm_debug ("%s", ignored.message);
-  }
-  osm_interrupt_release ();
-}
-
 static int
 start_check (struct osm_migration *m, struct check *c, struct osm_error *err)
 {
-  forget (m, c); /* of a command that was cut off */
+  forget (m, c->id); /* of a command that was cut off */
   for (enum osm_side side = OSM_SOURCE; side <= OSM_DESTINATION; side++) {
     OSM_CLEANUP_JSON json_t *params =
         osm_json_pack ("{s:s, s:s, s:I, s:i, s:b}", "id", c->id, "volume_id", c->volume[side],
@@ -593,7 +622,7 @@ osm_migration_verify (struct osm_migration *m, struct osm_error *err)
     osm_error_move (err, &first);
 out:
   for (size_t i = 0; i < started; i++)
-    forget (m, &checks[i]);
+    forget (m, checks[i].id);
   for (size_t i = 0; i < n; i++)
     check_done (&checks[i]);
   return r;
