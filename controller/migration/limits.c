@@ -80,6 +80,21 @@ osm_limit_for_start (struct osm_migration *m, json_t *params, struct osm_error *
   return 0;
 }
 
+static void
+tell (struct osm_migration *m, uint64_t rate, bool manual)
+{
+  char size[OSM_HUMAN_LEN];
+  OSM_CLEANUP_FREE char *text =
+      rate > 0 ? osm_asprintf ("limit: %s/s%s", osm_human_size (rate, size),
+                               manual ? "" : " (by the configuration, at this time)")
+               : osm_strdup ("limit: none");
+
+  osm_ui_event (m->context.ui,
+                osm_json_pack ("{s:s, s:s, s:I, s:b}", "event", "limit", "id", m->row->id,
+                               "bytes_per_second", (json_int_t)rate, "manual", manual),
+                text);
+}
+
 void
 osm_limit_apply (struct osm_migration *m)
 {
@@ -99,8 +114,12 @@ osm_limit_apply (struct osm_migration *m)
   if (osm_migration_agent (
           m, OSM_DESTINATION, "copy.limit",
           osm_json_pack ("{s:s, s:I}", "group", m->row->id, "bytes_per_second", (json_int_t)rate),
-          AGENT_TIMEOUT_MS, NULL, &why) == 0)
+          AGENT_TIMEOUT_MS, NULL, &why) == 0) {
+    /* That there never was one goes without saying. */
+    if (rate > 0 || m->limit_told > 0)
+      tell (m, rate, manual);
     m->limit_told = rate + 1;
+  }
   else if (rate > 0)
     osm_warning ("limit not set: %s", why.message);
 }
