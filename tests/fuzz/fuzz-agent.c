@@ -255,6 +255,19 @@ osm_store_migration_set_progress (struct osm_store *store, const char *id, uint6
 }
 
 int
+osm_store_step_end (struct osm_store *store, const char *id, unsigned seq, const char *state,
+                    const json_t *error, struct osm_error *err)
+{
+  (void)store;
+  (void)id;
+  (void)seq;
+  (void)error;
+  (void)err;
+  ASSERT (state);
+  return 0;
+}
+
+int
 osm_store_step_list (struct osm_store *store, const char *id, json_t **ret, struct osm_error *err)
 {
   (void)store;
