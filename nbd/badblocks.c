@@ -17,6 +17,9 @@
 #include "common/strbuf.h"
 
 #define FILE_MAX (64 * OSM_BAD_BLOCKS_MAX)
+/* Unreadable pieces are looked for in steps of the first, in these in steps of the second. */
+#define BLOCK_BYTES 4096
+#define SECTOR_BYTES 512
 
 struct osm_bad_blocks {
   char *path;
@@ -112,4 +115,65 @@ osm_bad_blocks_to_json (struct osm_bad_blocks *b)
 {
   OSM_LOCKED (&b->lock);
   return osm_ranges_to_json (&b->ranges);
+}
+
+int
+osm_find_bad (osm_probe_fn probe, void *data, uint64_t *offset, size_t *length,
+              struct osm_error *err)
+{
+  uint64_t at = *offset, end = *offset + *length;
+  size_t part = *length / 128 < BLOCK_BYTES ? BLOCK_BYTES : *length / 128;
+  OSM_CLEANUP_FREE char *buf = osm_calloc (1, part);
+
+  if (*length <= part)
+    return 0;
+  for (; at < end; at += part) {
+    size_t n = end - at < part ? (size_t)(end - at) : part;
+    int r = probe (data, buf, n, at, err);
+
+    if (r == -1)
+      return -1;
+    if (r > 0) {
+      *offset = at;
+      *length = n;
+      return 0;
+    }
+  }
+  return 0;
+}
+
+static int
+read_in_pieces (osm_probe_fn probe, void *data, struct osm_bad_blocks *b, char *buf,
+                uint64_t offset, size_t length, size_t piece, struct osm_error *err)
+{
+  while (length > 0) {
+    size_t n = piece - (size_t)(offset % piece);
+    int r;
+
+    if (n > length)
+      n = length;
+    r = probe (data, buf, n, offset, err);
+    if (r == -1)
+      return -1;
+    if (r > 0 && piece > SECTOR_BYTES) {
+      if (read_in_pieces (probe, data, b, buf, offset, n, SECTOR_BYTES, err) == -1)
+        return -1;
+    }
+    else if (r > 0) {
+      memset (buf, 0, n);
+      if (osm_bad_blocks_add (b, offset, n, err) == -1)
+        return -1;
+    }
+    buf += n;
+    offset += n;
+    length -= n;
+  }
+  return 0;
+}
+
+int
+osm_read_around (osm_probe_fn probe, void *data, struct osm_bad_blocks *b, void *buf,
+                 uint64_t offset, size_t length, struct osm_error *err)
+{
+  return read_in_pieces (probe, data, b, buf, offset, length, BLOCK_BYTES, err);
 }

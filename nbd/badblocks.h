@@ -4,7 +4,7 @@
 /* Places of the source that cannot be read, where the operator has said that they are to be zeros.
  *
  *   osm_bad_blocks_new (path, size_bytes, &b, err);     with what an earlier attempt found; path may be NULL
- *   osm_bad_blocks_add (b, offset, length, err);        any thread
+ *   osm_read_around (probe, data, b, buf, offset, length, err);   what could not be read: any thread
  *   osm_bad_blocks_save (b, err);                       before the copy is said to be finished there
  *   osm_bad_blocks_to_json (b)                          [[offset, length], ...] */
 
@@ -17,9 +17,6 @@
 #include "common/error.h"
 
 #define OSM_BAD_BLOCKS_MAX 1024 /* ranges; a disk with more needs another kind of rescue */
-/* Unreadable pieces are looked for in steps of the first, in these in steps of the second. */
-#define OSM_BAD_BLOCK_BYTES 4096
-#define OSM_BAD_SECTOR_BYTES 512
 
 struct osm_bad_blocks;
 /* A file that is absent or damaged counts as empty. */
@@ -34,6 +31,16 @@ void osm_bad_blocks_remove (struct osm_bad_blocks *b, uint64_t offset, uint64_t 
 /* Durable when it returns; nothing is written if nothing has changed since. */
 int osm_bad_blocks_save (struct osm_bad_blocks *b, struct osm_error *err);
 json_t *osm_bad_blocks_to_json (struct osm_bad_blocks *b);
+
+/* Reads once more. 0: it can be read; an errno: it cannot; -1 with err: neither can be said. */
+typedef int (*osm_probe_fn) (void *data, void *buf, size_t length, uint64_t offset,
+                             struct osm_error *err);
+/* The first place of a piece that could not be read, narrowed down for the message. */
+int osm_find_bad (osm_probe_fn probe, void *data, uint64_t *offset, size_t *length,
+                  struct osm_error *err);
+/* Reads a piece that could not be read in smaller pieces, at last in sectors; what cannot be read is added to b, and zeros in buf. */
+int osm_read_around (osm_probe_fn probe, void *data, struct osm_bad_blocks *b, void *buf,
+                     uint64_t offset, size_t length, struct osm_error *err);
 
 static inline void
 osm_cleanup_bad_blocks (struct osm_bad_blocks **b)

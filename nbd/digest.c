@@ -254,37 +254,18 @@ is_bad_sector (int e)
   return e == EIO || e == ENODATA || e == EILSEQ || e == EREMOTEIO;
 }
 
-/* What of it can be read, in pieces; the rest is zeros. */
+/* An osm_probe_fn. */
 static int
-read_around (struct reader *r, unsigned char *buf, size_t len, uint64_t offset, size_t piece,
-             struct osm_error *err)
+probe (void *data, void *buf, size_t length, uint64_t offset, struct osm_error *err)
 {
-  while (len > 0) {
-    size_t n = piece - (size_t)(offset % piece);
-    OSM_ERROR (why);
+  OSM_ERROR (why);
 
-    if (n > len)
-      n = len;
-    if (read_at (r, buf, n, offset, &why) == -1) {
-      if (!is_bad_sector (why.code)) {
-        osm_error_move (err, &why);
-        return -1;
-      }
-      if (piece > OSM_BAD_SECTOR_BYTES) {
-        if (read_around (r, buf, n, offset, OSM_BAD_SECTOR_BYTES, err) == -1)
-          return -1;
-      }
-      else {
-        memset (buf, 0, n);
-        if (osm_bad_blocks_add (r->bad, offset, n, err) == -1)
-          return -1;
-      }
-    }
-    buf += n;
-    offset += n;
-    len -= n;
-  }
-  return 0;
+  if (read_at (data, buf, length, offset, &why) == 0)
+    return 0;
+  if (is_bad_sector (why.code))
+    return why.code;
+  osm_error_move (err, &why);
+  return -1;
 }
 
 /* Into the reader's buffer. */
@@ -307,7 +288,7 @@ read_piece (struct reader *r, size_t len, uint64_t offset, struct osm_error *err
       return osm_error_set_errno (err, errno, "cannot read %s", r->path);
     r->direct = false;
   }
-  return read_around (r, r->buf, len, offset, OSM_BAD_BLOCK_BYTES, err);
+  return osm_read_around (probe, r, r->bad, r->buf, offset, len, err);
 }
 
 static int

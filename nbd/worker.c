@@ -16,6 +16,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/strbuf.h"
+#include "nbd/badblocks.h"
 #include "nbd/client.h"
 #include "nbd/extents.h"
 #include "nbd/range.h"
@@ -455,10 +456,11 @@ start_work (struct osm_worker *w, bool *ret_finished, struct osm_error *err)
   }
 }
 
-/* 0: can be read; an errno: cannot; -1 with err: connection lost or stopped. */
+/* An osm_probe_fn: alone on its connection but for what is under way. */
 static int
-probe (struct osm_worker *w, void *buf, size_t length, uint64_t offset, struct osm_error *err)
+probe (void *data, void *buf, size_t length, uint64_t offset, struct osm_error *err)
 {
+  struct osm_worker *w = data;
   struct command cmd = { .transfer = NULL };
 
   if (osm_nbd_read (w->nbd, buf, (uint32_t)length, offset, &cmd, err) == -1)
@@ -469,67 +471,8 @@ probe (struct osm_worker *w, void *buf, size_t length, uint64_t offset, struct o
     if (osm_nbd_receive (w->nbd, POLL_MS, err) == -1)
       return -1;
   }
+  atomic_store (&w->copy->last_progress_ms, osm_now_ms ());
   return cmd.error;
-}
-
-/* The first place in a failed piece that cannot be read, for the message. */
-static int
-find_bad (struct osm_worker *w, uint64_t *offset, size_t *length, struct osm_error *err)
-{
-  uint64_t at = *offset, end = *offset + *length;
-  size_t part = *length / 128 < BUFFER_ALIGN ? BUFFER_ALIGN : *length / 128;
-  OSM_CLEANUP_FREE char *buf = osm_calloc (1, part);
-
-  if (*length <= part)
-    return 0;
-  for (; at < end; at += part) {
-    size_t n = end - at < part ? (size_t)(end - at) : part;
-    int r = probe (w, buf, n, at, err);
-
-    if (r == -1)
-      return -1;
-    if (r > 0) {
-      *offset = at;
-      *length = n;
-      return 0;
-    }
-  }
-  return 0;
-}
-
-/* Reads a piece that could not be read in smaller pieces; what cannot be read is zeros. */
-static int
-read_around (struct osm_worker *w, char *buf, uint64_t offset, size_t length, size_t piece,
-             struct osm_error *err)
-{
-  while (length > 0) {
-    size_t n = piece - (size_t)(offset % piece);
-    int r;
-
-    if (n > length)
-      n = length;
-    if (osm_copy_stopped (w->copy))
-      return osm_error_set (err, OSM_ERROR_INTERRUPTED, 0, "copy cancelled");
-    r = probe (w, buf, n, offset, err);
-    if (r == -1)
-      return -1;
-    if (r > 0) {
-      if (piece > OSM_BAD_SECTOR_BYTES) {
-        if (read_around (w, buf, offset, n, OSM_BAD_SECTOR_BYTES, err) == -1)
-          return -1;
-      }
-      else {
-        memset (buf, 0, n);
-        if (osm_bad_blocks_add (w->copy->bad_blocks, offset, n, err) == -1)
-          return -1;
-      }
-    }
-    atomic_store (&w->copy->last_progress_ms, osm_now_ms ());
-    buf += n;
-    offset += n;
-    length -= n;
-  }
-  return 0;
 }
 
 /* 0: it is in the buffer all the same. */
@@ -544,8 +487,8 @@ read_failed (struct osm_worker *w, const struct command *cmd, struct osm_error *
     return osm_error_set (err, OSM_ERROR_RETRY, ESHUTDOWN, "the NBD server ends");
   /* EINVAL and the like are of the request, not of the disk. */
   if (w->copy->bad_blocks && cmd->error == EIO)
-    return read_around (w, cmd->buf, offset, length, OSM_BAD_BLOCK_BYTES, err);
-  if (find_bad (w, &offset, &length, err) == -1)
+    return osm_read_around (probe, w, w->copy->bad_blocks, cmd->buf, offset, length, err);
+  if (osm_find_bad (probe, w, &offset, &length, err) == -1)
     return -1;
   return osm_error_set (err, OSM_ERROR_REMOTE, cmd->error,
                         "the source cannot read %zu bytes at offset %" PRIu64 ": %s", length,
