@@ -114,6 +114,11 @@ static const struct osm_config_key copy_keys[] = {
     .offset = TOP (compression),
     .fallback = "auto",
     .choices = { "auto", "on", "off" } },
+  { .name = "path",
+    .kind = OSM_KEY_CHOICE,
+    .offset = TOP (link_path),
+    .fallback = "auto",
+    .choices = { "auto", "direct", "reverse", "relay" } },
   { 0 },
 };
 

@@ -8,7 +8,7 @@
  *   destination: { cloud: dst }
  *   state_dir: ~/.local/state/osm    # default: $XDG_STATE_HOME/osm, ~/.local/state/osm; of root: /var/lib/osm-controller
  *   allow_same_project: false        # source and destination may be the same project of one cloud
- *   copy: { reconnect_seconds: 120, compression: auto, sparse: auto }   # see osm.yaml(5)
+ *   copy: { reconnect_seconds: 120, compression: auto, sparse: auto, path: auto }   # see osm.yaml(5)
  *   limits: { rate: 50M, windows: [{ days: mon-fri, from: "08:00", to: "18:00", rate: 10M }] }
  *   conversion_hosts:
  *     name: osm-conversion            # prefix of everything osm makes for them
@@ -68,6 +68,7 @@ struct osm_config {
   uint64_t
       reconnect_seconds; /* copy.reconnect_seconds: how long a lost connection is tried again */
   char *compression;     /* copy.compression: "auto" (default), "on", "off" */
+  char *link_path;       /* copy.path: "auto" (default), "direct", "reverse", "relay" */
   struct osm_host_config host[2];
   struct osm_schedule limits;
   json_t *map; /* {"flavors": {...}, ...}: always an object of objects */

@@ -21,6 +21,7 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/config-values.c \
 	controller/hosts/agent.c \
 	controller/hosts/check.c \
+	controller/hosts/choose.c \
 	controller/hosts/cipher.c \
 	controller/hosts/delete.c \
 	controller/hosts/deploy.c \
@@ -29,6 +30,8 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/hosts/hostkeys.c \
 	controller/hosts/hosts.h controller/hosts/internal.h \
 	controller/hosts/lock.c \
+	controller/hosts/pair.c \
+	controller/hosts/path.c controller/hosts/path.h \
 	controller/hosts/rules.c \
 	controller/hosts/userdata.c \
 	controller/link/link.c controller/link/link.h \
@@ -41,6 +44,7 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/migration/manifest.c controller/migration/manifest.h \
 	controller/migration/limits.c controller/migration/limits.h \
 	controller/migration/migration.c controller/migration/migration.h \
+	controller/migration/path.c \
 	controller/migration/plan.c controller/migration/plan.h controller/migration/plan-internal.h \
 	controller/migration/plan-ports.c \
 	controller/migration/plan-volumes.c \
@@ -103,6 +107,7 @@ unit_tests += \
 	tests/unit/test-hosts-find \
 	tests/unit/test-hosts-home \
 	tests/unit/test-hosts-keys \
+	tests/unit/test-hosts-path \
 	tests/unit/test-hosts-rules \
 	tests/unit/test-hosts-userdata \
 	tests/unit/test-store-file \
@@ -118,6 +123,7 @@ tests_unit_test_hosts_cipher_LDADD = controller/libosmcontroller.la $(CMOCKA_LIB
 tests_unit_test_hosts_find_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_hosts_home_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_hosts_keys_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
+tests_unit_test_hosts_path_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_hosts_rules_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_hosts_userdata_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_store_file_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)

@@ -13,6 +13,7 @@
 #include "common/strbuf.h"
 #include "controller/cmd/commands.h"
 #include "controller/cmd/hosts.h"
+#include "controller/hosts/path.h"
 
 const struct osm_option osm_options_check_conversion_hosts[] = {
   { NULL, 0, NULL, NULL },
@@ -75,6 +76,37 @@ print_sides (const json_t *result)
   }
 }
 
+/* What was tried in vain before comes first. */
+static void
+print_link (const json_t *link)
+{
+  const char *why = osm_json_str (link, "cipher_reason"), *path = osm_json_str (link, "path");
+  char rate[OSM_HUMAN_LEN];
+  size_t i;
+  const json_t *one;
+
+  json_array_foreach (json_object_get (link, "tried"), i, one)
+  {
+    OSM_CLEANUP_FREE char *what = osm_asprintf ("path %s", osm_json_str (one, "path"));
+
+    print_problem (what, one);
+  }
+  if (json_object_get (link, "error")) {
+    print_problem ("link", link);
+    return;
+  }
+  if (!path)
+    return;
+  printf ("link: destination reads from source at %s/s, round trip %.2f ms, %s%s%s%s\n",
+          osm_human_size (osm_json_uint (link, "bytes_per_second"), rate),
+          (double)osm_json_uint (link, "rtt_us") / 1000,
+          osm_json_str (link, "cipher") ? osm_json_str (link, "cipher") : "cipher unknown",
+          why ? " (" : "", why ? why : "", why ? ")" : "");
+  for (size_t kind = 0; kind < OSM_PATH_KINDS; kind++)
+    if (osm_str_equal (path, osm_path_name ((enum osm_path_kind)kind)))
+      printf ("path: %s, %s\n", path, osm_path_text ((enum osm_path_kind)kind));
+}
+
 static bool
 failed (const json_t *result)
 {
@@ -89,7 +121,6 @@ osm_cmd_check_conversion_hosts (const struct osm_args *args, struct osm_error *e
   OSM_CLEANUP_SESSION struct osm_session *session = NULL;
   OSM_CLEANUP_JSON json_t *result = NULL;
   struct osm_hosts_context context;
-  const json_t *link;
 
   if (osm_session_open (args, OSM_WANT_CLOUDS | OSM_WANT_STORE, &session, err) == -1)
     return OSM_EXIT_FAILED;
@@ -100,20 +131,7 @@ osm_cmd_check_conversion_hosts (const struct osm_args *args, struct osm_error *e
     osm_ui_json (result);
   else {
     print_sides (result);
-    link = json_object_get (result, "link");
-    if (json_object_get (link, "error"))
-      print_problem ("link", link);
-    else if (link) {
-      const char *why = osm_json_str (link, "cipher_reason");
-      char rate[OSM_HUMAN_LEN];
-
-      printf ("link: destination reads from source at %s/s, round trip %.2f ms, %s%s%s%s\n",
-              osm_human_size (
-                  (uint64_t)json_integer_value (json_object_get (link, "bytes_per_second")), rate),
-              (double)json_integer_value (json_object_get (link, "rtt_us")) / 1000,
-              osm_json_str (link, "cipher") ? osm_json_str (link, "cipher") : "cipher unknown",
-              why ? " (" : "", why ? why : "", why ? ")" : "");
-    }
+    print_link (json_object_get (result, "link"));
   }
   return failed (result) ? OSM_EXIT_FAILED : OSM_EXIT_OK;
 }

@@ -11,6 +11,7 @@ const struct osm_option osm_options_migrate_server[] = {
   { "hold", 0, NULL, "stop before the new server is created; resume goes on" },
   { "bad-blocks", 0, "zero", "zeros for what cannot be read at the source; lists it" },
   { "no-sparse", 0, NULL, "do not look for free space; copy all that is not zero" },
+  { "path", 0, "auto|direct|reverse|relay", "who connects to whom for the copy" },
   { "limit", 0, "RATE", "copy at most so fast: 50M, 200Mbit, unlimited, auto" },
   { "boot-volume", 0, "ID", "the volume it boots from, if osm cannot tell" },
   { "user-data", 0, "FILE", "user data of the new server" },

@@ -11,6 +11,7 @@ const struct osm_option osm_options_migrate_volume[] = {
   { "bad-blocks", 0, "zero", "zeros for what cannot be read at the source; lists it" },
   { "compress", 0, "auto|on|off", "compress the data on its way" },
   { "no-sparse", 0, NULL, "do not look for free space; copy all that is not zero" },
+  { "path", 0, "auto|direct|reverse|relay", "who connects to whom for the copy" },
   { "limit", 0, "RATE", "copy at most so fast: 50M, 200Mbit, unlimited, auto" },
   { NULL, 0, NULL, NULL },
 };

@@ -16,6 +16,7 @@
 #include "common/strbuf.h"
 #include "controller/cloud/compute.h"
 #include "controller/cloud/volume.h"
+#include "controller/hosts/path.h"
 #include "controller/migration/limits.h"
 
 static struct osm_migration_context
@@ -70,6 +71,22 @@ osm_cmd_set_bad_blocks (const struct osm_args *args, struct osm_migration *m, st
   const char *policy = osm_args_get (args, "bad-blocks");
 
   return policy ? osm_migration_set_bad_blocks (m, policy, err) : 0;
+}
+
+int
+osm_cmd_check_path (const struct osm_args *args, struct osm_error *err)
+{
+  const char *policy = osm_args_get (args, "path");
+
+  return policy ? osm_path_check (policy, err) : 0;
+}
+
+int
+osm_cmd_set_path (const struct osm_args *args, struct osm_migration *m, struct osm_error *err)
+{
+  const char *policy = osm_args_get (args, "path");
+
+  return policy ? osm_migration_set_path (m, policy, err) : 0;
 }
 
 /* Was this very object migrated before, and is the result still there? */
@@ -182,6 +199,7 @@ osm_cmd_migrate (const struct osm_args *args, const char *kind,
   bool there;
 
   if (osm_cmd_check_limit (args, err) == -1 || osm_cmd_check_bad_blocks (args, err) == -1 ||
+      osm_cmd_check_path (args, err) == -1 ||
       osm_session_open (args, OSM_WANT_CLOUDS | OSM_WANT_STORE, &session, err) == -1)
     return OSM_EXIT_FAILED;
   if (osm_args_has (args, "no-sparse"))
@@ -212,7 +230,7 @@ osm_cmd_migrate (const struct osm_args *args, const char *kind,
   context = context_of (session);
   if (osm_migration_create (&context, plan, &m, err) == -1 ||
       osm_cmd_set_bad_blocks (args, m, err) == -1 ||
-      osm_cmd_set_limit (args, session, m, err) == -1)
+      osm_cmd_set_limit (args, session, m, err) == -1 || osm_cmd_set_path (args, m, err) == -1)
     return OSM_EXIT_FAILED;
   osm_ui_step (session->ui, "migration %s: %s '%s' to cloud '%s'", osm_migration_row (m)->id, kind,
                osm_migration_row (m)->object_name,

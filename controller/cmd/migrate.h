@@ -21,6 +21,9 @@ int osm_cmd_migrate (const struct osm_args *args, const char *kind,
 int osm_cmd_check_bad_blocks (const struct osm_args *args, struct osm_error *err);
 int osm_cmd_set_bad_blocks (const struct osm_args *args, struct osm_migration *m,
                             struct osm_error *err);
+/* --path: likewise. */
+int osm_cmd_check_path (const struct osm_args *args, struct osm_error *err);
+int osm_cmd_set_path (const struct osm_args *args, struct osm_migration *m, struct osm_error *err);
 /* The end of a migration for the operator: a sentence, or the JSON result. */
 void osm_cmd_report (struct osm_session *session, struct osm_migration *m);
 /* --limit: checked before anything else is done, then kept in the journal. */

@@ -7,10 +7,12 @@
 
 #include "common/cleanup.h"
 #include "common/json.h"
+#include "common/log.h"
 #include "common/parallel.h"
 #include "common/strbuf.h"
 #include "controller/cloud/compute.h"
 #include "controller/hosts/internal.h"
+#include "controller/hosts/path.h"
 
 #define CHECK_TEST_BYTES (128 * 1024 * 1024)
 
@@ -82,22 +84,26 @@ task_side (void *data, struct osm_error *err)
   return 0;
 }
 
+/* What does not work is part of the answer. */
 static int
-check_link (struct osm_host *source, struct osm_host *destination, json_t **ret,
-            struct osm_error *err)
+check_link (struct osm_hosts_context *context, struct osm_host *source,
+            struct osm_host *destination, json_t **ret, struct osm_error *err)
 {
+  const struct osm_path_wish wish = {
+    .policy = context->config->link_path, .id = "probe", .bytes = CHECK_TEST_BYTES, .look = true
+  };
+  OSM_CLEANUP_PATH struct osm_path *path = NULL;
   OSM_ERROR (why);
 
-  if (osm_hosts_link_test (source, destination, CHECK_TEST_BYTES, ret, &why) == 0)
+  if (osm_path_choose (context, source, destination, &wish, ret, &path, &why) == 0) {
+    if (path->kind != OSM_PATH_DIRECT && osm_path_forget (source, destination, wish.id, &why) == -1)
+      osm_warning ("%s", why.message);
     return 0;
-  if (why.class == OSM_ERROR_INTERRUPTED) {
+  }
+  if (why.class == OSM_ERROR_INTERRUPTED || !*ret) {
     osm_error_move (err, &why);
     return -1;
   }
-  if (!why.hint)
-    osm_error_hint (&why, "osm-controller deploy-conversion-hosts repairs the security groups and "
-                          "links the two again");
-  *ret = osm_json_pack ("{s:o}", "error", osm_error_to_json (&why));
   return 0;
 }
 
@@ -113,7 +119,7 @@ osm_hosts_check (struct osm_hosts_context *context, json_t **ret, struct osm_err
   int r = osm_parallel (tasks, 2, err);
 
   if (r == 0 && c[0].host && c[1].host)
-    r = check_link (c[0].host, c[1].host, &link, err);
+    r = check_link (context, c[0].host, c[1].host, &link, err);
   if (r == 0) {
     *ret = osm_json_pack ("{s:O, s:O}", "source", c[0].result, "destination", c[1].result);
     if (link)

@@ -4,11 +4,13 @@
 #include <config.h>
 
 #include "common/cleanup.h"
+#include "common/clock.h"
 #include "common/json.h"
 #include "common/parse.h"
 #include "common/strbuf.h"
 #include "controller/hosts/hosts.h"
 #include "controller/hosts/internal.h"
+#include "controller/hosts/path.h"
 
 static const json_t *
 aes_of (const struct osm_host *host)
@@ -51,122 +53,158 @@ osm_hosts_cipher (const struct osm_host *source, const struct osm_host *destinat
   return destination->measured_cipher;
 }
 
-static json_t *
-source_json (const struct osm_host *host, const char *socket, const char *cipher)
+/* ---- kept with the host keys: a new server is measured again ---- */
+
+static int
+known (struct osm_hosts_context *context, enum osm_side side, json_t **ret, struct osm_error *err)
 {
-  json_t *keys = json_array (), *source;
+  OSM_CLEANUP_FREE char *cloud = osm_host_store_key (context->cloud[side]);
 
-  for (size_t i = 0; host->host_keys && host->host_keys[i]; i++)
-    json_array_append_new (keys, json_string (host->host_keys[i]));
-  source = osm_json_pack ("{s:s, s:i, s:s, s:o, s:s?}", "address", host->peer_address, "port", 22,
-                          "user", "osm-peer", "host_keys", keys, "socket", socket);
-  osm_json_set_str (source, "cipher", cipher);
-  return source;
+  return osm_store_host_get (context->store, cloud, context->config->host[side].name, ret, err);
 }
-
-json_t *
-osm_host_source_json (const struct osm_host *source, const struct osm_host *destination,
-                      const char *socket)
-{
-  return source_json (source, socket, osm_hosts_cipher (source, destination, NULL));
-}
-
-/* ---- kept with the destination's host keys: a new server is measured again ---- */
 
 int
-osm_host_load_cipher (struct osm_hosts_context *context, struct osm_host *host,
-                      struct osm_error *err)
+osm_host_recall (struct osm_hosts_context *context, enum osm_side side, const char *key,
+                 json_t **ret, struct osm_error *err)
 {
-  OSM_CLEANUP_FREE char *cloud = osm_host_store_key (context->cloud[host->side]);
   OSM_CLEANUP_JSON json_t *stored = NULL;
 
-  if (osm_store_host_get (context->store, cloud, context->config->host[host->side].name, &stored,
-                          err) == -1)
+  if (known (context, side, &stored, err) == -1)
     return -1;
-  osm_str_set (&host->measured_cipher, osm_json_str (stored, "cipher"));
+  *ret = json_incref (json_object_get (stored, key));
   return 0;
 }
 
-static int
-save_cipher (struct osm_hosts_context *context, struct osm_host *host, const char *cipher,
-             struct osm_error *err)
+int
+osm_host_remember (struct osm_hosts_context *context, enum osm_side side, const char *key,
+                   json_t *value, struct osm_error *err)
 {
-  OSM_CLEANUP_FREE char *cloud = osm_host_store_key (context->cloud[host->side]);
-  const char *name = context->config->host[host->side].name;
-  OSM_CLEANUP_JSON json_t *stored = NULL;
+  OSM_CLEANUP_FREE char *cloud = osm_host_store_key (context->cloud[side]);
+  OSM_CLEANUP_JSON json_t *stored = NULL, *owned = value;
 
-  osm_str_set (&host->measured_cipher, cipher);
-  if (osm_store_host_get (context->store, cloud, name, &stored, err) == -1)
+  if (known (context, side, &stored, err) == -1)
     return -1;
   if (!stored)
     stored = json_object ();
-  osm_json_set_str (stored, "cipher", cipher);
-  return osm_store_host_set (context->store, cloud, name, stored, err);
+  if (json_equal (json_object_get (stored, key), owned))
+    return 0;
+  json_object_set (stored, key, owned);
+  return osm_store_host_set (context->store, cloud, context->config->host[side].name, stored, err);
+}
+
+int
+osm_host_load_known (struct osm_hosts_context *context, struct osm_host *host,
+                     struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *stored = NULL;
+  size_t i;
+  json_t *address;
+
+  if (known (context, host->side, &stored, err) == -1)
+    return -1;
+  osm_str_set (&host->measured_cipher, osm_json_str (stored, "cipher"));
+  json_array_foreach (json_object_get (stored, "seen_as"), i, address)
+  {
+    if (json_is_string (address))
+      osm_strv_append (&host->seen_as, json_string_value (address));
+  }
+  return 0;
 }
 
 /* ---- the link test ---- */
 
 #define TEST_SECONDS 10
+/* For a carrier that is just being opened: to connect, and for one of before to be noticed as gone. */
+#define CARRIER_PATIENCE_MS 30000
+#define POLL_MS 250
 
 static int
-test (struct osm_host *source, struct osm_host *destination, uint64_t bytes, const char *cipher,
-      json_t **ret, struct osm_error *err)
+test_once (struct osm_path *path, const char *socket, uint64_t bytes, const char *cipher,
+           json_t **ret, struct osm_error *err)
 {
+  return osm_link_call_timeout (path->destination->link, "link.test",
+                                osm_json_pack ("{s:o, s:I, s:i}", "source",
+                                               osm_path_source_json (path, socket, cipher), "bytes",
+                                               (json_int_t)bytes, "seconds", TEST_SECONDS),
+                                60000, ret, err);
+}
+
+static int
+test_until (struct osm_path *path, const char *socket, uint64_t bytes, const char *cipher,
+            json_t **ret, struct osm_error *err)
+{
+  uint64_t started = osm_now_ms ();
+
+  for (;;) {
+    OSM_ERROR (why);
+
+    if (test_once (path, socket, bytes, cipher, ret, &why) == 0)
+      return 0;
+    if (path->kind == OSM_PATH_DIRECT || why.class != OSM_ERROR_RETRY) {
+      osm_error_move (err, &why);
+      return -1;
+    }
+    /* The carrier knows better why nobody listens at its port. */
+    if (osm_path_trouble (path, err))
+      return -1;
+    if (osm_now_ms () - started > CARRIER_PATIENCE_MS) {
+      osm_error_move (err, &why);
+      return -1;
+    }
+    if (osm_wait_ms (POLL_MS, err) == -1)
+      return -1;
+  }
+}
+
+static int
+test (struct osm_path *path, uint64_t bytes, const char *cipher, json_t **ret,
+      struct osm_error *err)
+{
+  struct osm_link *source = path->source->link;
   char id[OSM_UUID_LEN + 1];
   OSM_CLEANUP_JSON json_t *export = NULL, *stopped = NULL;
   OSM_ERROR (ignored);
   int r;
 
   osm_uuid_new (id);
-  if (osm_link_call (source->link, "export.start",
+  if (osm_link_call (source, "export.start",
                      osm_json_pack ("{s:s, s:I}", "id", id, "test_bytes", (json_int_t)bytes),
                      &export, err) == -1)
     return -1;
-  r = osm_link_call_timeout (
-      destination->link, "link.test",
-      osm_json_pack ("{s:o, s:I, s:i}", "source",
-                     source_json (source, osm_json_str (export, "socket"), cipher), "bytes",
-                     (json_int_t)bytes, "seconds", TEST_SECONDS),
-      60000, ret, err);
-  if (osm_link_call (source->link, "export.stop", osm_json_pack ("{s:s}", "id", id), &stopped,
+  r = test_until (path, osm_json_str (export, "socket"), bytes, cipher, ret, err);
+  if (osm_link_call (source, "export.stop", osm_json_pack ("{s:s}", "id", id), &stopped,
                      r == 0 ? err : &ignored) == -1)
     return -1;
   return r;
 }
 
 int
-osm_hosts_link_test (struct osm_host *source, struct osm_host *destination, uint64_t bytes,
-                     json_t **ret, struct osm_error *err)
-{
-  const char *why;
-  const char *cipher = osm_hosts_cipher (source, destination, &why);
-
-  if (test (source, destination, bytes, cipher, ret, err) == -1)
-    return -1;
-  osm_json_set_str (*ret, "cipher_reason", why);
-  return 0;
-}
-
-int
-osm_hosts_choose_cipher (struct osm_hosts_context *context, struct osm_host *source,
-                         struct osm_host *destination, uint64_t bytes, json_t **ret,
-                         struct osm_error *err)
+osm_hosts_choose_cipher (struct osm_hosts_context *context, struct osm_path *path, uint64_t bytes,
+                         json_t **ret, struct osm_error *err)
 {
   static const char *const ciphers[] = { "aes-gcm", "chacha20" };
+  const char *why, *cipher = osm_hosts_cipher (path->source, path->destination, &why);
   json_t *results[2] = { NULL, NULL };
   json_int_t rates[2] = { 0, 0 };
   size_t best;
   int r = 0;
 
-  if (osm_hosts_cipher (source, destination, NULL))
-    return osm_hosts_link_test (source, destination, bytes, ret, err);
+  if (cipher) {
+    if (test (path, bytes, cipher, ret, err) == -1)
+      return -1;
+    osm_json_set_str (*ret, "cipher_reason", why);
+    return 0;
+  }
   for (size_t i = 0; r == 0 && i < 2; i++) {
-    r = test (source, destination, bytes, ciphers[i], &results[i], err);
+    r = test (path, bytes, ciphers[i], &results[i], err);
     rates[i] = json_integer_value (json_object_get (results[i], "bytes_per_second"));
   }
   best = rates[1] > rates[0];
-  if (r == 0)
-    r = save_cipher (context, destination, ciphers[best], err);
+  if (r == 0) {
+    osm_str_set (&path->destination->measured_cipher, ciphers[best]);
+    r = osm_host_remember (context, path->destination->side, "cipher", json_string (ciphers[best]),
+                           err);
+  }
   if (r == 0)
     *ret = json_incref (results[best]);
   json_decref (results[0]);

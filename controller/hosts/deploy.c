@@ -19,10 +19,10 @@
 #include "controller/cloud/image.h"
 #include "controller/cloud/network.h"
 #include "controller/hosts/internal.h"
+#include "controller/hosts/path.h"
 #include "nbd/sshkey.h"
 
 #define SERVER_TIMEOUT_MS (10 * 60 * 1000)
-#define TEST_BYTES (1024 * 1024)
 
 /* One side while it is being deployed. */
 struct deployment {
@@ -541,24 +541,19 @@ address_of (const struct deployment *d)
   return d->floating_address ? d->floating_address : d->fixed_address;
 }
 
-/* SSH from this machine, and to the source from the destination: nothing else. */
+/* SSH from this machine, and to one of them from the other: nothing else. */
 static int
 set_rules (struct deployment *d, const struct deployment *peer, struct osm_error *err)
 {
   OSM_CLEANUP_STRV char **cidrs = NULL;
-  char **from = d->config->allow_ssh_from;
-  bool changed = false;
+  bool changed = false, wanted = d->side == OSM_SOURCE;
 
   if (!d->own_group)
     return 0;
-  for (size_t i = 0; from && from[i]; i++) {
-    OSM_CLEANUP_FREE char *own = NULL;
-
-    if (strcmp (from[i], "auto") == 0 && osm_host_own_address (address_of (d), &own, err) == -1)
-      return osm_error_hint (err, "name it in the configuration: allow_ssh_from");
-    osm_strv_append (&cidrs, own ? own : from[i]);
-  }
-  for (size_t i = 0; d->side == OSM_SOURCE && peer->seen_as[i]; i++)
+  if (osm_host_migrator_addresses (d->config, address_of (d), &cidrs, err) == -1 ||
+      (!wanted && osm_path_is_reverse (d->context, &wanted, err) == -1))
+    return -1;
+  for (size_t i = 0; wanted && peer->seen_as[i]; i++)
     osm_strv_append (&cidrs, peer->seen_as[i]);
   if (osm_host_rules_converge (d->cloud, d->group_id, cidrs, &changed, err) == -1)
     return -1;
@@ -617,24 +612,17 @@ phase_server (void *data, struct osm_error *err)
   return 0;
 }
 
-/* The destination's key is let in at the source, from its address only; then a short test over the very path of the data. */
 static int
 link_pair (struct deployment *source, struct deployment *destination, struct osm_error *err)
 {
-  OSM_CLEANUP_JSON json_t *key = NULL, *answer = NULL, *result = NULL;
-  OSM_CLEANUP_FREE char *from = osm_strv_join (destination->seen_as, ",");
-  json_t *params;
+  OSM_CLEANUP_FREE char *text = NULL;
+  bool changed = false;
 
-  if (osm_link_call (destination->host->link, "peer.key", json_object (), &key, err) == -1)
+  if (osm_hosts_pair (source->context, source->host, destination->host, source->seen_as,
+                      destination->seen_as, &changed, &text, err) == -1)
     return -1;
-  params = osm_json_pack ("{s:s, s:s?, s:s}", "id", destination->config->name, "public_key",
-                          osm_json_str (key, "public_key"), "from", from);
-  if (osm_link_call (source->host->link, "peer.authorize", params, &answer, err) == -1 ||
-      osm_hosts_choose_cipher (source->context, source->host, destination->host, TEST_BYTES,
-                               &result, err) == -1)
-    return osm_error_wrap (err, "link the two conversion hosts");
-  say (destination, "reaches the source conversion host, %s",
-       osm_json_str (result, "cipher") ? osm_json_str (result, "cipher") : "cipher unknown");
+  destination->changed = destination->changed || changed;
+  say (destination, "%s", text);
   return 0;
 }
 

@@ -219,6 +219,7 @@ osm_host_free (struct osm_host *host)
   osm_strv_free (host->host_keys);
   free (host->disk_bus);
   free (host->measured_cipher);
+  osm_strv_free (host->seen_as);
   free (host);
 }
 
@@ -308,7 +309,7 @@ osm_host_open_server (struct osm_hosts_context *context, enum osm_side side, con
                            "address and waits for the agent");
     return -1;
   }
-  if (check_hello (host, err) == -1 || osm_host_load_cipher (context, host, err) == -1)
+  if (check_hello (host, err) == -1 || osm_host_load_known (context, host, err) == -1)
     return -1;
   find_disk_bus (cloud, config, server, &host->disk_bus);
   *ret = osm_take (host);

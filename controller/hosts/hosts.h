@@ -19,8 +19,10 @@ struct osm_host {
   char *server_id, *name, *status;
   char *address;      /* where the migrator reaches its SSH */
   char *peer_address; /* where the peer reaches it (the same, unless configured) */
-  char **host_keys;   /* pinned OpenSSH lines */
-  char *disk_bus;     /* "virtio", "scsi" ... from the image's hw_disk_bus */
+  char **
+      seen_as; /* the addresses that its connections come from, as others see them; NULL: not known */
+  char **host_keys; /* pinned OpenSSH lines */
+  char *disk_bus;   /* "virtio", "scsi" ... from the image's hw_disk_bus */
   uint64_t max_attachments;
   char *measured_cipher; /* of the destination: what was faster at deploy time, or NULL */
   struct osm_link *link; /* open, or NULL */
@@ -44,21 +46,16 @@ int osm_hosts_deploy (struct osm_hosts_context *context, bool *ret_changed, stru
 int osm_host_open (struct osm_hosts_context *context, enum osm_side side, struct osm_host **ret,
                    struct osm_error *err);
 void osm_host_free (struct osm_host *host);
-/* The "source" object of PROTOCOL.md for copy.start on the destination; socket is the export's. New reference. */
-json_t *osm_host_source_json (const struct osm_host *source, const struct osm_host *destination,
-                              const char *socket);
 /* "aes-gcm", "chacha20", or NULL: nobody knows. *ret_why (not to be freed, may be NULL): in words. */
 const char *osm_hosts_cipher (const struct osm_host *source, const struct osm_host *destination,
                               const char **ret_why);
-/* If the greetings do not tell which cipher is better: measures both and keeps the answer with the destination host. *ret: new reference
- * to link.test's answer with the cipher that will be used. */
-int osm_hosts_choose_cipher (struct osm_hosts_context *context, struct osm_host *source,
-                             struct osm_host *destination, uint64_t bytes, json_t **ret,
-                             struct osm_error *err);
-/* Round trip and throughput over the very path of the data, with a synthetic export of `bytes`: link.test's answer. */
-int osm_hosts_link_test (struct osm_host *source, struct osm_host *destination, uint64_t bytes,
-                         json_t **ret, struct osm_error *err);
-/* {"source": {...}, "destination": {...}, "link": {"rtt_us":..., "bytes_per_second":..., "cipher":...}}; works with what is there: what
+struct osm_path; /* controller/hosts/path.h */
+/* Round trip and throughput over the very path of the data, with a synthetic export of `bytes`: link.test's answer with the cipher. A
+ * carrier that is not open yet is waited for. If the greetings do not tell which cipher is better, both are measured and the answer is kept
+ * with the destination host. *ret: new reference. */
+int osm_hosts_choose_cipher (struct osm_hosts_context *context, struct osm_path *path,
+                             uint64_t bytes, json_t **ret, struct osm_error *err);
+/* {"source": {...}, "destination": {...}, "link": {"path":..., "rtt_us":..., "bytes_per_second":..., "cipher":..., "tried":...}}; works with what is there: what
  * is wrong is an "error" in its place. */
 int osm_hosts_check (struct osm_hosts_context *context, json_t **ret, struct osm_error *err);
 /* Refuses while volumes are attached or a migration uses them, unless force: then volumes are detached, and go back to the servers whose

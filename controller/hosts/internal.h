@@ -50,9 +50,14 @@ char *osm_host_store_key (const struct osm_cloud *cloud);
 /* The cipher that two greetings' cpu.aes tell; see osm_hosts_cipher. */
 const char *osm_cipher_of (const json_t *source_aes, const json_t *destination_aes,
                            const char **ret_why);
-/* Fills measured_cipher. */
-int osm_host_load_cipher (struct osm_hosts_context *context, struct osm_host *host,
-                          struct osm_error *err);
+/* Fills measured_cipher and seen_as. */
+int osm_host_load_known (struct osm_hosts_context *context, struct osm_host *host,
+                         struct osm_error *err);
+/* What the journal keeps of a host beside its keys: forgotten with the server. *ret: new reference or NULL. value is stolen. */
+int osm_host_recall (struct osm_hosts_context *context, enum osm_side side, const char *key,
+                     json_t **ret, struct osm_error *err);
+int osm_host_remember (struct osm_hosts_context *context, enum osm_side side, const char *key,
+                       json_t *value, struct osm_error *err);
 /* Name of the key pair in Nova: it has a digest of the key in it, so that it can be recognised. Caller frees. */
 char *osm_host_key_pair_name (const struct osm_host_config *config, const char *public_key);
 /* Local address of the route to `address`: what its security group sees, unless there is NAT. Caller frees. */
@@ -63,6 +68,13 @@ int osm_host_own_address (const char *address, char **ret, struct osm_error *err
 int osm_hosts_lock (struct osm_hosts_context *context, int *ret_fd, struct osm_error *err);
 /* err: how it ended. */
 void osm_hosts_unlock (int fd, const struct osm_error *err);
+
+/* pair.c: the destination's key is let in at the source, and it is found out which path works. seen_as: addresses that each side's
+ * connections come from. *ret_text: for people, about the destination; caller frees. */
+int osm_hosts_pair (struct osm_hosts_context *context, struct osm_host *source,
+                    struct osm_host *destination, char *const *source_seen_as,
+                    char *const *destination_seen_as, bool *ret_changed, char **ret_text,
+                    struct osm_error *err);
 
 /* hostkeys.c: lines between BEGIN and END SSH HOST KEY KEYS that are plain public keys. NULL-terminated; NULL: block not there or not
  * complete. Caller frees. */
@@ -83,6 +95,14 @@ char *osm_cidr_canonical (const char *text);
  * rules to remove. (pure) */
 void osm_host_rules_compare (const json_t *rules, char *const *wanted, char ***ret_missing,
                              char ***ret_extra);
+/* Only what is missing is added, or only these are removed. */
+int osm_host_rules_open (struct osm_cloud *cloud, const char *group_id, char *const *from,
+                         bool *ret_changed, struct osm_error *err);
+int osm_host_rules_close (struct osm_cloud *cloud, const char *group_id, char *const *from,
+                          bool *ret_changed, struct osm_error *err);
+/* Addresses and CIDRs that this machine comes from (allow_ssh_from), towards that address. A vector; caller frees. */
+int osm_host_migrator_addresses (const struct osm_host_config *config, const char *address,
+                                 char ***ret, struct osm_error *err);
 int osm_host_rules_converge (struct osm_cloud *cloud, const char *group_id, char *const *wanted,
                              bool *ret_changed, struct osm_error *err);
 

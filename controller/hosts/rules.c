@@ -96,17 +96,10 @@ osm_host_rules_compare (const json_t *rules, char *const *wanted, char ***ret_mi
   }
 }
 
-int
-osm_host_rules_converge (struct osm_cloud *cloud, const char *group_id, char *const *wanted,
-                         bool *ret_changed, struct osm_error *err)
+static int
+add_rules (struct osm_cloud *cloud, const char *group_id, char *const *missing, bool *ret_changed,
+           struct osm_error *err)
 {
-  OSM_CLEANUP_JSON json_t *group = NULL;
-  OSM_CLEANUP_STRV char **missing = NULL, **extra = NULL;
-
-  if (osm_cloud_find (cloud, &osm_security_groups, group_id, &group, err) == -1)
-    return -1;
-  osm_host_rules_compare (json_object_get (group, "security_group_rules"), wanted, &missing,
-                          &extra);
   for (size_t i = 0; missing && missing[i]; i++) {
     OSM_CLEANUP_JSON json_t *rule = osm_json_pack (
         "{s:s, s:s, s:s, s:s, s:i, s:i, s:s}", "security_group_id", group_id, "direction",
@@ -121,6 +114,84 @@ osm_host_rules_converge (struct osm_cloud *cloud, const char *group_id, char *co
     }
     *ret_changed = true;
   }
+  return 0;
+}
+
+static int
+get_rules (struct osm_cloud *cloud, const char *group_id, json_t **ret, struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *group = NULL;
+
+  if (osm_cloud_find (cloud, &osm_security_groups, group_id, &group, err) == -1)
+    return -1;
+  *ret = json_incref (json_object_get (group, "security_group_rules"));
+  return 0;
+}
+
+int
+osm_host_rules_open (struct osm_cloud *cloud, const char *group_id, char *const *from,
+                     bool *ret_changed, struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *rules = NULL;
+  OSM_CLEANUP_STRV char **missing = NULL, **extra = NULL;
+
+  if (get_rules (cloud, group_id, &rules, err) == -1)
+    return -1;
+  osm_host_rules_compare (rules, from, &missing, &extra);
+  return add_rules (cloud, group_id, missing, ret_changed, err);
+}
+
+int
+osm_host_rules_close (struct osm_cloud *cloud, const char *group_id, char *const *from,
+                      bool *ret_changed, struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *rules = NULL;
+  size_t i;
+  json_t *rule;
+
+  if (get_rules (cloud, group_id, &rules, err) == -1)
+    return -1;
+  json_array_foreach (rules, i, rule)
+  {
+    if (!is_wanted (rule, from) || !osm_json_str (rule, "id"))
+      continue;
+    if (osm_security_group_rule_delete (cloud, osm_json_str (rule, "id"), err) == -1)
+      return -1;
+    *ret_changed = true;
+  }
+  return 0;
+}
+
+int
+osm_host_migrator_addresses (const struct osm_host_config *config, const char *address, char ***ret,
+                             struct osm_error *err)
+{
+  char **from = config->allow_ssh_from;
+  OSM_CLEANUP_STRV char **addresses = NULL;
+
+  for (size_t i = 0; from && from[i]; i++) {
+    OSM_CLEANUP_FREE char *own = NULL;
+
+    if (strcmp (from[i], "auto") == 0 && osm_host_own_address (address, &own, err) == -1)
+      return osm_error_hint (err, "name it in the configuration: allow_ssh_from");
+    osm_strv_append (&addresses, own ? own : from[i]);
+  }
+  *ret = osm_take (addresses);
+  return 0;
+}
+
+int
+osm_host_rules_converge (struct osm_cloud *cloud, const char *group_id, char *const *wanted,
+                         bool *ret_changed, struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *rules = NULL;
+  OSM_CLEANUP_STRV char **missing = NULL, **extra = NULL;
+
+  if (get_rules (cloud, group_id, &rules, err) == -1)
+    return -1;
+  osm_host_rules_compare (rules, wanted, &missing, &extra);
+  if (add_rules (cloud, group_id, missing, ret_changed, err) == -1)
+    return -1;
   for (size_t i = 0; extra && extra[i]; i++) {
     if (osm_security_group_rule_delete (cloud, extra[i], err) == -1)
       return -1;

@@ -13,6 +13,7 @@
 #include "common/json.h"
 #include "common/log.h"
 #include "common/strbuf.h"
+#include "controller/hosts/path.h"
 #include "controller/migration/sparse.h"
 #include "controller/migration/verify.h"
 
@@ -86,7 +87,7 @@ osm_data_unexport (struct osm_migration *m, struct osm_error *err)
 
   osm_migration_try_open_hosts (m);
   if (!m->host[OSM_SOURCE])
-    return 0; /* a host that is gone exports nothing */
+    return osm_data_close_path (m, err); /* a host that is gone exports nothing */
   json_array_foreach (osm_migration_volumes (m), i, volume)
   {
     OSM_CLEANUP_FREE char *id = job_id (m, "export", i);
@@ -95,7 +96,7 @@ osm_data_unexport (struct osm_migration *m, struct osm_error *err)
                              AGENT_TIMEOUT_MS, NULL, err) == -1)
       return -1;
   }
-  return 0;
+  return osm_data_close_path (m, err);
 }
 
 /* ---- copy and verify: one loop over three kinds of job ---- */
@@ -145,6 +146,18 @@ job_is (const json_t *job, const char *state)
 }
 
 static int
+cancel_copy (struct osm_migration *m, const char *id, struct osm_error *err)
+{
+  if (osm_migration_agent (m, OSM_DESTINATION, "job.cancel", osm_json_pack ("{s:s}", "id", id),
+                           AGENT_TIMEOUT_MS, NULL, err) == 0)
+    return 0;
+  if (err->code != ENOENT)
+    return -1;
+  osm_error_clear (err);
+  return 0;
+}
+
+static int
 start_copy (struct osm_migration *m, struct volume_jobs *j, struct osm_error *err)
 {
   OSM_CLEANUP_FREE char *id = NULL,
@@ -158,10 +171,12 @@ start_copy (struct osm_migration *m, struct volume_jobs *j, struct osm_error *er
                           "size_bytes", (json_int_t)osm_volume_bytes (j->volume), "free_map", 1,
                           "reconnect_seconds", (json_int_t)m->context.config->reconnect_seconds,
                           "compression", osm_json_str (m->row->plan, "compression"), "source",
-                          osm_host_source_json (m->host[OSM_SOURCE], m->host[OSM_DESTINATION],
-                                                osm_json_str (export, "socket")));
+                          osm_path_source_json (m->path, osm_json_str (export, "socket"), NULL));
   if (osm_verify_add_bad_blocks (m, params, err) == -1 ||
       osm_limit_for_start (m, params, err) == -1)
+    return -1;
+  /* One that runs keeps the way to its source that it has. */
+  if (m->path_moved && cancel_copy (m, j->copy_id, err) == -1)
     return -1;
   return osm_migration_agent (m, OSM_DESTINATION, "copy.start", osm_take (params), AGENT_TIMEOUT_MS,
                               &j->copy, err);
@@ -332,8 +347,11 @@ drive (struct osm_migration *m, struct volume_jobs *jobs, size_t n, bool to_dige
     for (size_t i = 0; i < n; i++) {
       struct volume_jobs *j = &jobs[i];
 
-      if (check_job (j->copy, j, "copy", err) == -1 ||
-          check_job (j->source_digest, j, "read back the source of", err) == -1 ||
+      if (check_job (j->copy, j, "copy", err) == -1) {
+        osm_data_explain (m, err);
+        return -1;
+      }
+      if (check_job (j->source_digest, j, "read back the source of", err) == -1 ||
           check_job (j->destination_digest, j, "read back the copy of", err) == -1)
         return -1;
       osm_sparse_tell (m, j->volume, j->sparse);
@@ -362,7 +380,7 @@ drive (struct osm_migration *m, struct volume_jobs *jobs, size_t n, bool to_dige
 static int
 start_all (struct osm_migration *m, struct volume_jobs *jobs, size_t n, struct osm_error *err)
 {
-  if (osm_migration_open_hosts (m, err) == -1)
+  if (osm_migration_open_hosts (m, err) == -1 || osm_data_open_path (m, err) == -1)
     return -1;
   for (size_t i = 0; i < n; i++) {
     /* Idempotent: after a restart the agents answer with the jobs they have. */

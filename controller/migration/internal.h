@@ -13,6 +13,8 @@ struct osm_migration {
   struct osm_migration_context context;
   struct osm_migration_row *row;
   struct osm_host *host[2]; /* opened by osm_migration_open_hosts */
+  struct osm_path *path;    /* between them, while data is copied; opened by osm_data_open_path */
+  bool path_moved;          /* it is another one than that of the last process */
   struct osm_lease_keeper *lease;
   uint64_t started_ms;  /* osm_now_ms of this run */
   uint64_t limit_at_ms; /* when the rate limit was last looked at */
@@ -134,6 +136,14 @@ int osm_destination_unmark (struct osm_migration *m, struct osm_error *err);
 int osm_limit_for_start (struct osm_migration *m, json_t *params, struct osm_error *err);
 /* While it copies: follows the journal and the time windows. Failures are no reason to stop. */
 void osm_limit_apply (struct osm_migration *m);
+
+/* ---- path.c ---- */
+/* Finds the path that works, once; the hosts are open. */
+int osm_data_open_path (struct osm_migration *m, struct osm_error *err);
+/* Also what another process has left of it, at hosts that can be reached. */
+int osm_data_close_path (struct osm_migration *m, struct osm_error *err);
+/* A copy failed: was it the path? Then that becomes the hint. */
+void osm_data_explain (struct osm_migration *m, struct osm_error *err);
 
 /* ---- data.c ---- */
 int osm_data_export (struct osm_migration *m, struct osm_error *err);

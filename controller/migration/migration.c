@@ -13,6 +13,7 @@
 #include "common/log.h"
 #include "common/parallel.h"
 #include "common/strbuf.h"
+#include "controller/hosts/path.h"
 #include "controller/migration/internal.h"
 #include "controller/migration/lease.h"
 #include "controller/migration/plan.h"
@@ -150,6 +151,7 @@ osm_migration_free (struct osm_migration *m)
   if (!m)
     return;
   osm_lease_keeper_free (m->lease);
+  osm_path_free (m->path);
   osm_host_free (m->host[OSM_SOURCE]);
   osm_host_free (m->host[OSM_DESTINATION]);
   osm_migration_row_free (m->row);

@@ -54,6 +54,8 @@ int osm_migration_verify (struct osm_migration *m, struct osm_error *err);
 /* "zero": what cannot be read at the source will be zeros in the copy. In the journal, for this run and those that follow. */
 int osm_migration_set_bad_blocks (struct osm_migration *m, const char *policy,
                                   struct osm_error *err);
+/* "auto", "direct", "reverse", "relay": how the destination reaches the source, instead of the configuration's. Likewise. */
+int osm_migration_set_path (struct osm_migration *m, const char *policy, struct osm_error *err);
 /* {"id","state","server_id","seconds","bytes",...}: for the end of the command. New reference. */
 json_t *osm_migration_result (struct osm_migration *m);
 
