@@ -483,7 +483,7 @@ read_manifest (struct osm_ssh_exec *exec, struct osm_manifest *m, struct osm_err
     else if (chunks || sum)
       break;
   }
-  return osm_error_set (err, OSM_ERROR_REMOTE, 0, "the answer is none");
+  return osm_error_set (err, OSM_ERROR_REMOTE, 0, "what it answers is no digest of this disk");
 }
 
 static int

@@ -56,6 +56,26 @@ def make_agent(path=WRAPPER, nbdkit=TOP + "/path", before=""):
     return path
 
 
+LIAR = '''
+import json, os, shutil, struct, subprocess, sys
+def say(*frames):
+    for frame in frames:
+        data = json.dumps(frame).encode()
+        sys.stdout.buffer.write(struct.pack(">I", len(data)) + data)
+    sys.stdout.buffer.flush()
+def true_with(**lies):
+    agent = subprocess.Popen(sys.argv[1:], stdout=subprocess.PIPE, bufsize=0)
+    n, = struct.unpack(">I", agent.stdout.read(4))
+    say(dict(json.loads(agent.stdout.read(n)), **lies))
+    while True:
+        data = agent.stdout.read(65536)
+        if not data:
+            break
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+'''
+
+
 def write(path, size, islands=((0, None),), seed=1):
     """Data at (offset, length), holes elsewhere; it depends on the seed alone."""
     stream = hashlib.shake_128(b"%d" % seed)
@@ -320,6 +340,42 @@ class Copy(unittest.TestCase):
         error = self.refused(self.remote(source), self.path("to"), agent=agent)
         self.assertIn("first difference within 4194304 bytes from offset 4194304", error)
         self.assertFalse(os.path.exists(self.path("to")))
+
+    def liar(self, command, code):
+        """An agent of which one command is Python: say() sends frames, sys.argv is that of the true agent."""
+        with open(self.path("liar.py"), "w", encoding="utf-8") as f:
+            f.write(LIAR + code)
+        return make_agent(self.path("agent"), before='if [ "$1" = %s ]; then exec %s "%s" "%s" "$@"; fi' % (
+            command, sys.executable, self.path("liar.py"), WRAPPER))
+
+    def test_digests_that_are_none(self):
+        source = write(self.path("source"), 9 * MIB)  # three chunks
+        whole = '{"chunks": "0" * 96}'
+        for code, message in (
+                ('say({"sha256": "0" * 64})', "no digest of this disk"),
+                ('say({"chunks": "0" * 64}, {"sha256": "0" * 64})', "no digest of this disk"),
+                ('say({"chunks": "0" * 128}, {"sha256": "0" * 64})', "no digest of this disk"),
+                ('say(%s, {"chunks": "0" * 32})' % whole, "no digest of this disk"),
+                ('say({"chunks": "0" * 95})', "no digest of this disk"),
+                ('say({"chunks": "z" * 96})', "no digest of this disk"),
+                ('say(%s, {"sha256": "0" * 63})' % whole, "no digest of this disk"),
+                ('say(%s, {"sha256": "0" * 64})' % whole, "first difference within 4194304 bytes from offset 0"),
+                ('sys.stdout.buffer.write(b"\\xff" * 64)', "4294967295 bytes"),
+                ('say([])', "object")):
+            with self.subTest(code=code):
+                error = self.refused(self.remote(source), self.path("to"), agent=self.liar("digest-stdio", code))
+                self.assertIn(message, error)
+                self.assertFalse(os.path.exists(self.path("to")))
+
+    def test_a_size_that_is_none(self):
+        source = write(self.path("source"), MIB)
+        for size, message in (("-1", "has -1 bytes"), ("1048575", "has 1048576 bytes, expected 1048575"),
+                              ("1 << 40", "has 1048576 bytes, expected 1099511627776"), ('"1"', "has 1048576 bytes, expected 0")):
+            with self.subTest(size=size):
+                error = self.refused(self.remote(source), self.path("to"),
+                                     agent=self.liar("nbd-stdio", "true_with(size_bytes=%s)" % size))
+                self.assertIn(message, error)
+                self.assertFalse(os.path.exists(self.path("to")))
 
     def test_interrupt_and_resume(self):
         size = 200 * MIB + 3
