@@ -11,6 +11,7 @@
 #include "common/log.h"
 #include "common/strbuf.h"
 #include "controller/hosts/internal.h"
+#include "controller/hosts/path.h"
 #include "controller/migration/internal.h"
 #include "controller/migration/manifest.h"
 #include "controller/migration/verify.h"
@@ -191,6 +192,48 @@ osm_limit_apply (struct osm_migration *m)
   (void)m;
 }
 
+/* ---- the path ---- */
+
+int
+osm_data_open_path (struct osm_migration *m, struct osm_error *err)
+{
+  (void)m;
+  (void)err;
+  return 0;
+}
+
+int
+osm_data_close_path (struct osm_migration *m, struct osm_error *err)
+{
+  (void)m;
+  (void)err;
+  return 0;
+}
+
+void
+osm_data_explain (struct osm_migration *m, struct osm_error *err)
+{
+  (void)m;
+  ASSERT (osm_error_is_set (err));
+}
+
+bool
+osm_path_trouble (struct osm_path *path, struct osm_error *ret)
+{
+  (void)path;
+  (void)ret;
+  return false;
+}
+
+json_t *
+osm_path_source_json (const struct osm_path *path, const char *socket, const char *cipher)
+{
+  (void)path;
+  (void)socket;
+  (void)cipher;
+  return json_object ();
+}
+
 int __wrap_osm_chunks_save (const char *state_dir, const char *migration_id, const char *volume_id,
                             const unsigned char *digests, uint64_t chunks, struct osm_error *err);
 int
@@ -353,7 +396,7 @@ act (struct osm_migration *m, unsigned what, struct osm_error *err)
       return -1;
     return osm_data_forget (m, err);
   default:
-    return osm_hosts_choose_cipher (&hosts, m->host[0], m->host[1], 1024, &result, err);
+    return osm_hosts_choose_cipher (&hosts, m->path, 1024, &result, err);
   }
   if (r == 0)
     check_verified ();
@@ -367,9 +410,12 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   struct osm_migration_row row = { .id = (char *)"00000001", .state = (char *)"copying" };
   struct osm_host hosts[2] = { { .side = OSM_SOURCE, .peer_address = (char *)"192.0.2.1" },
                                { .side = OSM_DESTINATION, .peer_address = (char *)"192.0.2.2" } };
-  struct osm_migration m = { .context = { .config = &config },
-                             .row = &row,
-                             .host = { &hosts[0], &hosts[1] } };
+  struct osm_path path = { .kind = size > 0 && data[0] & 8 ? OSM_PATH_REVERSE : OSM_PATH_DIRECT,
+                           .source = &hosts[0],
+                           .destination = &hosts[1] };
+  struct osm_migration m = {
+    .context = { .config = &config }, .row = &row, .path = &path, .host = { &hosts[0], &hosts[1] }
+  };
   OSM_ERROR (err);
   int r;
 
