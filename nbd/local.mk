@@ -54,6 +54,7 @@ script_tests += \
 plain_tests += tests/functional/nbd-compress.py
 
 unit_tests += \
+	tests/unit/test-nbd-badblocks \
 	tests/unit/test-nbd-bitmap \
 	tests/unit/test-nbd-client \
 	tests/unit/test-nbd-compression \
@@ -67,6 +68,7 @@ unit_tests += \
 	tests/unit/test-nbd-sshknown \
 	tests/unit/test-nbd-throttle \
 	tests/unit/test-nbd-zstd
+tests_unit_test_nbd_badblocks_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)
 tests_unit_test_nbd_bitmap_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)
 tests_unit_test_nbd_client_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)
 tests_unit_test_nbd_compression_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)
