@@ -20,7 +20,6 @@
 /* As many as the round trip needs: libssh lets about 1 MiB be on its way on each. More than needed only cost. */
 #define CONNECTIONS 2
 #define CONNECTIONS_FAR 4
-#define FAR_US 5000
 #define CONNECTIONS_VERY_FAR 8
 #define VERY_FAR_US 25000
 /* 2 MiB on their way on each connection fill libssh's window; with more, neither end finds the bytes in its cache (docs/PERFORMANCE.md) */
@@ -287,7 +286,7 @@ run_workers (struct osm_copy *c, struct osm_worker **workers,
 static unsigned
 connections_for (uint64_t rtt_us)
 {
-  if (rtt_us < FAR_US)
+  if (rtt_us < OSM_COPY_FAR_US)
     return CONNECTIONS;
   return rtt_us < VERY_FAR_US ? CONNECTIONS_FAR : CONNECTIONS_VERY_FAR;
 }

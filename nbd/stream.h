@@ -25,6 +25,8 @@ struct osm_stream {
                   struct osm_error *err);
   /* All of it; may block while the peer does not read, not for longer than TCP's own time-outs. */
   int (*write) (void *data, const void *bytes, size_t len, struct osm_error *err);
+  /* The round trip turned out to be long: more may be on its way at once. NULL: nothing to be done. */
+  void (*far) (void *data);
   void *data;
 };
 

@@ -10,13 +10,11 @@
 #include <string.h>
 
 #include "common/cleanup.h"
-#include "common/clock.h"
 #include "common/strbuf.h"
 #include "nbd/sshexec.h"
 
 #define EMPTY_POLLS 64 /* parts of one packet before others have a turn */
 /* libssh lets the server send 625 to 1250 KiB without our word (channels.c, WINDOWBASE), which fills 100 Mbit/s at 50 ms. */
-#define FAR_US 5000
 #define WINDOW_BYTES ((uint32_t)4 << 20)
 
 struct osm_tunnel {
@@ -137,6 +135,17 @@ tunnel_write (void *data, const void *bytes, size_t len, struct osm_error *err)
   return 0;
 }
 
+static void
+tunnel_far (void *data)
+{
+  struct osm_tunnel *t = data;
+
+  if (t->unused)
+    return;
+  t->unused = osm_calloc (1, WINDOW_BYTES);
+  t->since_widened = WINDOW_BYTES;
+}
+
 static int
 open_command (struct osm_tunnel *t, const struct osm_ssh_target *target,
               const struct osm_tunnel_end *end, struct osm_error *err)
@@ -176,18 +185,12 @@ osm_tunnel_open (const struct osm_ssh_target *target, const struct osm_tunnel_en
                  struct osm_tunnel **ret, struct osm_error *err)
 {
   OSM_CLEANUP_TUNNEL struct osm_tunnel *t = osm_calloc (1, sizeof *t);
-  uint64_t started_us;
 
   if (osm_ssh_connect (target, &t->session, err) == -1)
     return -1;
-  started_us = osm_now_us ();
   if ((end->socket_path ? open_socket (t, target, end->socket_path, err)
                         : open_command (t, target, end, err)) == -1)
     return -1;
-  if (osm_now_us () - started_us >= FAR_US) {
-    t->unused = osm_calloc (1, WINDOW_BYTES);
-    t->since_widened = WINDOW_BYTES;
-  }
   t->cipher = osm_strdup (ssh_get_cipher_in (t->session));
   t->callbacks.userdata = t;
   t->callbacks.channel_data_function = on_data;
@@ -207,7 +210,9 @@ osm_tunnel_open (const struct osm_ssh_target *target, const struct osm_tunnel_en
 struct osm_stream
 osm_tunnel_stream (struct osm_tunnel *t)
 {
-  return (struct osm_stream){ .receive = tunnel_receive, .write = tunnel_write, .data = t };
+  return (struct osm_stream){
+    .receive = tunnel_receive, .write = tunnel_write, .far = tunnel_far, .data = t
+  };
 }
 
 const json_t *

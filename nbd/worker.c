@@ -291,6 +291,8 @@ osm_worker_connect (struct osm_worker *w, struct osm_error *err)
     disconnect (w);
     return -1;
   }
+  if (w->connection.stream.far && osm_worker_rtt_us (w) >= OSM_COPY_FAR_US)
+    w->connection.stream.far (w->connection.stream.data);
   note_cipher (w);
   return 0;
 }

@@ -20,6 +20,8 @@
 #include "nbd/destination.h"
 #include "nbd/source.h"
 
+#define OSM_COPY_FAR_US 5000 /* a round trip from which on more must be on its way at once */
+
 struct osm_copy_piece {
   uint64_t offset, length;
 };

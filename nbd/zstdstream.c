@@ -89,10 +89,21 @@ osm_zstd_stream_new (struct osm_stream inner, struct osm_compression *compressio
   return z;
 }
 
+static void
+zstd_far (void *data)
+{
+  struct osm_zstd_stream *z = data;
+
+  if (z->inner.far)
+    z->inner.far (z->inner.data);
+}
+
 struct osm_stream
 osm_zstd_stream_get (struct osm_zstd_stream *z)
 {
-  return (struct osm_stream){ .receive = zstd_receive, .write = zstd_write, .data = z };
+  return (struct osm_stream){
+    .receive = zstd_receive, .write = zstd_write, .far = zstd_far, .data = z
+  };
 }
 
 bool
