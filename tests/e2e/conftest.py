@@ -14,6 +14,7 @@ from osmlib import FOREIGN, PAIR, PREFIX, Osm, get, inventory  # noqa: E402
 
 NETWORK, CIDR, ADDRESS, MAC = 'e2e-net', '10.78.0.0/24', '10.78.0.42', 'fa:16:3e:78:00:42'
 IMAGE = 'e2e-conversion-host'
+BIG_BYTES = 1500 << 20  # of data in the volume 'big'
 OTHER_ADDRESS, OTHER_MAC = '10.78.0.43', 'fa:16:3e:78:00:43'
 
 
@@ -270,7 +271,7 @@ def big(src):
     """A detached volume that takes a while: random bytes and a hole."""
     v = src.volume('e2e-big', 2, volume_type='fast', description='big', metadata={'kind': 'big'})
     with open('/dev/urandom', 'rb') as random, open(src.volume_file(v.id), 'r+b') as f:
-        for _ in range(1500):
+        for _ in range(BIG_BYTES >> 20):
             f.write(random.read(1 << 20))
     return v.id
 

@@ -242,3 +242,11 @@ def processes(server_id, *words):
         if not is_guest(argv) and (os.path.basename(argv[0]), *argv[1:len(words)]) == words:
             found.append(pid)
     return found
+
+
+def kill_processes(cloud, *words):
+    """SIGKILL to such processes of the conversion host."""
+    pids = processes(host_id(cloud), *words)
+    assert pids, 'no process with %s' % (words,)
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)

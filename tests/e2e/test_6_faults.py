@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Everything that dies or is taken away in the middle of a copy."""
-import os
 import signal
 
 import pytest
 
-from osmlib import assert_server_state, host_id, inventory, processes, server_state
+from conftest import BIG_BYTES
+from osmlib import assert_server_state, host_id, inventory, kill_processes, processes, server_state
 
 pytestmark = pytest.mark.usefixtures('hosts')
 
@@ -44,12 +44,18 @@ def test_ctrl_c_is_status_130_and_says_resume(copying, osm, big, src, dst):
     assert_copied(osm.run('resume', copying.id), big, src, dst)
 
 
-def killed(cloud, *words):
-    """SIGKILL to such processes of the conversion host."""
-    pids = processes(host_id(cloud), *words)
-    assert pids, 'no process with %s' % (words,)
-    for pid in pids:
-        os.kill(pid, signal.SIGKILL)
+def sent_on_the_network(cloud):
+    """Bytes, by the counters of the conversion host's interfaces."""
+    pid = processes(host_id(cloud), 'osm-agent', 'service')[0]
+    with open('/proc/%d/net/dev' % pid) as f:
+        lines = [line.split(':') for line in f if ':' in line]
+    return sum(int(rest.split()[8]) for name, rest in lines if name.strip() != 'lo')
+
+
+@pytest.fixture
+def network(src):
+    """What the source's conversion host had sent before the copy."""
+    return sent_on_the_network(src)
 
 
 @pytest.mark.parametrize('side, words', [
@@ -58,13 +64,15 @@ def killed(cloud, *words):
     ('src', ('osm-agent', 'service')),
     ('src', ('nbdkit',)),
 ], ids=['copy worker', 'destination agent', 'source agent', 'export'])
-def test_killed_in_the_conversion_host(copying, osm, big, src, dst, side, words):
-    killed({'src': src, 'dst': dst}[side], *words)
+def test_killed_in_the_conversion_host(osm, big, src, dst, side, words, network, copying):
+    kill_processes({'src': src, 'dst': dst}[side], *words)
     r = copying.end()
     if r.status != 0:
         r.expect(1).says('resume ' + copying.id)
         r = osm.run('resume', copying.id)
     assert_copied(r, big, src, dst)
+    # What is in the volume, SSH's own, and at most 64 MiB once more.
+    assert BIG_BYTES < sent_on_the_network(src) - network < 1.02 * BIG_BYTES + (64 << 20)
 
 
 def test_tokens_revoked_in_the_middle(osm, src, dst, big):
