@@ -196,6 +196,7 @@ osm_cmd_migrate (const struct osm_args *args, const char *kind,
                                   .availability_zone = osm_args_get (args, "availability-zone"),
                                   .compression = osm_args_get (args, "compress") };
   struct osm_migration_context context;
+  size_t blockers;
   bool there;
 
   if (osm_cmd_check_limit (args, err) == -1 || osm_cmd_check_bad_blocks (args, err) == -1 ||
@@ -220,9 +221,10 @@ osm_cmd_migrate (const struct osm_args *args, const char *kind,
   if (there)
     return OSM_EXIT_NOTHING;
   show_findings (session, plan);
-  if (osm_plan_count_findings (plan, "blocker") > 0) {
-    osm_error_set (err, OSM_ERROR_USER, 0, "%s '%s' cannot be migrated: %zu blockers, see above",
-                   kind, input.object, osm_plan_count_findings (plan, "blocker"));
+  blockers = osm_plan_count_findings (plan, "blocker");
+  if (blockers > 0) {
+    osm_error_set (err, OSM_ERROR_USER, 0, "%s '%s' cannot be migrated: %zu blocker%s, see above",
+                   kind, input.object, blockers, blockers == 1 ? "" : "s");
     osm_error_hint (err, "both clouds are as they were");
     return OSM_EXIT_BLOCKED;
   }

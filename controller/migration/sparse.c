@@ -133,16 +133,19 @@ osm_sparse_tell (struct osm_migration *m, const json_t *volume, json_t *job)
   json_array_foreach (json_object_get (job, "found"), i, one)
   {
     OSM_CLEANUP_FREE char *device = text_of (one, "device"), *type = text_of (one, "type"),
-                          *left = osm_quote_terminal (osm_json_str (one, "left")), *line = NULL;
+                          *left = osm_quote_terminal (osm_json_str (one, "left")), *where = NULL,
+                          *line = NULL;
     json_t *event = json_is_object (one) ? json_copy (one) : json_object ();
     char size[OSM_HUMAN_LEN], unused[OSM_HUMAN_LEN];
 
     osm_human_size ((uint64_t)json_integer_value (json_object_get (one, "size_bytes")), size);
     osm_human_size ((uint64_t)free_bytes (one), unused);
-    line = left ? osm_asprintf ("warning: volume '%s', %s (%s, %s) is copied whole: %s", label,
-                                device, type, size, left)
-                : osm_asprintf ("volume '%s', %s (%s, %s): %s free", label, device, type, size,
-                                unused);
+    where =
+        osm_str_equal (device, "whole volume") ? osm_strdup ("") : osm_asprintf (", %s", device);
+    line = left
+               ? osm_asprintf ("warning: volume '%s'%s (%s, %s) is copied whole: %s", label, where,
+                               type, size, left)
+               : osm_asprintf ("volume '%s'%s (%s, %s): %s free", label, where, type, size, unused);
     json_object_set_new (event, "event", json_string ("sparse"));
     json_object_set (event, "volume_id", json_object_get (volume, "id"));
     osm_ui_event (m->context.ui, event, line);

@@ -485,8 +485,8 @@ not_attached (struct osm_migration *m, const struct check *c, enum osm_side side
                  c->volume[side] ? c->volume[side] : "does not exist", osm_side_name (side));
   return over ? osm_error_hint (
                     err,
-                    "migration %s is %s, its volumes have been given back: they can be compared "
-                    "from their copy on until then; see 'osm-controller show %s --manifest'",
+                    "migration %s is %s, its volumes have been given back; "
+                    "'osm-controller show %s --manifest' has the digests of its verification",
                     m->row->id, m->row->state, m->row->id)
               : osm_error_hint (err, "'osm-controller resume %s' attaches, copies and compares it",
                                 m->row->id);

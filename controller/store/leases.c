@@ -35,7 +35,7 @@ holder_done (struct holder *h)
 }
 #define HOLDER(name) __attribute__ ((cleanup (holder_done))) struct holder name = { 0 }
 
-/* Field 22 of /proc/PID/stat (proc(5)), NULL if there is no such process. The second field, the name in parentheses, may hold anything. */
+/* Field 22 of /proc/PID/stat (proc(5)), NULL if there is no such process, or only what is left of it until its parent asks. The second field, the name in parentheses, may hold anything. */
 static char *
 start_time_of (int64_t pid)
 {
@@ -44,7 +44,8 @@ start_time_of (int64_t pid)
   const char *p;
   OSM_ERROR (ignored);
 
-  if (osm_file_read (path, 4096, &text, NULL, &ignored) == -1 || !(p = strrchr (text, ')')))
+  if (osm_file_read (path, 4096, &text, NULL, &ignored) == -1 || !(p = strrchr (text, ')')) ||
+      strncmp (p, ") Z", 3) == 0 || strncmp (p, ") X", 3) == 0)
     return NULL;
   for (int field = 2; field < 22; field++) {
     p = strchr (p + 1, ' ');

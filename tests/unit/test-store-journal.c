@@ -225,6 +225,7 @@ STORE_TEST (a_lease_keeps_other_processes_off_while_its_holder_lives)
   bool held = false;
   OSM_ERROR (err);
   const char *id = add_migration (store);
+  siginfo_t info;
   int fd;
   pid_t pid = other_holder (id, &fd);
 
@@ -240,7 +241,12 @@ STORE_TEST (a_lease_keeps_other_processes_off_while_its_holder_lives)
   assert_true (held);
   assert_non_null (strchr (holder, ':'));
 
+  /* It is dead, though nobody has waited for it. */
   close (fd);
+  assert_int_equal (waitid (P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+  osm_store_lease_held (store, id, &held, &nobody, &err);
+  assert_no_error (&err);
+  assert_false (held);
   assert_int_equal (waitpid (pid, NULL, 0), pid);
   osm_store_lease_held (store, id, &held, &nobody, &err);
   assert_no_error (&err);
