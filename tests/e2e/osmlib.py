@@ -199,6 +199,11 @@ def sums(cloud, volumes):
     return dict(zip(volumes, side_by_side(*[lambda v=v: cloud.sha256(v) for v in volumes.values()])))
 
 
+def copies_of(cloud, volumes):
+    """{name: volume id} of the volumes in that cloud with these names."""
+    return {v.name: v.id for v in cloud.api.block_storage.volumes() if v.name in volumes}
+
+
 def volumes_of(cloud, server_id):
     """Cinder's words about the server's volumes, in the order of the devices, with device and
     delete_on_termination."""

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from osmlib import assert_server_state, host_id, inventory, processes, server_state, sums
+from osmlib import assert_server_state, copies_of, host_id, inventory, processes, server_state, sums
 from test_2_hosts import floating_address, rules
 
 pytestmark = pytest.mark.usefixtures('hosts')
@@ -137,32 +137,36 @@ def test_none_works(osm, src, dst, big):
 
 
 # ------------------------------------------------------------------ copies
-def test_server_by_reverse(osm, src, dst, source, clouds):
+@contextlib.contextmanager
+def held(osm, src, dst, source):
+    """The server's migration, copied and held; its result and its events.  Taken back, whatever happens."""
     before = server_state(src, source.id), inventory(dst)
-    with firewall((dst, src)):
-        check(osm)
-        r = osm.run('migrate-server', '--hold', 'e2e-a').expect(0)
-        copies = {v.name: v.id for v in dst.api.block_storage.volumes() if v.name.startswith('e2e-')}
-        assert sums(dst, copies) == sums(src, source.volumes)
-        migration = r.result()['id']
-        events = [e['text'] for e in json.loads(osm.run('show', migration).out)['events']]
-        assert 'path: reverse (the source connects to the destination)' in events
-        assert nothing_is_left(clouds)
-        assert osm.run('rollback', migration).expect(0).result()['state'] == 'rolled-back'
+    r = osm.run('migrate-server', '--hold', 'e2e-a')
+    migration = osm.migrations()[0]['id']
+    try:
+        assert r.expect(0).result()['id'] == migration
+        assert sums(dst, copies_of(dst, source.volumes)) == sums(src, source.volumes)
+        yield [e['text'] for e in json.loads(osm.run('show', migration).out)['events']]
+    finally:
+        back = osm.run('rollback', migration)
+    assert back.expect(0).result()['state'] == 'rolled-back'
     assert_server_state(src, source.id, before[0])
     assert inventory(dst) == before[1]
+
+
+def test_server_by_reverse(osm, src, dst, source, clouds):
+    with firewall((dst, src)):
+        check(osm)
+        with held(osm, src, dst, source) as events:
+            assert 'path: reverse (the source connects to the destination)' in events
+            assert nothing_is_left(clouds)
 
 
 def test_server_by_relay(osm, src, dst, source):
-    before = server_state(src, source.id), inventory(dst)
     with firewall((dst, src), (src, dst)):
         check(osm)
-        r = osm.run('migrate-server', '--hold', 'e2e-a').expect(0)
-        copies = {v.name: v.id for v in dst.api.block_storage.volumes() if v.name.startswith('e2e-')}
-        assert sums(dst, copies) == sums(src, source.volumes)
-        assert osm.run('rollback', r.result()['id']).expect(0).result()['state'] == 'rolled-back'
-    assert_server_state(src, source.id, before[0])
-    assert inventory(dst) == before[1]
+        with held(osm, src, dst, source) as events:
+            assert [e for e in events if e.startswith('path: relay')]
 
 
 def test_reverse_carrier_killed_in_the_middle(osm, src, dst, big, afterwards, clouds):

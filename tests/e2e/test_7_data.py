@@ -15,7 +15,7 @@ import pytest
 
 from cloudlib import side_by_side, wait_for
 from conftest import BIG_BYTES
-from osmlib import host_id, inventory, kill_processes, processes
+from osmlib import copies_of, host_id, inventory, kill_processes, processes
 
 pytestmark = pytest.mark.usefixtures('hosts')
 
@@ -211,7 +211,7 @@ def held(osm, src, dst, source):
     assert seen.end.result()['state'] == 'held'
     seen.verify = osm.run('verify', seen.id)
     seen.manifest = json.loads(osm.run('show', '--manifest', seen.id).expect(0).out)
-    copies = {v.name: v.id for v in dst.api.block_storage.volumes() if v.name in source.volumes}
+    copies = copies_of(dst, source.volumes)
     seen.digests = {name: side_by_side(lambda: digests(src.volume_file(volume)),
                                        lambda: digests(dst.volume_file(copies[name])))
                     for name, volume in source.volumes.items()}
