@@ -57,6 +57,7 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/store/journal.c \
 	controller/store/leases.c \
 	controller/store/migrations.c \
+	controller/store/prune.c \
 	controller/store/schema.c \
 	controller/store/sql.c \
 	controller/store/store.c controller/store/store.h \
@@ -71,6 +72,7 @@ bin_PROGRAMS += osm-controller
 osm_controller_SOURCES = \
 	controller/cmd/check-conversion-hosts.c \
 	controller/cmd/cleanup.c \
+	controller/cmd/prune.c \
 	controller/cmd/commands.h \
 	controller/cmd/common.c controller/cmd/common.h \
 	controller/cmd/completion.c \
@@ -143,4 +145,5 @@ script_tests += \
 	tests/functional/controller-cli.py \
 	tests/functional/hosts-link.py \
 	tests/functional/hosts-user-data.py \
+	tests/functional/long-journal.py \
 	tests/functional/manual-pages.py

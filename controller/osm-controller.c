@@ -45,6 +45,8 @@ static const struct osm_command commands[] = {
     "take a migration back: everything as it was before", false },
   { "cleanup", "ID", 1, 1, osm_options_cleanup, osm_cmd_cleanup,
     "accept a completed migration: remove osm's marks", false },
+  { "prune", "", 0, 0, osm_options_prune, osm_cmd_prune, "forget migrations that ended long ago",
+    false },
   { "completion", "", 0, 0, osm_options_completion, osm_cmd_completion,
     "print the completion for bash", false },
   { "version", "", 0, 0, no_options, cmd_version, "show the version", false },

@@ -29,6 +29,7 @@ OSM_CMD (resume);
 OSM_CMD (verify);
 OSM_CMD (rollback);
 OSM_CMD (cleanup);
+OSM_CMD (prune);
 OSM_CMD (completion);
 
 #undef OSM_CMD

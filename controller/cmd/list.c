@@ -16,9 +16,12 @@
 #include "controller/cmd/describe.h"
 #include "controller/migration/state.h"
 
+#define NEWEST 100 /* what a table shows of a long journal, besides all that is not finished */
+
 const struct osm_option osm_options_list[] = {
   { "state", 's', "STATE", "only migrations in this state (failed, completed ...)" },
   { "limit", 'n', "NUMBER", "only that many of the newest" },
+  { "all", 'a', NULL, "also finished ones that are older than the newest 100" },
   { NULL, 0, NULL, NULL },
 };
 
@@ -84,16 +87,25 @@ osm_cmd_list (const struct osm_args *args, struct osm_error *err)
   const char *state = osm_args_get (args, "state"), *limit_text = osm_args_get (args, "limit");
   struct osm_migration_row **rows = NULL;
   uint64_t limit = 0;
-  size_t nr = 0;
+  size_t nr = 0, more = 0;
   int r;
 
   if (check_state (state, err) == -1 ||
       (limit_text && osm_parse_uint (limit_text, "--limit", 1, 1000000, &limit, err) == -1))
     return OSM_EXIT_USAGE;
-  if (osm_session_open (args, OSM_WANT_STORE, &session, err) == -1 ||
-      osm_store_migration_list (session->store, state, limit, &rows, &nr, err) == -1)
+  if (osm_session_open (args, OSM_WANT_STORE, &session, err) == -1)
+    return OSM_EXIT_FAILED;
+  if (state || limit || osm_args_has (args, "all") || osm_ui_get_mode (session->ui) == OSM_UI_JSON)
+    r = osm_store_migration_list (session->store, state, limit, &rows, &nr, err);
+  else
+    r = osm_store_migration_recent (session->store, NEWEST, &rows, &nr, &more, err);
+  if (r == -1)
     return OSM_EXIT_FAILED;
   r = print (session, rows, nr, err);
+  if (r == 0 && more > 0) {
+    fflush (stdout);
+    fprintf (stderr, "%zu older ones are finished: --all shows them, prune forgets them\n", more);
+  }
   for (size_t i = 0; i < nr; i++)
     osm_migration_row_free (rows[i]);
   free (rows);

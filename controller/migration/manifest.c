@@ -5,9 +5,11 @@
 
 #include "controller/migration/manifest.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/file.h"
@@ -86,4 +88,29 @@ osm_chunks_load (const char *state_dir, const char *migration_id, const char *vo
                           chunks * OSM_CHUNK_DIGEST_LEN);
   *ret = (unsigned char *)osm_take (data);
   return 0;
+}
+
+int
+osm_chunks_forget (const char *state_dir, const char *migration_id, struct osm_error *err)
+{
+  OSM_CLEANUP_FREE char *folder = NULL;
+  const struct dirent *e;
+  int failed = 0;
+  DIR *d;
+
+  if (!osm_is_safe_name (migration_id))
+    return osm_error_set (err, OSM_ERROR_USER, EINVAL, "'%s' is no id of a migration",
+                          migration_id);
+  folder = osm_asprintf ("%s/manifests/%s", state_dir, migration_id);
+  d = opendir (folder);
+  if (!d)
+    return errno == ENOENT ? 0 : osm_error_set_errno (err, errno, "the folder %s", folder);
+  while ((e = readdir (d)) != NULL)
+    if (strcmp (e->d_name, ".") != 0 && strcmp (e->d_name, "..") != 0 &&
+        unlinkat (dirfd (d), e->d_name, 0) == -1 && errno != ENOENT)
+      failed = errno;
+  closedir (d);
+  if (!failed && rmdir (folder) == -1 && errno != ENOENT)
+    failed = errno;
+  return failed ? osm_error_set_errno (err, failed, "delete the folder %s", folder) : 0;
 }

@@ -28,5 +28,7 @@ int osm_chunks_save (const char *state_dir, const char *migration_id, const char
 /* USER error with ENOENT if there is none (a journal of an older version); another length is an error. Caller frees. */
 int osm_chunks_load (const char *state_dir, const char *migration_id, const char *volume_id,
                      uint64_t chunks, unsigned char **ret, struct osm_error *err);
+/* All of a migration; none is no error. */
+int osm_chunks_forget (const char *state_dir, const char *migration_id, struct osm_error *err);
 
 #endif

@@ -219,25 +219,15 @@ osm_store_migration_get (struct osm_store *store, const char *id, struct osm_mig
   return r == 1 ? read_row (store, s, true, ret, err) : no_such_migration (id, err);
 }
 
-int
-osm_store_migration_list (struct osm_store *store, const char *state, size_t limit,
-                          struct osm_migration_row ***ret, size_t *ret_nr, struct osm_error *err)
+/* All rows of a statement that selects COLUMNS. */
+static int
+read_rows (struct osm_store *store, sqlite3_stmt *s, struct osm_migration_row ***ret,
+           size_t *ret_nr, struct osm_error *err)
 {
-  OSM_TRANSACTION (t, store);
-  OSM_CLEANUP_STMT sqlite3_stmt *s = NULL;
   struct osm_migration_row **rows = NULL;
   size_t nr = 0, allocated = 0;
-  int64_t at_most = limit > 0 && limit <= INT64_MAX ? (int64_t)limit : -1;
   int r;
 
-  if ((state ? osm_sql_prepare (store, &s, err,
-                                "SELECT " COLUMNS " FROM migration WHERE state = ?"
-                                " ORDER BY number DESC LIMIT ?",
-                                "si", state, at_most)
-             : osm_sql_prepare (store, &s, err,
-                                "SELECT " COLUMNS " FROM migration ORDER BY number DESC LIMIT ?",
-                                "i", at_most)) == -1)
-    return -1;
   while ((r = osm_sql_step (store, s, err)) == 1) {
     if (nr == allocated) {
       allocated = allocated ? allocated * 2 : 64;
@@ -257,6 +247,52 @@ osm_store_migration_list (struct osm_store *store, const char *state, size_t lim
   }
   *ret = rows;
   *ret_nr = nr;
+  return 0;
+}
+
+int
+osm_store_migration_list (struct osm_store *store, const char *state, size_t limit,
+                          struct osm_migration_row ***ret, size_t *ret_nr, struct osm_error *err)
+{
+  OSM_TRANSACTION (t, store);
+  OSM_CLEANUP_STMT sqlite3_stmt *s = NULL;
+  int64_t at_most = limit > 0 && limit <= INT64_MAX ? (int64_t)limit : -1;
+
+  if ((state ? osm_sql_prepare (store, &s, err,
+                                "SELECT " COLUMNS " FROM migration WHERE state = ?"
+                                " ORDER BY number DESC LIMIT ?",
+                                "si", state, at_most)
+             : osm_sql_prepare (store, &s, err,
+                                "SELECT " COLUMNS " FROM migration ORDER BY number DESC LIMIT ?",
+                                "i", at_most)) == -1)
+    return -1;
+  return read_rows (store, s, ret, ret_nr, err);
+}
+
+int
+osm_store_migration_recent (struct osm_store *store, size_t finished,
+                            struct osm_migration_row ***ret, size_t *ret_nr, size_t *ret_more,
+                            struct osm_error *err)
+{
+  OSM_TRANSACTION (t, store);
+  OSM_CLEANUP_STMT sqlite3_stmt *s = NULL, *count = NULL;
+  int r;
+
+  /* The unfinished ones are an index of their own. */
+  if (osm_sql_prepare (store, &count, err, "SELECT count (*) FROM migration", "") == -1 ||
+      (r = osm_sql_step (store, count, err)) == -1 ||
+      osm_sql_prepare (store, &s, err,
+                       "SELECT " COLUMNS " FROM migration WHERE number IN"
+                       " (SELECT number FROM migration"
+                       "   WHERE state NOT IN ('completed', 'rolled-back', 'cleaned')"
+                       "  UNION ALL SELECT number FROM"
+                       "   (SELECT number FROM migration ORDER BY number DESC LIMIT ?))"
+                       " ORDER BY number DESC",
+                       "i", (int64_t)finished) == -1 ||
+      read_rows (store, s, ret, ret_nr, err) == -1)
+    return -1;
+  *ret_more = r == 1 ? (size_t)osm_sql_uint (count, 0) : 0;
+  *ret_more -= *ret_more < *ret_nr ? *ret_more : *ret_nr;
   return 0;
 }
 

@@ -51,6 +51,10 @@ int osm_store_migration_get (struct osm_store *store, const char *id,
 int osm_store_migration_list (struct osm_store *store, const char *state, size_t limit,
                               struct osm_migration_row ***ret, size_t *ret_nr,
                               struct osm_error *err);
+/* The newest that many, and all that are not finished, newest first, likewise; *ret_more is how many older ones there are. */
+int osm_store_migration_recent (struct osm_store *store, size_t newest,
+                                struct osm_migration_row ***ret, size_t *ret_nr, size_t *ret_more,
+                                struct osm_error *err);
 /* Compare-and-set: fails (RETRY) if the state in the file is not `from`. Writes an event "FROM -> TO". */
 int osm_store_migration_set_state (struct osm_store *store, const char *id, const char *from,
                                    const char *to, const json_t *error, struct osm_error *err);
@@ -129,6 +133,17 @@ int osm_store_host_get (struct osm_store *store, const char *cloud, const char *
                         struct osm_error *err);
 int osm_store_host_delete (struct osm_store *store, const char *cloud, const char *name,
                            struct osm_error *err);
+
+/* ---- forgetting: prune.c ---- */
+/* Ids of the migrations of which nothing can come any more ("cleaned", "rolled-back") and that did not change since before_ms, oldest
+ * first: a NULL-terminated vector, which may be NULL. */
+int osm_store_prunable (struct osm_store *store, int64_t before_ms, char ***ret,
+                        struct osm_error *err);
+/* Forgets just these, with all that belongs to them but the mapping of their objects. */
+int osm_store_prune (struct osm_store *store, int64_t before_ms, struct osm_error *err);
+/* Gives the room of what was forgotten back to the file system. Needs as much free room as the journal has afterwards, and
+ * nobody at work in it: else RETRY or USER errors, and nothing is lost. */
+int osm_store_shrink (struct osm_store *store, struct osm_error *err);
 
 static inline void
 osm_cleanup_store (struct osm_store **s)

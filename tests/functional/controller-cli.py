@@ -25,7 +25,7 @@ MIB = 1 << 20
 LIMIT = 60  # seconds, for anything that should take one
 COMMANDS = ["deploy-conversion-hosts", "check-conversion-hosts", "delete-conversion-hosts",
             "migrate-server", "migrate-volume", "list", "show", "watch", "throttle", "resume", "verify",
-            "rollback", "cleanup", "completion", "version"]
+            "rollback", "cleanup", "prune", "completion", "version"]
 
 
 class Case(unittest.TestCase):

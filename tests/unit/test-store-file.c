@@ -43,6 +43,32 @@ STORE_TEST (all_its_files_are_private)
   free (row.id);
 }
 
+/* Thousands of transactions, with another process's connection open all the time. */
+STORE_TEST (the_log_of_writes_does_not_grow_for_ever)
+{
+  OSM_CLEANUP_FREE char *path = in_folder ("osm.db"), *wal = in_folder ("osm.db-wal");
+  OSM_CLEANUP_FREE char *text = osm_calloc (1, 16001);
+  OSM_CLEANUP_STORE struct osm_store *other = NULL;
+  struct osm_migration_row row = sample_row ("o1");
+  struct stat st;
+  OSM_ERROR (err);
+
+  memset (text, 'x', 16000);
+  osm_store_open (path, &other, &err);
+  osm_store_migration_add (store, &row, &err);
+  for (int i = 0; i < 1500; i++) {
+    OSM_CLEANUP_JSON json_t *value = osm_json_pack ("{s:s}", "text", text);
+
+    osm_store_fact_set (store, row.id, "fact", value, &err);
+  }
+  assert_no_error (&err);
+  assert_int_equal (stat (wal, &st), 0);
+  assert_in_range (st.st_size, 1, 8 << 20);
+  assert_int_equal (stat (path, &st), 0);
+  assert_in_range (st.st_size, 1, 1 << 20);
+  free (row.id);
+}
+
 STORE_TEST (a_file_that_others_may_read_becomes_private)
 {
   OSM_CLEANUP_FREE char *path = in_folder ("osm.db");
@@ -321,6 +347,7 @@ main (void)
 {
   const struct CMUnitTest tests[] = {
     store_unit_test (all_its_files_are_private),
+    store_unit_test (the_log_of_writes_does_not_grow_for_ever),
     store_unit_test (a_file_that_others_may_read_becomes_private),
     store_unit_test (a_symbolic_link_is_not_followed),
     store_unit_test (what_was_written_is_there_after_reopening),

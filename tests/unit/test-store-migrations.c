@@ -5,6 +5,8 @@
 
 #include "tests/unit/test-store.h"
 
+#include <time.h>
+
 #include "common/clock.h"
 
 static const char *
@@ -282,6 +284,16 @@ STORE_TEST (lists_are_newest_first_filtered_and_limited)
     free (rows[i].id);
 }
 
+/* Of this thread's processor time: the machine may be busy with something else. */
+static uint64_t
+spent_ms (void)
+{
+  struct timespec t;
+
+  clock_gettime (CLOCK_THREAD_CPUTIME_ID, &t);
+  return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
 /* Written in one transaction, with SQLite itself: ten thousand of them with a plan each, as after years of use. */
 STORE_TEST (ten_thousand_finished_migrations_list_quickly)
 {
@@ -297,21 +309,20 @@ STORE_TEST (ten_thousand_finished_migrations_list_quickly)
       "  object_name, created_ms, updated_ms, plan)"
       " SELECT printf ('%08x', i), 'server', iif (i % 100, 'completed', 'cleaned'), 'src',"
       "  'dst', i, 'server ' || i, i, i, '{\"x\":\"' || hex (zeroblob (2500)) || '\"}' FROM n");
-  /* The best of three: this machine may be busy with something else. */
   for (int i = 0; i < 3; i++) {
-    start = osm_now_ms ();
+    start = spent_ms ();
     osm_store_migration_list (store, NULL, 0, &list, &nr, &err);
     assert_no_error (&err);
-    if (osm_now_ms () - start < best)
-      best = osm_now_ms () - start;
+    if (spent_ms () - start < best)
+      best = spent_ms () - start;
     assert_int_equal (nr, 10000);
     free_list (list, nr);
   }
   assert_in_range (best, 0, 99 * TIME_FACTOR);
-  start = osm_now_ms ();
+  start = spent_ms ();
   osm_store_migration_list (store, "cleaned", 0, &list, &nr, &err);
   assert_no_error (&err);
-  assert_in_range (osm_now_ms () - start, 0, 50 * TIME_FACTOR);
+  assert_in_range (spent_ms () - start, 0, 50 * TIME_FACTOR);
   assert_int_equal (nr, 100);
   free_list (list, nr);
 }
