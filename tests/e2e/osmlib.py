@@ -96,6 +96,8 @@ class Running:
 
 
 class Osm:
+    seconds = 240  # for a command
+
     def __init__(self, folder, clouds_file, controller=None, image='osm-conversion-host'):
         self.folder, self.clouds_file = str(folder), str(clouds_file)
         self.controller = controller or controller_path()
@@ -123,7 +125,7 @@ class Osm:
 
     def run(self, *words, config=None, **changes):
         r = subprocess.run(self.argv(words, config, changes), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                           stderr=subprocess.PIPE, env=self.env(), text=True, timeout=240)
+                           stderr=subprocess.PIPE, env=self.env(), text=True, timeout=self.seconds)
         return Result(r.returncode, r.stdout, r.stderr)
 
     def start(self, *words, config=None, **changes):

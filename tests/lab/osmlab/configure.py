@@ -65,7 +65,8 @@ class Configuration:
         keys = self.var + '/keys/'
         ini(self.etc + '/keystone/keystone.conf', {
             'DEFAULT': {'use_stderr': 'true'}, 'database': self.database('keystone'),
-            'token': {'provider': 'fernet', 'expiration': 86400},
+            'token': {'provider': 'fernet',
+                      'expiration': os.environ.get('OSM_LAB_TOKEN_SECONDS', 86400)},
             'identity': {'password_hash_rounds': 4},
             'cache': {'enabled': 'true', 'backend': 'oslo_cache.dict'},
             'fernet_tokens': {'key_repository': keys + 'fernet'},
