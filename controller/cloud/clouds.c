@@ -186,6 +186,28 @@ fill_verify (struct osm_credentials *c, const struct osm_yaml *doc, const json_t
   return 0;
 }
 
+#define LONGEST_TIMEOUT_S 3600
+
+/* Seconds, whole or not, as openstacksdk has it. */
+static int
+fill_timeout (struct osm_credentials *c, const struct osm_yaml *doc, const json_t *cloud,
+              struct osm_error *err)
+{
+  const json_t *value = json_object_get (cloud, "api_timeout");
+  const char *text = json_string_value (value);
+  char *end = NULL;
+  double seconds = text ? strtod (text, &end) : json_number_value (value);
+
+  if (!value || json_is_null (value))
+    return 0;
+  if ((text && (end == text || *end)) || !(seconds > 0 && seconds <= LONGEST_TIMEOUT_S))
+    return osm_yaml_key_error (doc, cloud, "api_timeout", err,
+                               "cloud '%s': 'api_timeout' must be a number of seconds up to %d",
+                               c->name, LONGEST_TIMEOUT_S);
+  c->silence_s = seconds < 1 ? 1 : (unsigned)(seconds + 0.5);
+  return 0;
+}
+
 /* The first of the list is the one to use: "name" or {"name": "name", ...}. */
 static void
 fill_region (struct osm_credentials *c, const json_t *cloud)
@@ -235,7 +257,8 @@ fill_from_yaml (struct osm_credentials *c, const struct osm_yaml *doc, const jso
   }
   fill_region (c, cloud);
   return fill_verify (c, doc, cloud, "insecure", false, err) == -1 ||
-                 fill_verify (c, doc, cloud, "verify", true, err) == -1
+                 fill_verify (c, doc, cloud, "verify", true, err) == -1 ||
+                 fill_timeout (c, doc, cloud, err) == -1
              ? -1
              : 0;
 }

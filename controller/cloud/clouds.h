@@ -26,6 +26,7 @@ struct osm_credentials {
   char *region_name;
   char *interface; /* "public", "internal", "admin" */
   bool verify;
+  unsigned silence_s; /* api_timeout: no byte for so long: given up; 0: osm's own */
   char *ca_file, *certificate, *key;
   json_t *overrides; /* {"compute": URL, ...} from <service>_endpoint_override */
 };

@@ -211,6 +211,10 @@ TEST (files_that_are_wrong)
   assert_refused ("a", "clouds.yaml:3:1:");
   write_text ("clouds.yaml", "clouds:\n  a:\n" AUTH "    verify: perhaps\n");
   assert_refused ("a", "clouds.yaml:7:5: cloud 'a': 'verify' must be true or false");
+  write_text ("clouds.yaml", "clouds:\n  a:\n" AUTH "    api_timeout: soon\n");
+  assert_refused ("a", "clouds.yaml:7:5: cloud 'a': 'api_timeout' must be a number of seconds");
+  write_text ("clouds.yaml", "clouds:\n  a:\n" AUTH "    api_timeout: 0\n");
+  assert_refused ("a", "'api_timeout' must be a number of seconds");
   write_text ("clouds.yaml",
               "clouds:\n  a:\n    auth:\n      auth_url: http://h\n      password: 1.5\n");
   assert_refused ("a", "clouds.yaml:5:7: cloud 'a': 'password' must be a string (quote it)");
@@ -293,6 +297,31 @@ TEST (a_domain_given_once_is_of_user_and_project)
     LOAD (c, "b");
     assert_string_equal (c->domain_name, "D");
     assert_null (c->user_domain_name);
+  }
+}
+
+TEST (api_timeout_in_seconds)
+{
+  write_text ("clouds.yaml", "clouds:\n"
+                             "  a:\n" AUTH "    api_timeout: 30\n"
+                             "  b:\n" AUTH "    api_timeout: 2.6\n"
+                             "  c:\n" AUTH "    api_timeout: '0.1'\n"
+                             "  d:\n" AUTH);
+  {
+    LOAD (c, "a");
+    assert_int_equal (c->silence_s, 30);
+  }
+  {
+    LOAD (c, "b");
+    assert_int_equal (c->silence_s, 3);
+  }
+  {
+    LOAD (c, "c");
+    assert_int_equal (c->silence_s, 1);
+  }
+  {
+    LOAD (c, "d");
+    assert_int_equal (c->silence_s, 0);
   }
 }
 
@@ -393,6 +422,7 @@ main (void)
     cloud_test (credentials_that_are_not_enough),
     cloud_test (the_type_follows_from_what_is_there),
     cloud_test (a_domain_given_once_is_of_user_and_project),
+    cloud_test (api_timeout_in_seconds),
     cloud_test (verification_ends_only_when_told_so),
     cloud_test (other_spellings),
     cloud_test (variables_make_a_cloud),
