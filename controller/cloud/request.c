@@ -21,8 +21,12 @@
 #define MAX_ATTEMPTS 9
 #define SLOWEST_RETRY_MS 8000
 #define LONGEST_RETRY_AFTER_S 60
-/* An internal error (500) mostly comes again. */
+/* What mostly comes again: an internal error (500), a redirect to somebody's page of maintenance, an answer that is no JSON. */
 #define MAX_ATTEMPTS_OF_BROKEN 4
+/* Something else is being done to the object (409); most often it stays so. */
+#define MAX_ATTEMPTS_OF_CONFLICT 3
+/* A service that is silent each time: all attempts together, but at least two. */
+#define LONGEST_SILENCE_MS (5 * 60 * 1000)
 #define MAX_PAGES 10000
 #define MAX_MESSAGE 1000
 /* err->code of a POST whose fate is unknown; no HTTP status is negative. */
@@ -58,8 +62,15 @@ is_transient (const char *method, int status, enum osm_http_loss loss, double re
   case 502:
   case 504:
     return is_idempotent (method);
+  case 301:
+  case 302:
+  case 303:
+  case 307:
+  case 308:
   case 500:
     return is_idempotent (method) && attempt + 1 < MAX_ATTEMPTS_OF_BROKEN;
+  case 409:
+    return attempt + 1 < MAX_ATTEMPTS_OF_CONFLICT; /* refused, so that it was not done */
   default:
     return false;
   }
@@ -226,6 +237,15 @@ is_quota (int status, const char *message)
           (strcasestr (message, "quota") || strcasestr (message, "limit exceeded")));
 }
 
+/* Neutron's quotas are conflicts. */
+static bool
+is_used_up (const struct osm_http_answer *a)
+{
+  OSM_CLEANUP_FREE char *message = osm_request_error_message (a->body, a->len);
+
+  return is_quota (a->status, message);
+}
+
 /* The service may have done it, but we do not know what. */
 static void
 mark_unknown (const struct osm_request *request, struct osm_error *err)
@@ -259,13 +279,18 @@ answer_error (struct osm_cloud *cloud, enum osm_service service, const struct os
   else if (a->status == 403)
     osm_error_hint (err, "the credentials of cloud '%s' have no right to do this",
                     osm_cloud_name (cloud));
+  else if (a->location)
+    osm_error_hint (err,
+                    "the cloud's catalogue names an address of service '%s' that has moved, or it "
+                    "is being maintained",
+                    osm_service_name (service));
   else if (a->status == 401)
     osm_error_hint (
         err,
         "a token that is minutes old at most was refused: check project and region of cloud '%s'",
         osm_cloud_name (cloud));
   /* A proxy has given up waiting, or a service broke in the middle of it. 503 is what a service says that did not begin. */
-  if (a->status >= 500 && a->status != 503)
+  if ((a->status >= 500 && a->status != 503) || a->location)
     mark_unknown (request, err);
   return -1;
 }
@@ -289,8 +314,10 @@ read_answer (struct osm_cloud *cloud, enum osm_service service, const struct osm
     return 0;
   err->class = OSM_ERROR_REMOTE;
   mark_unknown (request, err);
-  return osm_error_wrap (err, "cloud '%s': %s: %s %s: HTTP %d", osm_cloud_name (cloud),
-                         osm_service_name (service), request->method, request->path, a->status);
+  return osm_error_wrap (err, "cloud '%s': %s: %s %s: HTTP %d%s%s%s", osm_cloud_name (cloud),
+                         osm_service_name (service), request->method, request->path, a->status,
+                         a->request_id ? " (" : "", a->request_id ? a->request_id : "",
+                         a->request_id ? ")" : "");
 }
 
 /* ---- one request, with retries ---- */
@@ -334,8 +361,9 @@ osm_request (struct osm_cloud *cloud, enum osm_service service, const struct osm
   OSM_CLEANUP_FREE char *url = NULL;
   OSM_CLEANUP_STRV char **headers = NULL;
   char *body = NULL;
-  uint64_t refused = 0;
+  uint64_t refused = 0, first = osm_now_ms ();
   bool renewed = false;
+  const char *method = request->repeatable ? "PUT" : request->method;
   int r = -1;
 
   if (osm_session_endpoint (cloud, service, &e, err) == -1)
@@ -370,14 +398,24 @@ osm_request (struct osm_cloud *cloud, enum osm_service service, const struct osm
                a.request_id ? a.request_id : "");
     if (a.status >= 200 && a.status < 300) {
       r = ret ? read_answer (cloud, service, request, &a, ret, err) : 0;
-      break;
+      if (r == 0 || !is_idempotent (method) || attempt + 1 >= MAX_ATTEMPTS_OF_BROKEN)
+        break;
+      osm_debug ("%s", err->message);
+      osm_error_clear (err);
+      r = -1;
+      if (osm_wait_ms (osm_request_jitter (250u << attempt), err) == -1)
+        break;
+      continue;
     }
     if (why.class == OSM_ERROR_INTERRUPTED) {
       osm_error_move (err, &why);
       break;
     }
-    what = osm_request_retry (request->repeatable ? "PUT" : request->method, a.status, loss,
-                              a.retry_after_s, attempt, renewed, &delay);
+    what = osm_request_retry (method, a.status, loss, a.retry_after_s, attempt, renewed, &delay);
+    if (a.status == 409 && is_used_up (&a))
+      what = OSM_RETRY_NO;
+    if (a.status == 0 && attempt > 0 && osm_now_ms () - first > LONGEST_SILENCE_MS)
+      what = OSM_RETRY_NO;
     if (what == OSM_RETRY_NO) {
       if (a.status == 0) {
         osm_error_move (err, &why);

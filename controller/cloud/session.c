@@ -20,6 +20,7 @@
 /* An operator who has misspelt the address should not wait as long as a migration may. */
 #define MAX_ATTEMPTS 4
 #define MAX_REDIRECTS 3
+#define MAX_DETOURS 2
 /* Credentials that were refused are not tried again at once by every other thread: Keystone locks accounts. */
 #define REFUSAL_STANDS_MS 10000
 /* https://docs.openstack.org/cinder/latest/contributor/api_microversion_history.html#id63 */
@@ -47,6 +48,27 @@ exchange (struct osm_cloud *cloud, const struct osm_http_request *request,
       return r;
     }
     if (osm_wait_ms (osm_request_jitter (delay), err) == -1)
+      return -1;
+  }
+}
+
+/* The same; an answer that should be JSON and is not was garbled on its way, and is asked for again. */
+static int
+exchange_json (struct osm_cloud *cloud, const struct osm_http_request *request,
+               struct osm_http_answer *answer, struct osm_error *err)
+{
+  for (unsigned attempt = 0;; attempt++) {
+    OSM_CLEANUP_JSON json_t *json = NULL;
+    OSM_ERROR (why);
+
+    if (exchange (cloud, request, answer, err) == -1)
+      return -1;
+    if (answer->status < 200 || answer->status > 300 || answer->len == 0 || *answer->body == '<' ||
+        attempt + 1 >= MAX_ATTEMPTS ||
+        osm_json_parse (answer->body, answer->len, "the answer", &json, &why) == 0)
+      return 0;
+    osm_debug ("%s %s: %s", cloud->credentials->name, request->url, why.message);
+    if (osm_wait_ms (osm_request_jitter (250u << attempt), err) == -1)
       return -1;
   }
 }
@@ -81,7 +103,7 @@ ask_for_token (struct osm_cloud *cloud, struct osm_error *err)
   const struct osm_http_request request = { .method = "POST", .url = url, .body = text };
   OSM_HTTP_ANSWER (answer);
   OSM_GRANT (grant);
-  int r = exchange (cloud, &request, &answer, err);
+  int r = exchange_json (cloud, &request, &answer, err);
 
   osm_secret_free (text);
   if (r == -1)
@@ -148,14 +170,23 @@ ask_versions (struct osm_cloud *cloud, const char *root, struct osm_http_answer 
 {
   OSM_CLEANUP_FREE char *url = osm_strdup (root);
   bool renewed = false;
+  unsigned detours = 0;
 
   for (unsigned redirects = 0;;) {
     const struct osm_http_request request = {
       .method = "GET", .url = url, .token = same_origin (root, url) ? cloud->token : NULL
     };
 
-    if (exchange (cloud, &request, answer, err) == -1)
-      return -1;
+    if (exchange_json (cloud, &request, answer, err) == -1) {
+      /* Redirected to where nobody answers: perhaps the service was only being maintained. */
+      if (strcmp (url, root) == 0 || detours++ == MAX_DETOURS ||
+          err->class == OSM_ERROR_INTERRUPTED)
+        return -1;
+      osm_debug ("%s: %s", url, err->message);
+      osm_error_clear (err);
+      osm_str_set (&url, root);
+      continue;
+    }
     if (answer->status == 401 && !renewed && request.token) {
       if (authenticate (cloud, err) == -1)
         return -1;
@@ -286,8 +317,11 @@ osm_cloud_open (const char *name, struct osm_cloud **ret, struct osm_error *err)
   if (osm_credentials_load (name, &cloud->credentials, err) == -1)
     return -1;
   c = cloud->credentials;
-  cloud->pool = osm_http_pool_new (&(struct osm_http_tls){
-      .verify = c->verify, .ca_file = c->ca_file, .certificate = c->certificate, .key = c->key });
+  cloud->pool = osm_http_pool_new (&(struct osm_http_tls){ .verify = c->verify,
+                                                           .ca_file = c->ca_file,
+                                                           .certificate = c->certificate,
+                                                           .key = c->key,
+                                                           .silence_s = c->silence_s });
   host = strstr (c->auth_url, "://");
   host = host ? host + 3 : c->auth_url;
   cloud->url = osm_strndup (c->auth_url, (size_t)(host - c->auth_url) + strcspn (host, "/"));

@@ -292,6 +292,26 @@ class Retries(FaultTest):
         self.server.script = [truncated]
         self.assert_ok(self.get(self.open()), 2)
 
+    def test_a_get_survives_a_garbled_answer_and_a_page_of_maintenance(self):
+        self.server.script = [status(200, b'\x00\xff{"gniht'), status(302, b"", [("Location", "http://m.invalid/")])]
+        self.assert_ok(self.get(self.open()), 3)
+
+    def test_a_conflict_that_goes_away(self):
+        self.server.script = [status(409, {"conflictingRequest": {"code": 409, "message": "busy"}})] * 2
+        self.assert_ok(self.post(self.open()), 3)
+
+    def test_a_conflict_that_stays_is_reported(self):
+        self.server.usual = status(409, {"conflictingRequest": {"code": 409, "message": "busy"}})
+        self.assert_error(self.post(self.open()), "remote", "HTTP 409: busy", nr_requests=3)
+
+    def test_a_silent_service_is_given_up_after_api_timeout(self):
+        over = threading.Event()
+        self.addCleanup(over.set)
+        self.server.script = [lambda _h, _body: over.wait(LIMIT)]
+        answer = self.get(self.open(self.cloud(api_timeout=1)))
+        self.assert_ok(answer, 2)
+        self.assertLess(answer["ms"], 10000)
+
     def test_a_post_whose_connection_is_cut_is_sent_once(self):
         self.server.script = [cut]
         self.assert_error(self.post(self.open()), "retry", "cloud 'c': compute: POST /things", nr_requests=1, unknown=True)
@@ -345,11 +365,12 @@ class Retries(FaultTest):
 
 class Answers(FaultTest):
     def test_what_is_not_json_is_reported(self):
-        self.server.script = [status(200, "<html>It works!</html>"), status(200, ""), status(200, "[]")]
+        page = status(200, "<html>It works!</html>")
+        self.server.script = [page, page, page, page, status(200, ""), status(200, "[]")]
         driver = self.open()
-        self.assert_error(self.get(driver), "remote", "cloud 'c': compute: GET /things/1", nr_requests=1)
-        self.assert_error(self.get(driver), "remote", "'thing'", nr_requests=2)
-        self.assert_error(self.get(driver), "remote", "'thing'", nr_requests=3)
+        self.assert_error(self.get(driver), "remote", "cloud 'c': compute: GET /things/1", "(req-", nr_requests=4)
+        self.assert_error(self.get(driver), "remote", "'thing'", nr_requests=5)
+        self.assert_error(self.get(driver), "remote", "'thing'", nr_requests=6)
 
     def test_what_is_not_http_is_reported(self):
         def chatter(h, _body):
@@ -404,11 +425,17 @@ class Answers(FaultTest):
     def test_neutrons_quota_is_a_conflict(self):
         self.server.usual = status(409, {"NeutronError": {"type": "OverQuota", "message": "Quota exceeded for ['port'].",
                                                          "detail": ""}})
-        self.assert_error(self.post(self.open()), "user", "Quota exceeded", "a quota of cloud 'c' is used up")
+        self.assert_error(self.post(self.open()), "user", "Quota exceeded", "a quota of cloud 'c' is used up",
+                          nr_requests=1)
 
     def test_a_redirect_is_not_followed(self):
         self.server.usual = status(302, b"", [("Location", "http://elsewhere.invalid/things")])
-        self.assert_error(self.get(self.open()), "remote", "HTTP 302 to http://elsewhere.invalid/things", nr_requests=1)
+        self.assert_error(self.get(self.open()), "remote", "HTTP 302 to http://elsewhere.invalid/things",
+                          "the cloud's catalogue", nr_requests=4)
+
+    def test_the_fate_of_a_post_that_is_redirected_is_unknown(self):
+        self.server.usual = status(302, b"", [("Location", "http://elsewhere.invalid/things")])
+        self.assert_error(self.post(self.open()), "retry", "HTTP 302 to", nr_requests=1, unknown=True)
 
     def test_all_pages_are_read(self):
         def page(n, href):
@@ -496,6 +523,17 @@ class Tokens(FaultTest):
         self.server.routes.insert(0, ("/identity/v3/auth", busy))
         self.open()
 
+    def test_a_garbled_token_is_asked_for_again(self):
+        give, turns = self.server.give_token, [b'{"token": ', b"\xff"]
+
+        def garbled(h, body):
+            if turns:
+                h.answer(201, turns.pop(), [("X-Subject-Token", "secret-token-x")])
+            else:
+                give(h, body)
+        self.server.routes.insert(0, ("/identity/v3/auth", garbled))
+        self.assert_ok(self.get(self.open()), 1)
+
     def test_nobody_listens(self):
         with socket.socket() as s:
             s.bind(("127.0.0.1", 0))
@@ -566,6 +604,13 @@ class Versions(FaultTest):
             302, b"", [("Location", other.url + "/versions")])))
         self.assertEqual(self.open()("microversion", "compute").get("ok"), "2.50")
         self.assertIsNone(other.seen[0][2].get("X-Auth-Token"))
+
+    def test_versions_that_are_garbled_or_away_for_a_moment(self):
+        turns = [status(200, b"{"), status(302, b"", [("Location", "http://127.0.0.1:1/")])]
+        self.server.routes.insert(0, ("/compute/v2.1/", lambda h, body: (turns.pop() if turns else self.server.compute)(
+            h, body)))
+        self.assertEqual(self.open()("microversion", "compute").get("ok"), "2.93")
+        self.assertEqual(turns, [])
 
     def test_a_proxy_that_hides_the_versions(self):
         self.server.routes.insert(0, ("/compute/v2.1/things", self.server.compute))

@@ -38,7 +38,12 @@ TEST (the_retry_table)
     { "GET", 400, UN, -1, 0, false, "no", 0 },
     { "GET", 403, UN, -1, 0, false, "no", 0 },
     { "GET", 404, UN, -1, 0, false, "no", 0 },
-    { "DELETE", 409, UN, -1, 0, false, "no", 0 },
+    { "DELETE", 409, UN, -1, 0, false, "wait", 250 },
+    { "POST", 409, UN, -1, 1, false, "wait", 500 },
+    { "POST", 409, UN, -1, 2, false, "no", 0 },
+    { "GET", 302, UN, -1, 0, false, "wait", 250 },
+    { "GET", 302, UN, -1, 3, false, "no", 0 },
+    { "POST", 302, UN, -1, 0, false, "no", 0 },
     { "GET", 501, UN, -1, 0, false, "no", 0 },
     { "GET", 300, UN, -1, 0, false, "no", 0 },
     /* The token, once. */
