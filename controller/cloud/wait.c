@@ -10,6 +10,7 @@
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/json.h"
+#include "common/log.h"
 #include "common/parse.h"
 #include "common/strbuf.h"
 
@@ -50,6 +51,7 @@ osm_cloud_wait (struct osm_cloud *cloud, const struct osm_waiting *w, json_t **r
                 struct osm_error *err)
 {
   OSM_CLEANUP_FREE char *last = NULL;
+  bool failed = false;
   uint64_t since = osm_now_ms (), delay = FIRST_POLL_MS;
 
   for (;;) {
@@ -63,8 +65,14 @@ osm_cloud_wait (struct osm_cloud *cloud, const struct osm_waiting *w, json_t **r
       osm_error_clear (err);
     }
     verdict = w->judge (cloud, object, w->data, err);
-    if (verdict == OSM_WAIT_FAILED)
+    /* What would end a migration is looked at twice: an API server's replica may be behind. */
+    if (verdict == OSM_WAIT_FAILED && failed)
       return -1;
+    failed = verdict == OSM_WAIT_FAILED;
+    if (failed) {
+      osm_debug ("%s; looking again", err->message);
+      osm_error_clear (err);
+    }
     if (verdict == OSM_WAIT_DONE) {
       if (ret)
         *ret = osm_take (object);
