@@ -11,6 +11,7 @@
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/json.h"
+#include "common/log.h"
 #include "common/strbuf.h"
 #include "controller/cloud/compute.h"
 #include "controller/cloud/volume.h"
@@ -20,6 +21,7 @@
  * a replica of Cinder's database may be behind. */
 #define SETTLED_MS 5000
 #define MAX_ATTACH_TRIES 3
+#define MAX_DETACH_TRIES 2
 #define LOOK_AGAIN_MS 2000
 
 int
@@ -117,6 +119,7 @@ struct move {
   const char *server_id, *volume_id;
   uint64_t asked_ms; /* when Nova had taken the request */
   bool seen_change;  /* seen on its way since */
+  bool came_back;    /* and then as it was before: it may be asked again */
 };
 
 static bool
@@ -149,8 +152,10 @@ judge_attach (struct osm_cloud *cloud, const json_t *volume, void *data, struct 
     return OSM_WAIT_DONE;
   if (osm_str_equal (status, "attaching") || osm_str_equal (status, "reserved"))
     move->seen_change = true;
-  if (volume && !(status && osm_str_starts_with (status, "error")) &&
-      !(osm_str_equal (status, "available") && is_back (move)))
+  move->came_back = osm_str_equal (status, "available") && is_back (move);
+  /* In use, but by another server. */
+  if (volume && !(status && osm_str_starts_with (status, "error")) && !move->came_back &&
+      !(osm_str_equal (status, "in-use") && osm_now_ms () - move->asked_ms > SETTLED_MS))
     return OSM_WAIT_MORE;
   osm_error_set (err, OSM_ERROR_RETRY, 0,
                  "cloud '%s': volume %s could not be attached to server %s: it is %s",
@@ -160,24 +165,30 @@ judge_attach (struct osm_cloud *cloud, const json_t *volume, void *data, struct 
   return OSM_WAIT_FAILED;
 }
 
-/* When it is not known whether Nova has seen the request, the volume tells: then *ret_again. */
+/* When it is not known whether Nova has seen the request, or it was refused (because one before it was taken, perhaps), the
+ * volume tells: available, then *ret_again. */
 static int
 ask_to_attach (struct osm_cloud *cloud, struct move *move, const json_t *body, bool *ret_again,
                struct osm_error *err)
 {
   OSM_CLEANUP_FREE char *path = osm_asprintf ("/servers/%s/os-volume_attachments", move->server_id);
   OSM_CLEANUP_JSON json_t *volume = NULL;
+  const char *status;
+  bool unknown;
   OSM_ERROR (why);
 
   *ret_again = false;
   if (osm_cloud_post (cloud, OSM_COMPUTE, path, body, NULL, NULL, &why) == 0)
     return 0;
-  if (osm_error_outcome_unknown (&why)) {
-    if (osm_wait_ms (LOOK_AGAIN_MS, err) == -1 ||
+  unknown = osm_error_outcome_unknown (&why);
+  if (unknown || why.code == 400 || why.code == 409) {
+    if ((unknown && osm_wait_ms (LOOK_AGAIN_MS, err) == -1) ||
         osm_volume_get (cloud, move->volume_id, &volume, err) == -1)
       return -1;
-    *ret_again = osm_str_equal (osm_json_str (volume, "status"), "available");
-    if (!*ret_again)
+    status = osm_json_str (volume, "status");
+    *ret_again = unknown && osm_str_equal (status, "available");
+    if (held_by (volume, move->server_id) || osm_str_equal (status, "attaching") ||
+        osm_str_equal (status, "reserved") || (unknown && !*ret_again))
       return 0;
   }
   osm_error_move (err, &why);
@@ -203,7 +214,7 @@ osm_server_attach (struct osm_cloud *cloud, const char *server_id, const char *v
   json_t *attachment = osm_json_pack ("{s:s}", "volumeId", volume_id);
   OSM_CLEANUP_JSON json_t *body = osm_json_pack ("{s:o}", "volumeAttachment", attachment),
                           *volume = NULL;
-  bool again = true;
+  bool again;
 
   if (osm_volume_get (cloud, volume_id, &volume, err) == -1)
     return -1;
@@ -212,17 +223,24 @@ osm_server_attach (struct osm_cloud *cloud, const char *server_id, const char *v
   osm_json_set_str (attachment, "device", device);
   if (delete_on_termination >= 0 && osm_cloud_has_microversion (cloud, OSM_COMPUTE, "2.79"))
     json_object_set_new (attachment, "delete_on_termination", json_boolean (delete_on_termination));
-  for (unsigned tries = 1; again; tries++) {
+  /* Nova puts the volume back when its compute host fails. Often that goes better the next time. */
+  for (unsigned tries = 1;; tries++) {
     OSM_ERROR (why);
+    bool taken = ask_to_attach (cloud, &move, body, &again, &why) == 0;
 
-    if (ask_to_attach (cloud, &move, body, &again, &why) == -1 &&
-        (!again || tries == MAX_ATTACH_TRIES)) {
+    move.asked_ms = osm_now_ms ();
+    move.seen_change = move.came_back = false;
+    if (taken) {
+      if (osm_cloud_wait (cloud, &waiting, NULL, &why) == 0)
+        return 0;
+      again = move.came_back && why.class != OSM_ERROR_INTERRUPTED;
+    }
+    if (!again || tries == MAX_ATTACH_TRIES) {
       osm_error_move (err, &why);
       return -1;
     }
+    osm_debug ("%s; once more", why.message);
   }
-  move.asked_ms = osm_now_ms ();
-  return osm_cloud_wait (cloud, &waiting, NULL, err);
 }
 
 /* ---- detach ---- */
@@ -237,8 +255,8 @@ judge_detach (struct osm_cloud *cloud, const json_t *volume, void *data, struct 
     return OSM_WAIT_DONE;
   if (osm_str_equal (status, "detaching"))
     move->seen_change = true;
-  if (!(status && osm_str_starts_with (status, "error")) &&
-      !(osm_str_equal (status, "in-use") && is_back (move)))
+  move->came_back = osm_str_equal (status, "in-use") && is_back (move);
+  if (!(status && osm_str_starts_with (status, "error")) && !move->came_back)
     return OSM_WAIT_MORE;
   osm_error_set (err, OSM_ERROR_RETRY, 0,
                  "cloud '%s': server %s does not let go of volume %s: it is %s again",
@@ -284,23 +302,30 @@ osm_server_detach (struct osm_cloud *cloud, const char *server_id, const char *v
                                            .wanted = "it to have left the server",
                                            .timeout_ms = timeout_ms,
                                            .judge = osm_wait_gone };
-  OSM_CLEANUP_JSON json_t *volume = NULL;
-  OSM_ERROR (why);
 
-  if (osm_volume_get (cloud, volume_id, &volume, err) == -1)
-    return -1;
-  if (!osm_str_equal (osm_json_str (volume, "status"), "detaching")) {
-    if (!held_by (volume, server_id))
-      return 0;
-    if (osm_cloud_delete (cloud, OSM_COMPUTE, path, &why) == -1 &&
-        !((why.code == 400 || why.code == 409) && is_leaving (cloud, &move))) {
-      osm_error_move (err, &why);
-      return osm_error_wrap (err, "detach volume %s from server %s", volume_id, server_id);
+  for (unsigned tries = 1;; tries++) {
+    OSM_CLEANUP_JSON json_t *volume = NULL;
+    OSM_ERROR (why);
+
+    if (osm_volume_get (cloud, volume_id, &volume, err) == -1)
+      return -1;
+    if (!osm_str_equal (osm_json_str (volume, "status"), "detaching")) {
+      if (!held_by (volume, server_id))
+        return 0;
+      if (osm_cloud_delete (cloud, OSM_COMPUTE, path, &why) == -1 &&
+          !((why.code == 400 || why.code == 409) && is_leaving (cloud, &move))) {
+        osm_error_move (err, &why);
+        return osm_error_wrap (err, "detach volume %s from server %s", volume_id, server_id);
+      }
     }
+    move.asked_ms = osm_now_ms ();
+    move.seen_change = move.came_back = false;
+    if (osm_cloud_wait (cloud, &from_volume, NULL, &why) == 0)
+      return osm_cloud_wait (cloud, &from_server, NULL, err);
+    if (!move.came_back || tries == MAX_DETACH_TRIES || why.class == OSM_ERROR_INTERRUPTED) {
+      osm_error_move (err, &why);
+      return -1;
+    }
+    osm_debug ("%s; once more", why.message);
   }
-  move.asked_ms = osm_now_ms ();
-  return osm_cloud_wait (cloud, &from_volume, NULL, err) == -1 ||
-                 osm_cloud_wait (cloud, &from_server, NULL, err) == -1
-             ? -1
-             : 0;
 }

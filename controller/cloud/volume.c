@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "common/clock.h"
 #include "common/json.h"
 #include "common/quote.h"
 #include "common/strbuf.h"
@@ -204,6 +205,9 @@ osm_snapshot_wait (struct osm_cloud *cloud, const char *id, const char *status, 
   return wait_status (cloud, "snapshots", "snapshot", id, status, timeout_ms, ret, err);
 }
 
+#define MAX_DELETE_TRIES 3
+#define DELETE_AGAIN_MS 2000
+
 struct deletion {
   const char *what, *id;
   bool under_way; /* seen "deleting" */
@@ -257,15 +261,26 @@ delete_and_wait (struct osm_cloud *cloud, const char *collection, const char *ke
                                        .timeout_ms = timeout_ms,
                                        .judge = judge_deletion,
                                        .data = &d };
-  OSM_ERROR (why);
 
-  /* Refused (400) where a request before it was already taken. */
-  if (osm_cloud_delete (cloud, OSM_VOLUME, path, &why) == -1 &&
-      !(why.code == 400 && is_being_deleted (cloud, path, key))) {
-    osm_error_move (err, &why);
-    return -1;
+  for (unsigned tries = 1;; tries++) {
+    OSM_ERROR (why);
+
+    /* Refused (400) where a request before it was already taken. */
+    if (osm_cloud_delete (cloud, OSM_VOLUME, path, &why) == -1 &&
+        !(why.code == 400 && is_being_deleted (cloud, path, key))) {
+      osm_error_move (err, &why);
+      return -1;
+    }
+    d.under_way = false;
+    if (osm_cloud_wait (cloud, &waiting, NULL, &why) == 0)
+      return 0;
+    /* Back in its old state. */
+    if (!d.under_way || why.class != OSM_ERROR_RETRY || tries == MAX_DELETE_TRIES ||
+        osm_wait_ms (DELETE_AGAIN_MS, err) == -1) {
+      osm_error_move (err, &why);
+      return -1;
+    }
   }
-  return osm_cloud_wait (cloud, &waiting, NULL, err);
 }
 
 int
