@@ -45,6 +45,7 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/migration/limits.c controller/migration/limits.h \
 	controller/migration/migration.c controller/migration/migration.h \
 	controller/migration/path.c \
+	controller/migration/ready.c \
 	controller/migration/plan.c controller/migration/plan.h controller/migration/plan-internal.h \
 	controller/migration/plan-ports.c \
 	controller/migration/plan-volumes.c \

@@ -57,7 +57,6 @@ osm_destination_prepare_volume (struct osm_migration *m, const json_t *volume,
 {
   OSM_CLEANUP_FREE char *role = osm_role_of (OSM_ROLE_VOLUME, osm_json_str (volume, "id")),
                         *id = NULL;
-  OSM_CLEANUP_JSON json_t *now = NULL;
   const struct osm_making making = { .side = OSM_DESTINATION,
                                      .kind = OSM_MADE_VOLUME,
                                      .role = role,
@@ -66,10 +65,7 @@ osm_destination_prepare_volume (struct osm_migration *m, const json_t *volume,
   const json_t *image_metadata = json_object_get (volume, "image_metadata");
   const char *host = m->host[OSM_DESTINATION]->server_id;
 
-  if (osm_make (m, &making, &id, err) == -1 || osm_volume_get (cloud_of (m), id, &now, err) == -1)
-    return -1;
-  if (!osm_str_equal (osm_json_str (now, "status"), "in-use") &&
-      osm_volume_wait (cloud_of (m), id, "available", OSM_STEP_TIMEOUT_MS, NULL, err) == -1)
+  if (osm_make_ready (m, &making, OSM_STEP_TIMEOUT_MS, &id, err) == -1)
     return -1;
   if (json_is_true (json_object_get (volume, "bootable")) &&
       osm_volume_set_bootable (cloud_of (m), id, true, err) == -1)
@@ -328,6 +324,22 @@ set_termination_flags (struct osm_migration *m, const char *server, struct osm_e
   return 0;
 }
 
+/* Looked at twice, because what follows is that it is deleted. */
+static int
+is_in_error (struct osm_migration *m, const char *id, bool *ret, struct osm_error *err)
+{
+  for (unsigned look = 0; look < 2; look++) {
+    OSM_CLEANUP_JSON json_t *server = NULL;
+
+    if (osm_server_get (cloud_of (m), id, &server, err) == -1)
+      return -1;
+    *ret = osm_str_equal (osm_json_str (server, "status"), "ERROR");
+    if (!*ret)
+      break;
+  }
+  return 0;
+}
+
 int
 osm_destination_make_server (struct osm_migration *m, struct osm_error *err)
 {
@@ -338,17 +350,19 @@ osm_destination_make_server (struct osm_migration *m, struct osm_error *err)
                                      .plan = json_object_get (m->row->plan, "server") };
   OSM_CLEANUP_FREE char *id = NULL;
   OSM_CLEANUP_JSON json_t *server = NULL;
+  bool failed;
 
-  if (osm_make (m, &making, &id, err) == -1 ||
-      osm_server_get (cloud_of (m), id, &server, err) == -1)
+  if (osm_make (m, &making, &id, err) == -1 || is_in_error (m, id, &failed, err) == -1)
     return -1;
-  if (osm_str_equal (osm_json_str (server, "status"), "ERROR") && late_termination_flag (m)) {
+  if (failed && late_termination_flag (m)) {
     /* An earlier attempt whose build failed: its volumes survive it, so build it anew. */
     free (osm_take (id));
     if (osm_unmake (m, OSM_DESTINATION, OSM_MADE_SERVER, OSM_ROLE_SERVER, err) == -1 ||
         osm_destination_make_ports (m, err) == -1 || osm_make (m, &making, &id, err) == -1)
       return -1;
   }
+  if (osm_server_get (cloud_of (m), id, &server, err) == -1)
+    return -1;
   if (!osm_str_equal (osm_json_str (server, "status"), "SHUTOFF") &&
       osm_server_wait (cloud_of (m), id, "ACTIVE", OSM_STEP_TIMEOUT_MS, NULL, err) == -1)
     return -1;
@@ -383,6 +397,29 @@ osm_destination_power (struct osm_migration *m, struct osm_error *err)
   if (osm_server_stop (cloud_of (m), id, err) == -1)
     return -1;
   return osm_server_wait (cloud_of (m), id, "SHUTOFF", OSM_STEP_TIMEOUT_MS, NULL, err);
+}
+
+int
+osm_destination_sweep (struct osm_migration *m, struct osm_error *err)
+{
+  size_t i;
+  json_t *item;
+
+  json_array_foreach (osm_migration_volumes (m), i, item)
+  {
+    OSM_CLEANUP_FREE char *role = osm_role_of (OSM_ROLE_VOLUME, osm_json_str (item, "id"));
+
+    if (osm_made_sweep (m, OSM_DESTINATION, OSM_MADE_VOLUME, role, err) == -1)
+      return -1;
+  }
+  json_array_foreach (json_object_get (m->row->plan, "ports"), i, item)
+  {
+    OSM_CLEANUP_FREE char *role = osm_role_of (OSM_ROLE_PORT, osm_json_str (item, "id"));
+
+    if (osm_made_sweep (m, OSM_DESTINATION, OSM_MADE_PORT, role, err) == -1)
+      return -1;
+  }
+  return osm_made_sweep (m, OSM_DESTINATION, OSM_MADE_SERVER, OSM_ROLE_SERVER, err);
 }
 
 /* ---- marks ---- */

@@ -81,6 +81,12 @@ int osm_made_id (struct osm_migration *m, enum osm_side side, enum osm_made kind
 /* Delete it if it exists, wait, write it down. */
 int osm_unmake (struct osm_migration *m, enum osm_side side, enum osm_made kind, const char *role,
                 struct osm_error *err);
+/* What came late of a request that was believed lost and sent again is deleted. */
+int osm_made_sweep (struct osm_migration *m, enum osm_side side, enum osm_made kind,
+                    const char *role, struct osm_error *err);
+/* ready.c: osm_make of a volume or snapshot, then until it is available (or further on); one that ended in state error is made anew. */
+int osm_make_ready (struct osm_migration *m, const struct osm_making *making, uint64_t timeout_ms,
+                    char **ret_id, struct osm_error *err);
 /* "temporary-volume:ID" and the like. Caller frees. */
 char *osm_role_of (const char *role, const char *id);
 #define OSM_ROLE_SNAPSHOT "snapshot"
@@ -127,6 +133,8 @@ int osm_destination_make_ports (struct osm_migration *m, struct osm_error *err);
 int osm_destination_discard_ports (struct osm_migration *m, struct osm_error *err);
 int osm_destination_make_server (struct osm_migration *m, struct osm_error *err);
 int osm_destination_discard_server (struct osm_migration *m, struct osm_error *err);
+/* See osm_made_sweep: all that was made there. */
+int osm_destination_sweep (struct osm_migration *m, struct osm_error *err);
 int osm_destination_power (struct osm_migration *m, struct osm_error *err);
 /* Marks off everything that stays. */
 int osm_destination_unmark (struct osm_migration *m, struct osm_error *err);

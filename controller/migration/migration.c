@@ -276,6 +276,14 @@ osm_migration_run (struct osm_migration *m, bool hold, struct osm_error *err)
     set_advice (m, err);
     return -1;
   }
+  if (osm_destination_sweep (m, err) == -1) {
+    OSM_ERROR (ignored);
+
+    if (osm_migration_set_state (store, m->row, OSM_STATE_FAILED, err, &ignored) == -1)
+      osm_warning ("%s", ignored.message);
+    set_advice (m, err);
+    return -1;
+  }
   if (osm_store_mapping_set (store, row->source_cloud, row->destination_cloud, row->kind,
                              row->object_id, row->result_id, err) == -1)
     return -1;

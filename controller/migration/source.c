@@ -229,14 +229,10 @@ clone_volume (struct osm_migration *m, const json_t *volume, char **ret_id, stru
                                      .create = create_clone,
                                      .plan = volume };
 
-  if (osm_make (m, &snapshot_making, &snapshot, err) == -1 ||
-      osm_snapshot_wait (cloud_of (m), snapshot, "available", OSM_CLONE_TIMEOUT_MS, NULL, err) ==
-          -1)
+  if (osm_make_ready (m, &snapshot_making, OSM_CLONE_TIMEOUT_MS, &snapshot, err) == -1)
     return -1;
   clone_making.from = snapshot;
-  if (osm_make (m, &clone_making, ret_id, err) == -1)
-    return -1;
-  return 0;
+  return osm_make_ready (m, &clone_making, OSM_CLONE_TIMEOUT_MS, ret_id, err);
 }
 
 /* Is it attached to that server, going by Cinder? */
