@@ -3,6 +3,7 @@
 EXTRA_DIST += \
 	tests/lab/README.md \
 	tests/lab/drivers/labcinder.py \
+	tests/lab/drivers/labfault.py \
 	tests/lab/drivers/labimages.py \
 	tests/lab/drivers/labnova/__init__.py \
 	tests/lab/drivers/labnova/common.py \

@@ -16,6 +16,7 @@ from cinder.volume import configuration
 from cinder.volume import driver
 from cinder.volume import volume_utils
 
+import labfault
 import labimages
 
 LOG = logging.getLogger(__name__)
@@ -64,15 +65,18 @@ class LabDriver(driver.VolumeDriver, driver.CloneableImageVD):
         self._grow(target, gib)
 
     def create_volume(self, volume):
+        labfault.happen(cfg.CONF.state_path, 'create')
         self._grow(self.local_path(volume), volume['size'])
 
     def delete_volume(self, volume):
+        labfault.happen(cfg.CONF.state_path, 'delete')
         try:
             os.unlink(self.local_path(volume))
         except FileNotFoundError:
             pass
 
     def create_snapshot(self, snapshot):
+        labfault.happen(cfg.CONF.state_path, 'snapshot')
         processutils.execute('sync', self.local_path(snapshot.volume))
         labimages.clone(self.local_path(snapshot.volume), self.local_path(snapshot))
 
@@ -80,9 +84,11 @@ class LabDriver(driver.VolumeDriver, driver.CloneableImageVD):
         self.delete_volume(snapshot)
 
     def create_volume_from_snapshot(self, volume, snapshot):
+        labfault.happen(cfg.CONF.state_path, 'clone')
         self._clone(self.local_path(snapshot), self.local_path(volume), volume['size'])
 
     def create_cloned_volume(self, volume, src_vref):
+        labfault.happen(cfg.CONF.state_path, 'clone')
         self._clone(self.local_path(src_vref), self.local_path(volume), volume['size'])
 
     def revert_to_snapshot(self, context, volume, snapshot):

@@ -20,6 +20,9 @@ usage: lab COMMAND
   exec CMD [ARG...]   run a command inside the lab (the clouds answer only there)
   reset               delete all objects of both tenants, restore their quotas
   restart SERVICE...  restart services with the present program, drivers, options
+  fault CLOUD OPERATION error|slow|stuck|missing [NTH [COUNT [SECONDS]]]
+                      the driver fails it, from the NTH (1) on, COUNT times (1; 0: always)
+  fault list|clear    what is told to fail, and how often it did; end that
   logs [-f] [SERVICE] the end of a service's log; without SERVICE the log files
   install LIST...     install the Debian packages of list files; starts no service
   image               build the demo servers' image if needed, print its path
@@ -215,6 +218,29 @@ def logs(argv):
     return subprocess.run(['tail', '-n', '100'] + (['-f'] if follow else []) + paths).returncode
 
 
+def fault(argv):
+    """Faults of the drivers: see labfault.py."""
+    sys.path.insert(0, settings.SOURCE + '/drivers')
+    import labfault
+    folders = {c.name: '%s/%s/faults' % (STATE, c.name) for c in CLOUDS}
+    if argv == ['list']:
+        for name, folder in folders.items():
+            for operation, f in labfault.listing(folder).items():
+                print('%s %s %s nth %d count %d: %d seen, %d failed' % (
+                    name, operation, f['kind'], f['nth'], f['count'], f['seen'], f['hits']))
+    elif argv == ['clear']:
+        for name, folder in folders.items():
+            for operation, hits in labfault.clear(folder).items():
+                print('%s %s failed %d times' % (name, operation, hits))
+    elif 3 <= len(argv) <= 6 and argv[0] in folders and argv[2] in labfault.OPERATIONS.get(argv[1], ()) and \
+            all(a.isdigit() for a in argv[3:]):
+        numbers = dict(zip(('nth', 'count', 'seconds'), (int(a) for a in argv[3:])))
+        labfault.set_fault(folders[argv[0]], argv[1], argv[2], **numbers)
+    else:
+        raise LabError('usage: lab fault CLOUD OPERATION KIND [NTH [COUNT [SECONDS]]]; operations and kinds: ' + '; '.join(
+            '%s: %s' % (o, ', '.join(kinds)) for o, kinds in labfault.OPERATIONS.items()))
+
+
 def hidden(command, argv):
     """Commands that the program runs itself."""
     if command == '_pid1':
@@ -254,6 +280,8 @@ def dispatch(command, argv):
     elif command == 'restart' and argv:
         with Lock():
             restart(argv)
+    elif command == 'fault':
+        fault(argv)
     elif command == 'logs':
         return logs(argv)
     elif command == 'image' and not argv:

@@ -22,6 +22,7 @@ from nova.virt import driver
 from nova.virt import fake
 from nova.virt import hardware
 
+import labfault
 import labimages
 from labnova import disks
 from labnova import guest
@@ -67,7 +68,7 @@ class LabDriver(fake.FakeDriver):
                     s = self.servers.load(uuid)
                     if self.servers.alive(s):
                         for d in s['disks']:
-                            if d.get('loop'):
+                            if d.get('loop') and not d.get('missing'):
                                 disks.make_nodes(self.servers.directory(uuid) + '/dev', d)
                 except Exception as e:      # it may be on its way out
                     LOG.debug('nodes of %s: %s', uuid, e)
@@ -144,6 +145,7 @@ class LabDriver(fake.FakeDriver):
     def spawn(self, context, instance, image_meta, injected_files, admin_password,
               allocations, network_info=None, block_device_info=None, power_on=True,
               accel_info=None):
+        labfault.happen(CONF.state_path, 'start')
         directory = self.servers.directory(instance.uuid)
         os.makedirs(directory, exist_ok=True)
         bus = image_bus(image_meta)
@@ -235,17 +237,21 @@ class LabDriver(fake.FakeDriver):
 
     def attach_volume(self, context, connection_info, instance, mountpoint, disk_bus=None,
                       device_type=None, encryption=None):
+        fault = labfault.happen(CONF.state_path, 'attach')
         s = self.servers.load(instance.uuid)
         d = self._volume_disk({'connection_info': connection_info, 'disk_bus': disk_bus,
                                'mount_device': mountpoint}, s['bus'], False)
         if self.servers.alive(s):
             d['loop'] = disks.attach_loop(d['path'])
             disks.resize_loop(d['loop'])
-            disks.make_nodes(self.servers.directory(s['uuid']) + '/dev', d)
+            d['missing'] = fault == 'missing'
+            if not d['missing']:
+                disks.make_nodes(self.servers.directory(s['uuid']) + '/dev', d)
         s['disks'].append(d)
         self.servers.save(s)
 
     def detach_volume(self, context, connection_info, instance, mountpoint, encryption=None):
+        labfault.happen(CONF.state_path, 'detach')
         s = self.servers.load(instance.uuid)
         volume = connection_info['data']['volume_id']
         for d in list(s['disks']):
