@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+
+# In the lab, as root; not part of `make check`.
+# POINTS=n: so many single faults at random, SEED=n: the same ones again
+check-faults: all
+	$(AM_V_at)POINTS='$(POINTS)' SEED='$(SEED)' $(top_srcdir)/tests/faults/check-faults '$(abs_top_builddir)'
+phony_targets += check-faults
