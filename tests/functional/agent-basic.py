@@ -684,19 +684,46 @@ class Setup(Basic):
         wait_for(lambda: service_pid() not in (None, pid), "the new service")
         wait_for(HOST.answers, "the service")
 
-    def test_boot(self):
-        """As after a reboot: /run is empty, nothing of ours is running."""
-        with Channel() as agent:
-            agent.call("export.start", id="e", test_bytes=512)
+    def test_the_log_does_not_grow_for_ever(self):
+        """Without systemd: the file is emptied under the service, and the one before it is kept."""
+        log = "/var/log/osm-agent.log"
+        self.kill_service()
+        self.boot(OSM_LOG_LOOK_SECONDS="0.1")
+        pid = service_pid()
+        os.truncate(log, 11 * 1000 * 1000)
+        wait_for(lambda: os.path.exists(log + ".1") and os.stat(log).st_size < 1000000, "the other file")
+        self.assertEqual(os.stat(log + ".1").st_size, 11 * 1000 * 1000)
+        self.assertEqual(stat.S_IMODE(os.stat(log + ".1").st_mode), 0o640)
+        self.assertEqual(service_pid(), pid)
+        os.kill(pid, signal.SIGTERM)
+        wait_for(lambda: service_pid() not in (None, pid) and HOST.answers(), "the service again")
+        # Appended at the beginning: there is no hole before it.
+        self.assertNotIn(b"\0", read(log))
+        self.assertIn(b"ready at", read(log))
+        os.unlink(log + ".1")
+
+    @staticmethod
+    def kill_service():
+        """With its supervisor."""
         for pid in processes("/osm-agent .*osm-agent.log$") + [service_pid()]:
             with contextlib.suppress(ProcessLookupError):  # a child of one that went before
                 os.kill(pid, signal.SIGKILL)
         wait_for(lambda: service_pid() is None, "its end")
+        os.unlink("/run/osm-agent.lock")
+
+    @staticmethod
+    def boot(**environment):
+        run("/var/lib/cloud/scripts/per-boot/osm-agent", env=dict(HOST.environment, **environment))
+        wait_for(HOST.answers, "the service")
+
+    def test_boot(self):
+        """As after a reboot: /run is empty, nothing of ours is running."""
+        with Channel() as agent:
+            agent.call("export.start", id="e", test_bytes=512)
+        self.kill_service()
         for path in ("/run/osm", "/run/osm-peer"):
             shutil.rmtree(path)
-        os.unlink("/run/osm-agent.lock")
-        run("/var/lib/cloud/scripts/per-boot/osm-agent", env=HOST.environment)
-        wait_for(HOST.answers, "the service")
+        self.boot()
         with Channel() as agent:
             self.assertEqual(agent.call("export.list")["exports"][0]["id"], "e")
         self.assertEqual(sorted(os.listdir(EXPORTS)), ["e", "e.zst"])
