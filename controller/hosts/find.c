@@ -240,7 +240,8 @@ find_disk_bus (struct osm_cloud *cloud, const struct osm_host_config *config, co
 }
 
 static int
-check_hello (const struct osm_host *host, struct osm_error *err)
+check_hello (const struct osm_host *host, const struct osm_host_config *config,
+             struct osm_error *err)
 {
   const json_t *hello = osm_link_hello (host->link);
   const char *version = osm_json_str (hello, "version");
@@ -249,8 +250,12 @@ check_hello (const struct osm_host *host, struct osm_error *err)
     osm_error_set (err, OSM_ERROR_USER, 0,
                    "the agent in the %s conversion host is version %s, this program %s",
                    osm_side_name (host->side), version ? version : "?", PACKAGE_VERSION);
-    return osm_error_hint (err, "use an image of this version: osm-controller "
-                                "delete-conversion-hosts, then deploy-conversion-hosts");
+    if (osm_str_equal (config->agent_install, "upload"))
+      return osm_error_hint (err, "osm-controller deploy-conversion-hosts brings the agent of this "
+                                  "version there; copies that run there go on with it");
+    return osm_error_hint (err, "finish what is unfinished with the other program; then, with an "
+                                "image of this version, osm-controller delete-conversion-hosts "
+                                "and deploy-conversion-hosts");
   }
   if (!osm_json_str (json_object_get (hello, "tools"), "nbdkit")) {
     osm_error_set (err, OSM_ERROR_USER, 0, "the %s conversion host has no nbdkit",
@@ -309,7 +314,7 @@ osm_host_open_server (struct osm_hosts_context *context, enum osm_side side, con
                            "address and waits for the agent");
     return -1;
   }
-  if (check_hello (host, err) == -1 || osm_host_load_known (context, host, err) == -1)
+  if (check_hello (host, config, err) == -1 || osm_host_load_known (context, host, err) == -1)
     return -1;
   find_disk_bus (cloud, config, server, &host->disk_bus);
   *ret = osm_take (host);
