@@ -24,6 +24,8 @@
 /* How long the link may try before the console is looked at. */
 #define SAY_MS 30000 /* nobody likes a silent program */
 #define SLICE_MS 15000
+/* Somebody lets user osm in, but no service answers: an image with an agent that was never set up, or does not run. */
+#define UPLOAD_ANYWAY_MS 20000
 #define POLL_MS 1000
 
 /* What run_agent_setup of the user data says when there is none. */
@@ -163,8 +165,10 @@ osm_host_wait_agent (struct osm_hosts_context *context, struct osm_host *host,
       osm_link_free (osm_take (host->link));
       osm_error_set (&why, OSM_ERROR_USER, EACCES, "the agent there is of another version");
     }
-    if (may_upload && why.class == OSM_ERROR_USER) {
-      /* sshd answers and does not know the user osm: bring the agent. The login user may not be there yet either. */
+    if (may_upload &&
+        (why.class == OSM_ERROR_USER ||
+         (why.class == OSM_ERROR_RETRY && osm_now_ms () - started > UPLOAD_ANYWAY_MS))) {
+      /* sshd answers and does not know the user osm, or nothing stands behind it: bring the agent. The login user may not be there yet either. */
       osm_error_clear (&why);
       if (upload (context, host, target, &why) == 0) {
         may_upload = false;
