@@ -157,7 +157,7 @@ find_by_serial (const char *volume_id, struct candidates *c)
   while (dir && (entry = readdir (dir))) {
     for (size_t i = 0; i < sizeof attributes / sizeof attributes[0]; i++) {
       OSM_CLEANUP_FREE char *serial = NULL, *path = NULL, *number = NULL;
-      unsigned major_number, minor_number;
+      char node[32];
       struct stat st;
 
       if (entry->d_name[0] == '.')
@@ -170,8 +170,10 @@ find_by_serial (const char *volume_id, struct candidates *c)
       path = osm_asprintf ("%s/%s", osm_path_dev (), entry->d_name);
       number = sys_line (entry->d_name, "dev");
       /* The node must be the disk that sysfs speaks of. */
-      if (number && sscanf (number, "%u:%u", &major_number, &minor_number) == 2 &&
-          stat (path, &st) == 0 && st.st_rdev == makedev (major_number, minor_number))
+      if (!number || stat (path, &st) == -1)
+        continue;
+      snprintf (node, sizeof node, "%u:%u", major (st.st_rdev), minor (st.st_rdev));
+      if (strcmp (node, number) == 0)
         add_candidate (c, path);
     }
   }

@@ -57,7 +57,8 @@ osm_sparse_appliance (const json_t *specification, void (*launched) (void), json
 /* clang-format on */
 
 static struct {
-#define X(name) __typeof__ (guestfs_##name) *name;
+#define X(name) \
+  __typeof__ (guestfs_##name) *name; /* NOLINT(bugprone-macro-parentheses): it is declared */
   FUNCTIONS (X)
 #undef X
 } lib;
@@ -213,7 +214,7 @@ trim (struct appliance *a, const char *device, const char *type, json_t *one)
   else if (lib.fstrim_argv (a->g, "/", &options) == -1)
     leave_failed (a, one, "its free space cannot be told");
   else if ((s = lib.statvfs (a->g, "/"))) {
-    json_object_set_new (one, "free_bytes", json_integer ((json_int_t)(s->bfree * s->bsize)));
+    json_object_set_new (one, "free_bytes", json_integer ((json_int_t)s->bfree * s->bsize));
     lib.free_statvfs (s);
   }
   lib.umount_all (a->g);

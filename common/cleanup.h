@@ -22,11 +22,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define osm_take(p)        \
-  (__extension__({         \
-    __typeof__ (p) t_ = p; \
-    p = NULL;              \
-    t_;                    \
+#define osm_take(p)          \
+  (__extension__({           \
+    __typeof__ (p) t_ = (p); \
+    (p) = NULL;              \
+    t_;                      \
   }))
 
 static inline int

@@ -3,6 +3,8 @@
 
 #include <config.h>
 
+#define OSM_ERROR_C
+
 #include "common/error.h"
 
 #include <errno.h>

@@ -40,12 +40,14 @@ static bool
 stderr_is_journal (void)
 {
   const char *value = getenv ("JOURNAL_STREAM");
-  unsigned long long device, inode;
+  char ours[64];
   struct stat st;
 
-  if (value == NULL || sscanf (value, "%llu:%llu", &device, &inode) != 2)
+  if (value == NULL || fstat (STDERR_FILENO, &st) == -1)
     return false;
-  return fstat (STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
+  snprintf (ours, sizeof ours, "%llu:%llu", (unsigned long long)st.st_dev,
+            (unsigned long long)st.st_ino);
+  return strcmp (value, ours) == 0;
 }
 
 void

@@ -191,16 +191,6 @@ osm_strv_free (char **v)
   free (v);
 }
 
-size_t
-osm_strv_len (char *const *v)
-{
-  size_t n = 0;
-
-  while (v && v[n])
-    n++;
-  return n;
-}
-
 void
 osm_strv_append (char ***v, const char *s)
 {

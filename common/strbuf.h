@@ -41,7 +41,15 @@ void osm_str_set (char **dst, const char *s);
 
 /* NULL-terminated vectors; the result of split is owned by the caller. Empty parts are kept. */
 char **osm_strv_split (const char *s, char separator);
-size_t osm_strv_len (char *const *v);
+static inline size_t
+osm_strv_len (char *const *v)
+{
+  size_t n = 0;
+
+  while (v && v[n])
+    n++;
+  return n;
+}
 void osm_strv_append (char ***v, const char *s);
 bool osm_strv_contains (char *const *v, const char *s);
 char *osm_strv_join (char *const *v, const char *separator);

@@ -84,7 +84,7 @@ osm_carrier_argv (const struct osm_carrier_options *options, char ***ret, struct
     "PreferredAuthentications=publickey",
     "StrictHostKeyChecking=yes",
     "GlobalKnownHostsFile=/dev/null",
-    "HostKeyAlias=" NAME,
+    "HostKeyAlias=" NAME, /* NOLINT(bugprone-suspicious-missing-comma): one string */
     "CheckHostIP=no",
     "UpdateHostKeys=no",
     "ControlMaster=no",

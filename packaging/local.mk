@@ -5,6 +5,7 @@ EXTRA_DIST += \
 	packaging/osm-agent.service.in \
 	packaging/osm.sysusers \
 	packaging/osm.tmpfiles \
+	packaging/packages-analyze.txt \
 	packaging/packages-build.txt \
 	packaging/sshd-osm.conf.in
 

@@ -14,6 +14,8 @@ noinst_HEADERS += tests/unit/test.h
 EXTRA_DIST += \
 	quickstart \
 	tests/common.sh \
+	tests/lint/analyze \
+	tests/lint/analyze.txt \
 	tests/lint/dist \
 	tests/lint/cppcheck.txt \
 	tests/lint/lint \

@@ -9,10 +9,10 @@
 #include "common/json.h"
 #include "common/strbuf.h"
 
-#define COLLECTION(noun, path, plural, singular, filter)                          \
-  {                                                                               \
-    .service = OSM_NETWORK, .what = noun, .list_path = path, .member_path = path, \
-    .list_key = plural, .member_key = singular, .name_filter = filter             \
+#define COLLECTION(noun, path, plural, singular, filter)                                \
+  {                                                                                     \
+    .service = OSM_NETWORK, .what = (noun), .list_path = (path), .member_path = (path), \
+    .list_key = (plural), .member_key = (singular), .name_filter = (filter)             \
   }
 
 const struct osm_collection osm_networks =

@@ -59,16 +59,16 @@ static int
 myself (struct holder *ret, struct osm_error *err)
 {
   OSM_CLEANUP_FREE char *boot = NULL;
-  char host[HOST_NAME_MAX + 1] = "", namespace[64] = "";
+  char host[HOST_NAME_MAX + 1] = "", pid_space[64] = "";
 
   if (osm_file_read ("/proc/sys/kernel/random/boot_id", 256, &boot, NULL, err) == -1)
     return -1;
   boot[strcspn (boot, "\n")] = '\0';
-  if (readlink ("/proc/self/ns/pid", namespace, sizeof namespace - 1) == -1)
-  namespace[0] = '\0';
+  if (readlink ("/proc/self/ns/pid", pid_space, sizeof pid_space - 1) == -1)
+    pid_space[0] = '\0';
   gethostname (host, sizeof host - 1);
   ret->host = osm_strdup (host);
-  ret->kernel = osm_asprintf ("%s %s", boot, namespace);
+  ret->kernel = osm_asprintf ("%s %s", boot, pid_space);
   ret->pid = getpid ();
   ret->start_time = start_time_of (ret->pid);
   ret->heartbeat_ms = osm_wall_ms ();

@@ -5,3 +5,8 @@
 check-faults: all
 	$(AM_V_at)POINTS='$(POINTS)' SEED='$(SEED)' $(top_srcdir)/tests/faults/check-faults '$(abs_top_builddir)'
 phony_targets += check-faults
+
+# ROUNDS=n: so many migrations, 50 if not given; TOKENS=no: without those that take three minutes
+check-soak: all
+	$(AM_V_at)ROUNDS='$(ROUNDS)' TOKENS='$(TOKENS)' $(top_srcdir)/tests/faults/check-soak '$(abs_top_builddir)'
+phony_targets += check-soak
