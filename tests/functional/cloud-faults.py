@@ -452,6 +452,99 @@ class Answers(FaultTest):
         self.assert_error(self.open()("list", "compute", "/things", "things"), "remote", "has no end")
 
 
+class Volumes(FaultTest):
+    """Attach, detach and delete at a cloud where they do not always work: what the volume is after each request."""
+
+    def setUp(self):
+        super().setUp()
+        self.now = ["available"]  # what it is at the next looks; the last one stays
+        self.after = []           # for each request that changes something: (status of its answer, what it is then)
+        self.asked = []
+        self.server.extra_catalog = [{"type": "volumev3", "endpoints": [
+            {"interface": "public", "region_id": "R", "url": self.server.url + "/volume/v3"}]}]
+        self.server.routes.insert(0, ("/volume/v3/volumes/v", self.volume))
+        self.server.routes.insert(1, ("/volume/v3/", status(200, {"versions": [
+            {"id": "v3.0", "min_version": "3.0", "version": "3.70"}]})))
+        self.server.routes.insert(2, ("/compute/v2.1/servers/s/os-volume_attachments", self.attachments))
+
+    def change(self, h):
+        self.asked.append(h.command)
+        code, self.now = self.after.pop(0) if len(self.after) > 1 else self.after[0]
+        h.cut() if code == 0 else h.answer(code, {"volumeAttachment": {}} if code == 200 else b"")
+
+    def volume(self, h, _body):
+        if h.command == "DELETE":
+            self.change(h)
+            return
+        what = self.now.pop(0) if len(self.now) > 1 else self.now[0]
+        holder = {"in-use": "s", "detaching": "s", "in-use elsewhere": "other"}.get(what)
+        if what == "gone":
+            h.answer(404, {"itemNotFound": {"message": "gone", "code": 404}})
+        else:
+            h.answer(200, {"volume": {"id": "v", "status": what.split()[0],
+                                      "attachments": [{"server_id": holder}] if holder else []}})
+
+    def attachments(self, h, _body):
+        if h.command != "GET":
+            self.change(h)
+        elif h.path.endswith("/v"):
+            h.answer(404, {"itemNotFound": {"message": "gone", "code": 404}})
+        else:
+            h.answer(200, {"volumeAttachments": []})
+
+    def test_an_attach_that_fails_once_is_tried_again(self):
+        self.after = [(200, ["attaching", "available"]), (200, ["attaching", "in-use"])]
+        self.assertEqual(self.open()("attach", "s", "v").get("ok"), [])
+        self.assertEqual(self.asked, ["POST", "POST"])
+
+    def test_an_attach_that_always_fails(self):
+        self.after = [(200, ["attaching", "available"])]
+        self.assert_error(self.open()("attach", "s", "v"), "retry", "volume v could not be attached to server s",
+                          "it is available", "compute host")
+        self.assertEqual(self.asked, ["POST"] * 3)
+
+    def test_an_attach_that_was_taken_although_its_answer_was_lost(self):
+        self.after = [(0, ["available", "attaching", "in-use"]), (400, ["attaching", "in-use"])]
+        self.assertEqual(self.open()("attach", "s", "v").get("ok"), [])
+        self.assertEqual(self.asked, ["POST", "POST"])
+
+    def test_a_stale_state_is_looked_at_twice(self):
+        self.after = [(200, ["attaching", "error", "attaching", "in-use"])]
+        self.assertEqual(self.open()("attach", "s", "v").get("ok"), [])
+        self.assertEqual(self.asked, ["POST"])
+
+    def test_a_state_of_error_that_stays(self):
+        self.after = [(200, ["attaching", "error_attaching"])]
+        self.assert_error(self.open()("attach", "s", "v"), "retry", "it is error_attaching")
+        self.assertEqual(self.asked, ["POST"])
+
+    def test_a_volume_that_another_server_got(self):
+        self.after = [(200, ["attaching", "in-use elsewhere"])]
+        self.assert_error(self.open()("attach", "s", "v"), "retry", "could not be attached to server s", "it is in-use")
+
+    def test_a_detach_that_comes_back_once(self):
+        self.now = ["in-use"]
+        self.after = [(202, ["detaching", "in-use"]), (202, ["detaching", "available"])]
+        self.assertEqual(self.open()("detach", "s", "v").get("ok"), [])
+        self.assertEqual(self.asked, ["DELETE", "DELETE"])
+
+    def test_a_server_that_does_not_let_go(self):
+        self.now = ["in-use"]
+        self.after = [(202, ["detaching", "in-use"])]
+        self.assert_error(self.open()("detach", "s", "v"), "retry", "server s does not let go of volume v")
+        self.assertEqual(self.asked, ["DELETE", "DELETE"])
+
+    def test_a_deletion_that_the_backend_was_not_ready_for(self):
+        self.after = [(202, ["deleting", "available"]), (202, ["deleting", "gone"])]
+        self.assertIn("ok", self.open()("volume-delete", "v"))
+        self.assertEqual(self.asked, ["DELETE", "DELETE"])
+
+    def test_a_volume_in_error_deleting(self):
+        self.after = [(202, ["deleting", "error_deleting"])]
+        self.assert_error(self.open()("volume-delete", "v"), "remote", "volume v could not be deleted", "error_deleting")
+        self.assertEqual(self.asked, ["DELETE"])
+
+
 class Tokens(FaultTest):
     def revoke(self):
         with self.server.lock:
