@@ -64,6 +64,9 @@ uint64_t osm_sql_uint (sqlite3_stmt *stmt, int column);
 int osm_sql_json (struct osm_store *store, sqlite3_stmt *stmt, int column, json_t **ret,
                   struct osm_error *err);
 
+/* leases.c: how long an old lease of another machine is watched before it is taken. Only tests change it. */
+extern uint64_t osm_store_lease_watch_ms;
+
 /* schema.c: one element for each version, applied in order; version N is element N - 1. */
 struct osm_schema {
   const char *const *versions; /* each: statements, separated by semicolons */

@@ -2,7 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 
 /* One process per migration. On the same running kernel a holder is alive while its process is; elsewhere (another host, another
- * container, before a reboot) while its heartbeat is young. */
+ * container, before a reboot) while its heartbeat is young. Clocks differ and jump: one whose heartbeat is out of any order is dead only if
+ * it is not renewed while we look, by a clock that does not jump. */
 
 #include <config.h>
 
@@ -16,10 +17,14 @@
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/file.h"
+#include "common/log.h"
 #include "common/strbuf.h"
 #include "controller/store/internal.h"
 
 #define HEARTBEAT_MAX_MS 60000
+#define LOOK_MS 500
+
+uint64_t osm_store_lease_watch_ms = 20000; /* longer than between two renewals */
 
 struct holder {
   char *host, *kernel, *start_time;
@@ -119,22 +124,33 @@ read_holder (struct osm_store *store, const char *id, struct holder *ret, struct
   return r;
 }
 
-int
-osm_store_lease_take (struct osm_store *store, const char *id, struct osm_error *err)
+static int
+refuse (const char *id, const struct holder *other, struct osm_error *err)
+{
+  osm_error_set (err, OSM_ERROR_USER, 0,
+                 "migration %s is in the hands of another process: pid %" PRId64 " on %s", id,
+                 other->pid, other->host);
+  return osm_error_hint (err, "'osm-controller watch %s' follows it", id);
+}
+
+/* 1: somebody elsewhere holds it whose heartbeat is old, and is not the one that was seen before. */
+static int
+try_take (struct osm_store *store, const char *id, const struct holder *seen, struct holder *other,
+          struct osm_error *err)
 {
   OSM_TRANSACTION (t, store);
   HOLDER (me);
-  HOLDER (other);
   int r;
 
   if (myself (&me, err) == -1 || osm_sql_begin (&t, err) == -1 ||
-      (r = read_holder (store, id, &other, err)) == -1)
+      (r = read_holder (store, id, other, err)) == -1)
     return -1;
-  if (r == 1 && !same (&other, &me) && is_alive (&other, &me)) {
-    osm_error_set (err, OSM_ERROR_USER, 0,
-                   "migration %s is in the hands of another process: pid %" PRId64 " on %s", id,
-                   other.pid, other.host);
-    return osm_error_hint (err, "'osm-controller watch %s' follows it", id);
+  if (r == 1 && !same (other, &me)) {
+    if (is_alive (other, &me))
+      return refuse (id, other, err);
+    if (!osm_str_equal (other->kernel, me.kernel) &&
+        !(same (other, seen) && other->heartbeat_ms == seen->heartbeat_ms))
+      return 1;
   }
   r = osm_sql_run (store, err,
                    "INSERT OR REPLACE INTO lease"
@@ -146,6 +162,46 @@ osm_store_lease_take (struct osm_store *store, const char *id, struct osm_error 
   if (r == 0)
     return osm_error_set (err, OSM_ERROR_USER, 404, "there is no migration '%s'", id);
   return osm_sql_commit (&t, err);
+}
+
+/* Until it is renewed or given back, or for so long that it would have been. */
+static int
+watch (struct osm_store *store, const char *id, const struct holder *seen, struct osm_error *err)
+{
+  uint64_t end = osm_now_ms () + osm_store_lease_watch_ms;
+
+  osm_info ("migration %s: its lease of pid %" PRId64 " on %s is old; is it renewed?", id,
+            seen->pid, seen->host);
+  while (osm_now_ms () < end) {
+    HOLDER (now);
+    int r;
+
+    pthread_mutex_lock (&store->lock);
+    r = read_holder (store, id, &now, err);
+    pthread_mutex_unlock (&store->lock);
+    if (r == -1 ||
+        (r == 1 && now.heartbeat_ms == seen->heartbeat_ms && osm_wait_ms (LOOK_MS, err) == -1))
+      return -1;
+    if (r == 0 || now.heartbeat_ms != seen->heartbeat_ms)
+      return 0;
+  }
+  return 0;
+}
+
+int
+osm_store_lease_take (struct osm_store *store, const char *id, struct osm_error *err)
+{
+  HOLDER (none);
+  HOLDER (old);
+  HOLDER (now);
+  int r = try_take (store, id, &none, &old, err);
+
+  if (r != 1)
+    return r;
+  if (watch (store, id, &old, err) == -1)
+    return -1;
+  r = try_take (store, id, &old, &now, err);
+  return r == 1 ? refuse (id, &now, err) : r;
 }
 
 int

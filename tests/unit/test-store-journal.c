@@ -5,6 +5,9 @@
 
 #include "tests/unit/test-store.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 #include <errno.h>
 #include <sys/wait.h>
 
@@ -282,8 +285,55 @@ STORE_TEST (a_lease_of_another_host_lives_by_its_heartbeat)
   assert_int_equal (osm_store_lease_take (store, id, &err), -1);
   assert_error (&err, OSM_ERROR_USER, "pid 1 on elsewhere");
   exec_sql (store, "UPDATE lease SET heartbeat_ms = unixepoch () * 1000 - 62000");
+  osm_store_lease_watch_ms = 1;
   osm_store_lease_take (store, id, &err);
   assert_no_error (&err);
+}
+
+struct renewal {
+  sqlite3 *db;
+  atomic_bool stop;
+};
+
+/* The other machine, whose clock is a day behind or ahead: it renews its lease while we look. */
+static void *
+renew_elsewhere (void *data)
+{
+  struct renewal *r = data;
+
+  while (!atomic_load (&r->stop)) {
+    sqlite3_exec (r->db, "UPDATE lease SET heartbeat_ms = heartbeat_ms + 15 WHERE pid = 1", NULL,
+                  NULL, NULL);
+    usleep (20000);
+  }
+  return NULL;
+}
+
+STORE_TEST (a_clock_that_jumps_ends_no_lease)
+{
+  static const char *const jumps[] = { "86400000", "-86400000" };
+  const char *id = add_migration (store);
+
+  osm_store_lease_watch_ms = 60000;
+  for (size_t i = 0; i < 2; i++) {
+    OSM_CLEANUP_FREE char *sql = osm_asprintf (
+        "INSERT OR REPLACE INTO lease (migration, host, kernel, pid, start_time, heartbeat_ms)"
+        " SELECT 1, 'elsewhere', 'other', 1, '1', unixepoch () * 1000 + %s",
+        jumps[i]);
+    pthread_t thread;
+    struct renewal renewal = { 0 };
+    OSM_ERROR (err);
+
+    exec_sql (store, sql);
+    assert_int_equal (sqlite3_open (store->path, &renewal.db), SQLITE_OK);
+    sqlite3_busy_timeout (renewal.db, 10000);
+    assert_int_equal (pthread_create (&thread, NULL, renew_elsewhere, &renewal), 0);
+    assert_int_equal (osm_store_lease_take (store, id, &err), -1);
+    assert_error (&err, OSM_ERROR_USER, "pid 1 on elsewhere");
+    atomic_store (&renewal.stop, true);
+    pthread_join (thread, NULL);
+    sqlite3_close (renewal.db);
+  }
 }
 
 STORE_TEST (a_lease_of_no_migration_is_refused)
@@ -341,6 +391,7 @@ main (void)
     store_unit_test (a_lease_keeps_other_processes_off_while_its_holder_lives),
     store_unit_test (a_lease_may_be_taken_again_by_its_holder_and_is_given_back),
     store_unit_test (a_lease_of_another_host_lives_by_its_heartbeat),
+    store_unit_test (a_clock_that_jumps_ends_no_lease),
     store_unit_test (a_lease_of_no_migration_is_refused),
     store_unit_test (a_mapping_is_unique_for_pair_type_and_source),
     store_unit_test (what_is_known_of_a_host_is_kept_until_deleted),
