@@ -5,7 +5,6 @@
 
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/copy.h"
@@ -16,6 +15,7 @@
 #include "agent/worker.h"
 #include "common/cleanup.h"
 #include "common/command.h"
+#include "common/harden.h"
 #include "common/log.h"
 
 static int
@@ -95,8 +95,7 @@ static const struct osm_program program = {
 int
 main (int argc, char **argv)
 {
-  /* Whatever this program writes is its own user's. */
-  umask (077);
+  osm_harden ();
   osm_log_init ("osm-agent", OSM_LOG_WARNING);
   return osm_command_main (&program, argc, argv);
 }

@@ -40,6 +40,7 @@ osm_file_read (const char *path, size_t max_bytes, char **ret_data, size_t *ret_
                             max_bytes);
     osm_strbuf_add_mem (&b, buf, (size_t)r);
   }
+  explicit_bzero (buf, sizeof buf);
   if (ret_len)
     *ret_len = b.len;
   *ret_data = osm_strbuf_take (&b);

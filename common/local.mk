@@ -10,6 +10,7 @@ common_libosmcommon_la_SOURCES = \
 	common/error.c common/error.h \
 	common/file.c common/file.h \
 	common/frame.c common/frame.h \
+	common/harden.c common/harden.h \
 	common/json.c common/json.h \
 	common/log.c common/log.h \
 	common/pace.c common/pace.h \
@@ -30,6 +31,7 @@ unit_tests += \
 	tests/unit/test-common-error \
 	tests/unit/test-common-file \
 	tests/unit/test-common-frame \
+	tests/unit/test-common-harden \
 	tests/unit/test-common-json \
 	tests/unit/test-common-log \
 	tests/unit/test-common-pace \

@@ -33,6 +33,7 @@ static void
 reserve (struct osm_strbuf *b, size_t more)
 {
   size_t need, size;
+  char *grown;
 
   if (__builtin_add_overflow (b->len, more, &need) || need > SIZE_MAX / 4)
     osm_oom ();
@@ -42,7 +43,14 @@ reserve (struct osm_strbuf *b, size_t more)
   size = b->allocated ? b->allocated : 32;
   while (size < need)
     size *= 2;
-  b->s = osm_realloc (b->s, size, 1);
+  /* Not realloc: what is left behind may be a secret. */
+  grown = osm_realloc (NULL, size, 1);
+  if (b->s) {
+    memcpy (grown, b->s, b->len + 1);
+    explicit_bzero (b->s, b->len);
+    free (b->s);
+  }
+  b->s = grown;
   b->allocated = size;
 }
 

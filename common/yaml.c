@@ -77,6 +77,15 @@ remember (struct osm_yaml *doc, const json_t *node, const char *key, const yaml_
       (struct place){ .node = node, .key = key, .line = mark->line, .column = mark->column };
 }
 
+/* A scalar may be a password. */
+static void
+event_done (yaml_event_t *event)
+{
+  if (event->type == YAML_SCALAR_EVENT && event->data.scalar.value)
+    explicit_bzero (event->data.scalar.value, event->data.scalar.length);
+  yaml_event_delete (event);
+}
+
 static int
 next_event (struct loader *l, yaml_event_t *event, struct osm_error *err)
 {
@@ -233,11 +242,11 @@ load_sequence (struct loader *l, json_t **ret, struct osm_error *err)
     if (next_event (l, &event, err) == -1)
       return -1;
     if (event.type == YAML_SEQUENCE_END_EVENT) {
-      yaml_event_delete (&event);
+      event_done (&event);
       break;
     }
     r = load_node (l, &event, &item, err);
-    yaml_event_delete (&event);
+    event_done (&event);
     if (r == -1)
       return -1;
     if (json_array_append_new (array, item) == -1)
@@ -277,7 +286,7 @@ load_member (struct loader *l, yaml_event_t *key_event, json_t *object, struct o
   if (check_key (l, key_event, object, err) == -1 || next_event (l, &event, err) == -1)
     return -1;
   r = load_node (l, &event, &value, err);
-  yaml_event_delete (&event);
+  event_done (&event);
   if (r == -1)
     return -1;
   if (json_object_set_new (object, key, value) == -1)
@@ -309,7 +318,7 @@ load_merge (struct loader *l, const yaml_event_t *key_event, json_t *sources, st
   if (next_event (l, &event, err) == -1)
     return -1;
   r = load_node (l, &event, &value, err);
-  yaml_event_delete (&event);
+  event_done (&event);
   if (r == -1)
     return -1;
   if (json_is_object (value))
@@ -344,14 +353,14 @@ load_mapping (struct loader *l, json_t **ret, struct osm_error *err)
     if (next_event (l, &event, err) == -1)
       return -1;
     if (event.type == YAML_MAPPING_END_EVENT) {
-      yaml_event_delete (&event);
+      event_done (&event);
       break;
     }
     if (is_merge (&event))
       r = load_merge (l, &event, sources, err);
     else
       r = load_member (l, &event, object, err);
-    yaml_event_delete (&event);
+    event_done (&event);
     if (r == -1)
       return -1;
   }
@@ -430,7 +439,7 @@ load_document (struct loader *l, struct osm_error *err)
     else if (type != YAML_STREAM_START_EVENT && type != YAML_STREAM_END_EVENT &&
              type != YAML_DOCUMENT_END_EVENT)
       r = load_node (l, &event, &l->doc->root, err);
-    yaml_event_delete (&event);
+    event_done (&event);
     if (r == -1)
       return -1;
     if (type == YAML_STREAM_END_EVENT)
@@ -454,6 +463,10 @@ osm_yaml_parse (const char *text, size_t len, const char *name, struct osm_yaml 
   yaml_parser_set_encoding (&l.parser, YAML_UTF8_ENCODING);
   yaml_parser_set_input_string (&l.parser, (const unsigned char *)text, len);
   r = load_document (&l, err);
+  /* libyaml's own copies of the text. */
+  explicit_bzero (l.parser.raw_buffer.start,
+                  (size_t)(l.parser.raw_buffer.end - l.parser.raw_buffer.start));
+  explicit_bzero (l.parser.buffer.start, (size_t)(l.parser.buffer.end - l.parser.buffer.start));
   yaml_parser_delete (&l.parser);
   for (size_t i = 0; i < l.nr_anchors; i++) {
     free (l.anchors[i].name);
@@ -471,12 +484,16 @@ osm_yaml_parse (const char *text, size_t len, const char *name, struct osm_yaml 
 int
 osm_yaml_load (const char *path, struct osm_yaml **ret, struct osm_error *err)
 {
-  OSM_CLEANUP_FREE char *text = NULL;
+  char *text = NULL;
   size_t len;
+  int r;
 
   if (osm_file_read (path, MAX_TEXT, &text, &len, err) == -1)
     return -1;
-  return osm_yaml_parse (text, len, path, ret, err);
+  r = osm_yaml_parse (text, len, path, ret, err);
+  explicit_bzero (text, len);
+  free (text);
+  return r;
 }
 
 void

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 
+#include "common/harden.h"
 #include "controller/cmd/commands.h"
 #include "controller/cmd/common.h"
 
@@ -66,5 +67,6 @@ const struct osm_program osm_controller_program = {
 int
 main (int argc, char **argv)
 {
+  osm_harden ();
   return osm_command_main (&osm_controller_program, argc, argv);
 }

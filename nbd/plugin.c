@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/harden.h"
 #include "common/parse.h"
 #include "common/strbuf.h"
 #include "nbd/extents.h"
@@ -54,6 +55,13 @@ static _Atomic int64_t free_looked; /* tenths of a second */
 static char *reads_path;            /* reads= */
 static _Atomic unsigned char *reads;
 static size_t reads_len;
+
+/* nbdkit holds what is in the volume. */
+static void
+osm_load (void)
+{
+  osm_no_core_dumps ();
+}
 
 static void
 osm_unload (void)
@@ -438,6 +446,7 @@ static struct nbdkit_plugin plugin = {
                  "free=FILE        free-space map, may appear later\n"
                  "reads=FILE       note what was read\n"
                  "test=BYTES       serve synthetic data instead",
+  .load = osm_load,
   .unload = osm_unload,
   .config = osm_config,
   .config_complete = osm_config_complete,

@@ -1,0 +1,21 @@
+/* osm: moves servers between OpenStack clouds.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* What both programs do before anything else, so that a secret stays in the process that needs it.
+ *
+ *   int main (int argc, char **argv)
+ *   {
+ *     osm_harden ();
+ *     ... */
+
+#ifndef OSM_COMMON_HARDEN_H
+#define OSM_COMMON_HARDEN_H
+
+/* Descriptors 0 to 2 are there (a closed one would become the next socket or file, and receive what is printed), files are
+ * made with mode 0600, JSON values are overwritten when they are freed, and osm_no_core_dumps. Once, before there are threads. */
+void osm_harden (void);
+
+/* No core dump of this process; of what it starts only an empty one. Nobody but root may trace it or read its memory. */
+void osm_no_core_dumps (void);
+
+#endif
