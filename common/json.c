@@ -16,6 +16,8 @@
 #include "common/strbuf.h"
 
 #define MAX_TEXT (64 * 1024 * 1024)
+#define MAX_CONTAINERS 500000
+#define MAX_VALUES 4000000
 
 static const char *
 type_name (const json_t *value)
@@ -203,6 +205,26 @@ osm_json_uint (const json_t *object, const char *key)
   return n > 0 ? (uint64_t)n : 0;
 }
 
+/* Some bytes of text become some hundred of memory: "[{},{},{}". */
+static bool
+is_modest (const char *text, size_t len)
+{
+  size_t containers = 0, values = 0;
+  bool in_string = false;
+
+  for (size_t i = 0; i < len; i++) {
+    if (text[i] == '"')
+      in_string = !in_string;
+    else if (in_string && text[i] == '\\')
+      i++;
+    else if (!in_string) {
+      containers += text[i] == '{' || text[i] == '[';
+      values += text[i] == ',';
+    }
+  }
+  return containers <= MAX_CONTAINERS && values <= MAX_VALUES;
+}
+
 int
 osm_json_parse (const char *text, size_t len, const char *what, json_t **ret, struct osm_error *err)
 {
@@ -212,6 +234,10 @@ osm_json_parse (const char *text, size_t len, const char *what, json_t **ret, st
   if (len > MAX_TEXT)
     return osm_error_set (err, OSM_ERROR_REMOTE, 0, "%s: %zu bytes of JSON, allowed are %d", what,
                           len, MAX_TEXT);
+  if (!is_modest (text, len))
+    return osm_error_set (err, OSM_ERROR_REMOTE, 0,
+                          "%s is not JSON to believe: more than %d objects and lists", what,
+                          MAX_CONTAINERS);
   value = json_loadb (text, len, JSON_REJECT_DUPLICATES, &error);
   if (value == NULL)
     return osm_error_set (err, OSM_ERROR_REMOTE, 0, "%s is not JSON: line %d, column %d: %s", what,
