@@ -101,6 +101,27 @@ osm_quote_yaml (const char *s)
   return osm_strbuf_take (&b);
 }
 
+char *
+osm_quote_json (const char *json)
+{
+  const unsigned char *p = (const unsigned char *)json;
+  struct osm_strbuf b = { 0 };
+
+  while (*p) {
+    uint32_t c = 0;
+    size_t len = utf8_decode (p, &c);
+
+    if (len == 0)
+      len = 1; /* no JSON library lets it through */
+    if (c >= 0x7f && steers (c))
+      osm_strbuf_addf (&b, "\\u%04x", c); /* all of them are below U+10000 */
+    else
+      osm_strbuf_add_mem (&b, p, len);
+    p += len;
+  }
+  return osm_strbuf_take (&b);
+}
+
 static bool
 unreserved (unsigned char c)
 {

@@ -10,6 +10,9 @@
 char *osm_quote_shell (const char *s);
 /* YAML (and JSON) double-quoted scalar, with its quotes; not UTF-8 bytes become U+FFFD. Caller frees. */
 char *osm_quote_yaml (const char *s);
+/* JSON text whose characters that steer a terminal, of which JSON itself escapes only the oldest, are written as \uNNNN: the same
+ * value to every parser. Caller frees. */
+char *osm_quote_json (const char *json);
 /* RFC 3986 percent-encoding of everything but unreserved characters. Caller frees. */
 char *osm_quote_url (const char *s);
 /* Replace control characters and invalid UTF-8 by \xNN: for terminals and logs. NULL gives NULL. Caller frees. */

@@ -80,7 +80,9 @@ print_sides (const json_t *result)
 static void
 print_link (const json_t *link)
 {
-  const char *why = osm_json_str (link, "cipher_reason"), *path = osm_json_str (link, "path");
+  OSM_CLEANUP_FREE char *why = osm_quote_terminal (osm_json_str (link, "cipher_reason")),
+                        *cipher = osm_quote_terminal (osm_json_str (link, "cipher"));
+  const char *path = osm_json_str (link, "path");
   char rate[OSM_HUMAN_LEN];
   size_t i;
   const json_t *one;
@@ -99,8 +101,7 @@ print_link (const json_t *link)
     return;
   printf ("link: destination reads from source at %s/s, round trip %.2f ms, %s%s%s%s\n",
           osm_human_size (osm_json_uint (link, "bytes_per_second"), rate),
-          (double)osm_json_uint (link, "rtt_us") / 1000,
-          osm_json_str (link, "cipher") ? osm_json_str (link, "cipher") : "cipher unknown",
+          (double)osm_json_uint (link, "rtt_us") / 1000, cipher ? cipher : "cipher unknown",
           why ? " (" : "", why ? why : "", why ? ")" : "");
   for (size_t kind = 0; kind < OSM_PATH_KINDS; kind++)
     if (osm_str_equal (path, osm_path_name ((enum osm_path_kind)kind)))

@@ -174,7 +174,7 @@ print_places (const char *what, const json_t *volumes)
   json_object_foreach ((json_t *)volumes, id, fact)
   {
     OSM_RANGES (ranges);
-    OSM_CLEANUP_FREE char *text = NULL;
+    OSM_CLEANUP_FREE char *text = NULL, *quoted_id = NULL, *quoted_result = NULL;
     const char *result = osm_json_str (fact, "result");
     OSM_ERROR (ignored);
 
@@ -182,8 +182,10 @@ print_places (const char *what, const json_t *volumes)
                               &ignored) == -1)
       continue;
     text = osm_ranges_text (&ranges, 64);
-    printf ("\n%s in volume %s%s%s%s: %s\n", what, id, result ? " (" : "", result ? result : "",
-            result ? ")" : "", text);
+    quoted_id = osm_quote_terminal (id);
+    quoted_result = osm_quote_terminal (result);
+    printf ("\n%s in volume %s%s%s%s: %s\n", what, quoted_id, result ? " (" : "",
+            result ? quoted_result : "", result ? ")" : "", text);
   }
 }
 
@@ -241,10 +243,11 @@ print_volume_manifest (const char *volume_id, const json_t *manifest, const unsi
                        uint64_t chunks)
 {
   OSM_CLEANUP_JSON json_t *key = json_string (volume_id);
-  OSM_CLEANUP_FREE char *name = json_dumps (key, JSON_ENCODE_ANY), *text = osm_json_dump (manifest);
+  OSM_CLEANUP_FREE char *name = json_dumps (key, JSON_ENCODE_ANY | JSON_ENSURE_ASCII),
+                        *text = json_dumps (manifest, JSON_COMPACT | JSON_ENSURE_ASCII);
   char hex[2 * OSM_CHUNK_DIGEST_LEN + 1];
 
-  if (!name)
+  if (!name || !text)
     osm_oom ();
   printf ("  %s: %.*s", name, (int)(strlen (text) - 1), text);
   if (digests) {

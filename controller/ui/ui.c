@@ -5,10 +5,12 @@
 
 #include "controller/ui/ui.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -44,6 +46,7 @@ struct osm_ui {
   struct bar bars[MAX_BARS];
   unsigned nr_bars;
   struct bar total;     /* of all bars; its name is NULL, its phase not ours */
+  bool output_lost;     /* stdout did not take something */
   size_t *drawn_widths; /* of the lines that are on the screen below the log */
   size_t nr_drawn;
 };
@@ -137,14 +140,36 @@ draw (struct osm_ui *ui, struct osm_strbuf *out)
   ui->drawn_ms = osm_now_ms ();
 }
 
-/* A reader that went away is found out when the command ends. */
+/* A reader that went away, a full disk or a closed terminal must not end what is being done. It is said once; osm_command_main
+ * makes it the failure of the command, unless osm_ui_forgive. */
 static void
-put (const struct osm_strbuf *out)
+flush (struct osm_ui *ui)
+{
+  if (fflush (stdout) == 0)
+    return;
+  /* Not once more with the next line. */
+  __fpurge (stdout);
+  /* On a terminal the log comes through us, and nobody sees it anyway. */
+  if (!ui->output_lost && !ui->log_on_terminal)
+    osm_warning ("cannot write to standard output: %s", strerror (errno));
+  ui->output_lost = true;
+}
+
+void
+osm_ui_forgive (struct osm_ui *ui)
+{
+  OSM_LOCKED (&ui->lock);
+
+  clearerr (stdout);
+}
+
+static void
+put (struct osm_ui *ui, const struct osm_strbuf *out)
 {
   if (out->len == 0)
     return;
   fwrite (out->s, 1, out->len, stdout);
-  fflush (stdout);
+  flush (ui);
 }
 
 /* Whole lines above the bars. */
@@ -158,7 +183,7 @@ put_above (struct osm_ui *ui, const char *lines)
   osm_strbuf_add (&out, lines);
   if (bars)
     draw (ui, &out);
-  put (&out);
+  put (ui, &out);
 }
 
 static void
@@ -173,7 +198,7 @@ log_line (void *data, enum osm_log_level level, const char *line)
 
   if (ui->nr_drawn > 0)
     erase (ui, &out);
-  put (&out);
+  put (ui, &out);
   if (colour && ui->colour)
     fprintf (stderr, "%s%s\033[0m\n", colour, line);
   else
@@ -182,7 +207,7 @@ log_line (void *data, enum osm_log_level level, const char *line)
   osm_strbuf_clear (&out);
   if (ui->nr_bars > 0)
     draw (ui, &out);
-  put (&out);
+  put (ui, &out);
 }
 
 /* ---- life ---- */
@@ -230,7 +255,7 @@ settle (struct osm_ui *ui)
   if (ui->mode == OSM_UI_BARS && ui->nr_bars > 0) {
     erase (ui, &out);
     draw (ui, &out);
-    put (&out);
+    put (ui, &out);
     ui->nr_drawn = 0;
   }
   for (unsigned i = 0; i < ui->nr_bars; i++) {
@@ -277,12 +302,12 @@ osm_ui_get_mode (const struct osm_ui *ui)
 /* ---- what happens ---- */
 
 static void
-put_json (const json_t *object)
+put_json (struct osm_ui *ui, const json_t *object)
 {
-  OSM_CLEANUP_FREE char *text = osm_json_dump (object);
+  OSM_CLEANUP_FREE char *text = osm_json_dump (object), *shown = osm_quote_json (text);
 
-  printf ("%s\n", text);
-  fflush (stdout);
+  printf ("%s\n", shown);
+  flush (ui);
 }
 
 /* Each line of text quoted, with a newline. */
@@ -323,11 +348,11 @@ osm_ui_step (struct osm_ui *ui, const char *format, ...)
   text = osm_vasprintf (format, args);
   va_end (args);
   if (ui->mode == OSM_UI_JSON) {
-    OSM_CLEANUP_FREE char *quoted = osm_quote_terminal (text);
-    OSM_CLEANUP_JSON json_t *event = osm_json_pack ("{s:s, s:s, s:f}", "event", "step", "text",
-                                                    quoted, "elapsed_seconds", seconds);
+    OSM_CLEANUP_JSON json_t *event =
+        osm_json_pack ("{s:s, s:f}", "event", "step", "elapsed_seconds", seconds);
 
-    put_json (event);
+    osm_json_set_str (event, "text", text);
+    put_json (ui, event);
   }
   else {
     OSM_CLEANUP_FREE char *quoted = osm_quote_terminal (text);
@@ -341,11 +366,10 @@ osm_ui_step (struct osm_ui *ui, const char *format, ...)
 
 /* index -1: the total */
 static void
-put_progress_json (int index, const struct bar *bar)
+put_progress_json (struct osm_ui *ui, int index, const struct bar *bar)
 {
   const struct osm_ui_progress *p = &bar->progress;
   int64_t eta_ms = eta_of (bar);
-  OSM_CLEANUP_FREE char *name = p->name ? osm_quote_terminal (p->name) : NULL;
   const struct {
     const char *key;
     uint64_t value;
@@ -360,13 +384,13 @@ put_progress_json (int index, const struct bar *bar)
 
   if (index >= 0)
     json_object_set_new (event, "index", json_integer (index));
-  osm_json_set_str (event, "name", name);
+  osm_json_set_str (event, "name", p->name);
   osm_json_set_str (event, "phase", p->phase);
   for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
     json_object_set_new (event, numbers[i].key, json_integer ((json_int_t)numbers[i].value));
   if (eta_ms >= 0)
     json_object_set_new (event, "eta_seconds", json_real ((double)eta_ms / 1000));
-  put_json (event);
+  put_json (ui, event);
 }
 
 static bool
@@ -477,12 +501,12 @@ show (struct osm_ui *ui, struct bar *bar, int index, bool changed, uint64_t now)
   bar->shown = true;
   bar->shown_ms = now;
   if (ui->mode == OSM_UI_JSON) {
-    put_progress_json (index, bar);
+    put_progress_json (ui, index, bar);
     return;
   }
   line = osm_format_progress (&bar->progress, osm_rate_get (&bar->pace.rate), eta_of (bar));
   printf ("[%7.1fs] %s\n", (double)(now - ui->started_ms) / 1000, line);
-  fflush (stdout);
+  flush (ui);
 }
 
 void
@@ -511,7 +535,7 @@ osm_ui_bar (struct osm_ui *ui, unsigned index, const struct osm_ui_progress *pro
 
       erase (ui, &out);
       draw (ui, &out);
-      put (&out);
+      put (ui, &out);
     }
     return;
   }
@@ -528,7 +552,7 @@ osm_ui_event (struct osm_ui *ui, json_t *object, const char *text)
 
   if (ui->mode == OSM_UI_JSON) {
     if (owned)
-      put_json (owned);
+      put_json (ui, owned);
   }
   else if (text) {
     OSM_CLEANUP_FREE char *lines = quote_lines (text);
@@ -550,9 +574,11 @@ osm_ui_table (const char *const *columns, const json_t *rows)
 void
 osm_ui_json (const json_t *value)
 {
-  OSM_CLEANUP_FREE char *text = json_dumps (value, JSON_INDENT (2) | JSON_ENCODE_ANY);
+  OSM_CLEANUP_FREE char *text = json_dumps (value, JSON_INDENT (2) | JSON_ENCODE_ANY),
+                        *shown = NULL;
 
   if (!text)
     osm_oom ();
-  printf ("%s\n", text);
+  shown = osm_quote_json (text);
+  printf ("%s\n", shown);
 }

@@ -36,6 +36,8 @@ struct osm_ui_progress {
 
 struct osm_ui;
 struct osm_ui *osm_ui_new (enum osm_ui_mode mode);
+/* What was done is done, and in the journal: that standard output took not all of the story is no failure of the command. */
+void osm_ui_forgive (struct osm_ui *ui);
 void osm_ui_free (struct osm_ui *ui); /* clears bars, restores the log sink */
 /* "text", "json" (or NULL) from --output. */
 int osm_ui_mode_parse (const char *output, enum osm_ui_mode *ret, struct osm_error *err);

@@ -101,10 +101,19 @@ TEST (terminals_get_no_invalid_utf8)
   assert_quoted (osm_quote_terminal, "\xf0\x9f\x98", "\\xf0\\x9f\\x98");
 }
 
+TEST (json_for_a_terminal_is_the_same_value)
+{
+  OSM_CLEANUP_FREE char *q =
+      osm_quote_json ("{\"a\": \"\x7f \xc2\x9b \xe2\x80\xae \xc3\xbc \xf0\x9f\x90\x9f \\n\"}\n");
+
+  assert_string_equal (q, "{\"a\": \"\\u007f \\u009b \\u202e \xc3\xbc \xf0\x9f\x90\x9f \\n\"}\n");
+}
+
 int
 main (void)
 {
   const struct CMUnitTest tests[] = {
+    cmocka_unit_test (json_for_a_terminal_is_the_same_value),
     cmocka_unit_test (shell_words_are_always_in_quotes),
     cmocka_unit_test (the_shell_reads_back_what_was_quoted),
     cmocka_unit_test (yaml_escapes_what_would_end_or_hide),
