@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 static atomic_bool interrupted;
-static atomic_int nr_sigint;
+static atomic_int nr_stops;
 static _Thread_local unsigned holds;
 /* Readable while interrupted: wakes every waiting thread. */
 static int wake_fd = -1;
@@ -87,7 +87,7 @@ handler (int sig)
 {
   int saved_errno = errno;
 
-  if (sig == SIGINT && atomic_fetch_add (&nr_sigint, 1) > 0) {
+  if (sig != SIGHUP && atomic_fetch_add (&nr_stops, 1) > 0) {
     signal (sig, SIG_DFL);
     raise (sig);
   }
@@ -98,13 +98,20 @@ handler (int sig)
 void
 osm_interrupt_init (void)
 {
-  struct sigaction sa = { .sa_handler = handler, .sa_flags = SA_RESTART };
+  struct sigaction sa = { .sa_handler = handler, .sa_flags = SA_RESTART }, hangup;
 
   pthread_once (&wake_once, make_wake_fd);
   sigemptyset (&sa.sa_mask);
   sigaction (SIGINT, &sa, NULL);
   sigaction (SIGTERM, &sa, NULL);
-  sigaction (SIGHUP, &sa, NULL);
+  if (sigaction (SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN)
+    sigaction (SIGHUP, &sa, NULL);
+}
+
+void
+osm_hangup_ignore (void)
+{
+  signal (SIGHUP, SIG_IGN);
 }
 
 bool
@@ -127,7 +134,7 @@ osm_interrupt_clear (void)
 
   pthread_once (&wake_once, make_wake_fd);
   atomic_store (&interrupted, false);
-  atomic_store (&nr_sigint, 0);
+  atomic_store (&nr_stops, 0);
   if (read (wake_fd, &count, sizeof count) == -1) {
     /* It was clear. */
   }

@@ -18,10 +18,13 @@ int64_t osm_wall_ms (void); /* CLOCK_REALTIME, since 1970 */
 #define OSM_TIME_LEN 24
 const char *osm_time_text (int64_t wall_ms, char buf[OSM_TIME_LEN]);
 
-/* The operator's wish to stop, set by a signal handler installed with osm_interrupt_init (SIGINT,
- * SIGTERM, SIGHUP; the second SIGINT kills at once).  All waiting goes through osm_wait_ms and
- * all long loops ask osm_interrupt_check. */
+/* The operator's wish to stop, set by a signal handler installed with osm_interrupt_init: by SIGINT and SIGTERM, of which
+ * the second kills at once, and by SIGHUP.  All waiting goes through osm_wait_ms and all long loops
+ * ask osm_interrupt_check. */
 void osm_interrupt_init (void);
+/* SIGHUP, the end of the terminal, is no such wish. After osm_interrupt_init, which leaves a SIGHUP alone that was ignored from
+ * the start (nohup(1)). */
+void osm_hangup_ignore (void);
 bool osm_interrupted (void);
 void osm_interrupt_set (void); /* as the signal would (also for tests) */
 void osm_interrupt_clear (void);

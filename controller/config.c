@@ -86,6 +86,11 @@ static const struct osm_config_key top_keys[] = {
     .kind = OSM_KEY_BOOL,
     .offset = TOP (allow_same_project),
     .fallback = "false" },
+  { .name = "on_hangup",
+    .kind = OSM_KEY_CHOICE,
+    .offset = TOP (on_hangup),
+    .fallback = "continue",
+    .choices = { "continue", "stop" } },
   { 0 },
 };
 static const struct osm_config_key source_keys[] = {

@@ -5,15 +5,18 @@
 
 #include "controller/cmd/common.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/file.h"
+#include "common/log.h"
 #include "common/parallel.h"
 #include "common/strbuf.h"
 
@@ -24,6 +27,7 @@ const struct osm_option osm_session_options[] = {
   { "destination-cloud", 0, "NAME", "destination cloud, as clouds.yaml names it" },
   { "dst-cloud", 0, "NAME", "the same as --destination-cloud" },
   { "state-dir", 0, "DIR", "folder of the journal" },
+  { "on-hangup", 0, "continue|stop", "what closing the terminal does to a migration (continue)" },
   { "output", 'o', "text|json", "for people (the default) or for programs" },
   { NULL, 0, NULL, NULL },
 };
@@ -73,6 +77,8 @@ load_config (const struct osm_args *args, struct osm_config **ret, struct osm_er
     osm_str_set (&config->cloud[OSM_SOURCE], source);
   if (destination)
     osm_str_set (&config->cloud[OSM_DESTINATION], destination);
+  if (osm_args_has (args, "on-hangup"))
+    osm_str_set (&config->on_hangup, osm_args_get (args, "on-hangup"));
   if (state_dir && apply_state_dir (config, state_dir, err) == -1)
     return -1;
   *ret = osm_take (config);
@@ -137,6 +143,26 @@ open_clouds (struct osm_session *s, struct osm_error *err)
 
 /* ---- journal ---- */
 
+/* A folder that was there before may be open to others. One that is ours and holds the journal is closed; what may be there for
+ * other purposes, too, is left alone. */
+static void
+close_state_dir (const char *path)
+{
+  OSM_CLEANUP_FD int fd = open (path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  struct stat st, journal;
+
+  if (fd == -1 || fstat (fd, &st) == -1 || (st.st_mode & 077) == 0)
+    return;
+  if (st.st_uid == geteuid () && !(st.st_mode & S_ISVTX) &&
+      fstatat (fd, "osm.db", &journal, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG (journal.st_mode) &&
+      fchmod (fd, 0700) == 0)
+    osm_warning ("the state folder %s was open to other users (mode %04o): it is 0700 now", path,
+                 (unsigned)st.st_mode & 07777);
+  else if ((st.st_mode & 022) && !(st.st_mode & S_ISVTX))
+    osm_warning ("other users can change the state folder %s (mode %04o)", path,
+                 (unsigned)st.st_mode & 07777);
+}
+
 static int
 open_store (struct osm_session *s, struct osm_error *err)
 {
@@ -144,6 +170,7 @@ open_store (struct osm_session *s, struct osm_error *err)
 
   if (osm_mkdir_p (s->config->state_dir, 0700, err) == -1)
     return osm_error_hint (err, "name another folder for the journal with --state-dir");
+  close_state_dir (s->config->state_dir);
   return osm_store_open (path, &s->store, err);
 }
 
@@ -158,6 +185,9 @@ osm_session_open (const struct osm_args *args, unsigned want, struct osm_session
       load_config (args, &s->config, err) == -1)
     return -1;
   osm_interrupt_init ();
+  /* Whoever only looks ends with the terminal. */
+  if ((want & OSM_WANT_CLOUDS) && osm_str_equal (s->config->on_hangup, "continue"))
+    osm_hangup_ignore ();
   /* A lost connection or a reader of our output that went away is an error to handle, not the end in the middle of a migration. */
   if (want & OSM_WANT_CLOUDS)
     signal (SIGPIPE, SIG_IGN);

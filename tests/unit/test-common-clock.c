@@ -9,6 +9,8 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -115,6 +117,55 @@ TEST (a_signal_is_an_interrupt)
   }
 }
 
+/* The signal that ended a process which got these two; 0 if none did. */
+static int
+ended_by (int first, int second)
+{
+  pid_t pid = fork ();
+  int status;
+
+  if (pid == 0) {
+    signal (first, SIG_DFL);
+    signal (second, SIG_DFL);
+    osm_interrupt_init ();
+    raise (first);
+    raise (second);
+    _exit (osm_interrupted () ? 0 : 1);
+  }
+  assert_int_equal (waitpid (pid, &status, 0), pid);
+  return WIFSIGNALED (status) ? WTERMSIG (status) : -WEXITSTATUS (status);
+}
+
+TEST (the_second_signal_ends_the_process_at_once)
+{
+  assert_int_equal (ended_by (SIGINT, SIGINT), SIGINT);
+  assert_int_equal (ended_by (SIGTERM, SIGTERM), SIGTERM);
+  assert_int_equal (ended_by (SIGINT, SIGTERM), SIGTERM);
+  assert_int_equal (ended_by (SIGHUP, SIGINT), 0);
+  assert_int_equal (ended_by (SIGINT, SIGHUP), 0);
+}
+
+TEST (a_hangup_may_be_ignored)
+{
+  pid_t pid = fork ();
+  int status;
+
+  if (pid == 0) {
+    signal (SIGHUP, SIG_IGN); /* nohup */
+    osm_interrupt_init ();
+    raise (SIGHUP);
+    if (osm_interrupted ())
+      _exit (1);
+    signal (SIGHUP, SIG_DFL);
+    osm_interrupt_init ();
+    osm_hangup_ignore ();
+    raise (SIGHUP);
+    _exit (osm_interrupted () ? 2 : 0);
+  }
+  assert_int_equal (waitpid (pid, &status, 0), pid);
+  assert_int_equal (status, 0);
+}
+
 TEST (held_interrupts_are_noted_but_not_reported)
 {
   OSM_ERROR (err);
@@ -179,6 +230,8 @@ main (void)
     cmocka_unit_test_setup (an_interrupt_wakes_who_waits, clear),
     cmocka_unit_test_setup (an_interrupt_wakes_all_threads, clear),
     cmocka_unit_test_setup (a_signal_is_an_interrupt, clear),
+    cmocka_unit_test_setup (the_second_signal_ends_the_process_at_once, clear),
+    cmocka_unit_test_setup (a_hangup_may_be_ignored, clear),
     cmocka_unit_test_setup (held_interrupts_are_noted_but_not_reported, clear),
     cmocka_unit_test_setup (the_descriptor_is_readable_while_interrupted, clear),
     cmocka_unit_test_setup (backoff_grows_up_to_its_maximum, clear),
