@@ -53,6 +53,7 @@ osm_cmd_report (struct osm_session *session, struct osm_migration *m)
   if (advice)
     osm_strbuf_addf (&text, "Migration %s: %s.", row->id, advice);
   osm_ui_event (session->ui, result, osm_strbuf_str (&text));
+  osm_ui_forgive (session->ui);
 }
 
 int

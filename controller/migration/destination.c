@@ -16,6 +16,7 @@
 #include "controller/cloud/compute.h"
 #include "controller/cloud/network.h"
 #include "controller/cloud/volume.h"
+#include "controller/migration/plan.h"
 
 static struct osm_cloud *
 cloud_of (const struct osm_migration *m)
@@ -260,10 +261,38 @@ block_devices (struct osm_migration *m, json_t *devices, struct osm_error *err)
   return 0;
 }
 
+/* Read only now: user data is not kept in the journal. */
+static int
+add_user_data (struct osm_migration *m, const json_t *plan, json_t *server, struct osm_error *err)
+{
+  const char *path = osm_json_str (plan, "user_data_file");
+  OSM_CLEANUP_JSON json_t *source = NULL;
+
+  if (path) {
+    char *encoded;
+
+    if (osm_plan_read_user_data (path, &encoded, err) == -1)
+      return osm_error_hint (err, "bring that file back");
+    osm_json_set_str (server, "user_data", encoded);
+    osm_secret_free (encoded);
+  }
+  if (!json_is_true (json_object_get (plan, "user_data_of_source")))
+    return 0;
+  if (osm_server_get (m->context.cloud[OSM_SOURCE], m->row->object_id, &source, err) == -1)
+    return osm_error_wrap (err, "user data");
+  if (!osm_json_str (source, "OS-EXT-SRV-ATTR:user_data"))
+    return osm_error_set (err, OSM_ERROR_USER, 0,
+                          "cloud '%s' does not show the user data of server %s any more",
+                          osm_cloud_name (m->context.cloud[OSM_SOURCE]), m->row->object_id);
+  osm_json_set_str (server, "user_data", osm_json_str (source, "OS-EXT-SRV-ATTR:user_data"));
+  return 0;
+}
+
 static int
 create_server (struct osm_migration *m, const struct osm_making *making, const json_t *marks,
                char **ret_id, struct osm_error *err)
 {
+  /* "user_data" is in plans of older versions. */
   static const char *const optional[] = { "key_name", "user_data", "description",
                                           "availability_zone" };
   const json_t *plan = making->plan;
@@ -279,6 +308,8 @@ create_server (struct osm_migration *m, const struct osm_making *making, const j
   json_object_update (json_object_get (server, "metadata"), (json_t *)marks);
   for (i = 0; i < sizeof optional / sizeof optional[0]; i++)
     osm_json_set_str (server, optional[i], osm_json_str (plan, optional[i]));
+  if (add_user_data (m, plan, server, err) == -1)
+    return -1;
   json_array_foreach (json_object_get (m->row->plan, "ports"), i, port)
   {
     OSM_CLEANUP_FREE char *role = osm_role_of (OSM_ROLE_PORT, osm_json_str (port, "id")),

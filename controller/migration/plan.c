@@ -6,8 +6,10 @@
 #include "controller/migration/plan.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/cleanup.h"
@@ -200,11 +202,19 @@ check_compute_quota (const struct osm_plan_input *input, json_t *plan, const jso
   return 0;
 }
 
+/* NULL with err if the object has no id. */
 static json_t *
-new_plan (const struct osm_plan_input *input, const char *kind, const json_t *object)
+new_plan (const struct osm_plan_input *input, const char *kind, const json_t *object,
+          struct osm_error *err)
 {
   const char *name = osm_json_str (object, "name");
 
+  if (!osm_json_str (object, "id") || !osm_json_str (object, "status")) {
+    osm_error_set (err, OSM_ERROR_REMOTE, 0, "cloud '%s': the answer about the %s has no %s",
+                   osm_cloud_name (input->cloud[OSM_SOURCE]), kind,
+                   osm_json_str (object, "id") ? "status" : "id");
+    return NULL;
+  }
   return osm_json_pack ("{s:i, s:s, s:s?, s:{s:s, s:s?, s:s, s:s?}, s:[], s:[], s:[]}", "version",
                         1, "kind", kind, "compression", input->compression, "source", "cloud",
                         osm_cloud_name (input->cloud[OSM_SOURCE]), "id",
@@ -242,7 +252,23 @@ check_server_state (json_t *plan, const json_t *server)
         "server '%s' is locked, so that osm cannot stop it or detach its volumes", name);
 }
 
-/* User data is shown to those whose rights reach OS-EXT-SRV-ATTR (by default administrators). */
+int
+osm_plan_read_user_data (const char *path, char **ret_base64, struct osm_error *err)
+{
+  char *data;
+  size_t len;
+
+  /* Nova's limit is 65535 bytes of base64. */
+  if (osm_file_read (path, 49151, &data, &len, err) == -1)
+    return osm_error_wrap (err, "user data");
+  *ret_base64 = osm_base64_encode (data, len);
+  explicit_bzero (data, len);
+  free (data);
+  return 0;
+}
+
+/* Passwords stand in user data: the plan, which is printed and kept in the journal, says only where it is from.
+ * It is shown to those whose rights reach OS-EXT-SRV-ATTR (by default administrators). */
 static int
 plan_user_data (const struct osm_plan_input *input, json_t *plan, const json_t *server,
                 json_t *planned, struct osm_error *err)
@@ -250,17 +276,17 @@ plan_user_data (const struct osm_plan_input *input, json_t *plan, const json_t *
   const json_t *value = json_object_get (server, "OS-EXT-SRV-ATTR:user_data");
 
   if (input->user_data_path) {
-    OSM_CLEANUP_FREE char *data = NULL, *encoded = NULL;
-    size_t len;
+    OSM_CLEANUP_FREE char *path = realpath (input->user_data_path, NULL), *encoded = NULL;
 
-    /* Nova's limit is 65535 bytes of base64. */
-    if (osm_file_read (input->user_data_path, 49151, &data, &len, err) == -1)
-      return osm_error_wrap (err, "user data");
-    encoded = osm_base64_encode (data, len);
-    osm_json_set_str (planned, "user_data", encoded);
+    if (!path)
+      return osm_error_set_errno (err, errno, "user data: %s", input->user_data_path);
+    if (osm_plan_read_user_data (path, &encoded, err) == -1)
+      return -1;
+    osm_json_set_str (planned, "user_data_file", path);
+    explicit_bzero (encoded, strlen (encoded));
   }
   else if (json_is_string (value))
-    json_object_set (planned, "user_data", (json_t *)value);
+    json_object_set_new (planned, "user_data_of_source", json_true ());
   else if (!value)
     osm_plan_finding (plan, "source-user-data-hidden", "warning", osm_json_str (server, "name"),
                       "give it with --user-data FILE if the server needs it again (cloud-init has "
@@ -428,7 +454,11 @@ osm_plan_server (const struct osm_plan_input *input, json_t **ret, struct osm_er
   id = osm_json_str (found, "id");
   if (osm_server_get (input->cloud[OSM_SOURCE], id, &server, err) == -1)
     return -1;
-  plan = new_plan (input, "server", server);
+  plan = new_plan (input, "server", server, err);
+  if (!plan)
+    return -1;
+  if (!osm_json_str (server, "name"))
+    json_object_set_new (server, "name", json_string (""));
   check_server_state (plan, server);
   if (plan_server_fields (input, plan, server, err) == -1 ||
       plan_server_volumes (input, plan, server, err) == -1 ||
@@ -449,7 +479,9 @@ osm_plan_volume (const struct osm_plan_input *input, json_t **ret, struct osm_er
   if (osm_cloud_find (input->cloud[OSM_SOURCE], &osm_volumes, input->object, &found, err) == -1 ||
       osm_volume_get (input->cloud[OSM_SOURCE], osm_json_str (found, "id"), &volume, err) == -1)
     return -1;
-  plan = new_plan (input, "volume", volume);
+  plan = new_plan (input, "volume", volume, err);
+  if (!plan)
+    return -1;
   status = osm_json_str (volume, "status");
   if (osm_str_equal (status, "in-use"))
     osm_plan_finding (plan, "source-volume-in-use", "blocker", input->object,
@@ -466,6 +498,28 @@ osm_plan_volume (const struct osm_plan_input *input, json_t **ret, struct osm_er
   return 0;
 }
 
+/* One line, whatever is in the names. */
+__attribute__ ((format (printf, 2, 3))) static void
+add_line (struct osm_strbuf *b, const char *format, ...)
+{
+  OSM_CLEANUP_FREE char *line = NULL, *quoted = NULL;
+  va_list args;
+
+  va_start (args, format);
+  line = osm_vasprintf (format, args);
+  va_end (args);
+  quoted = osm_quote_terminal (line);
+  osm_strbuf_addf (b, "%s\n", quoted);
+}
+
+static const char *
+text_of (const json_t *object, const char *key, const char *otherwise)
+{
+  const char *text = osm_json_str (object, key);
+
+  return text ? text : otherwise;
+}
+
 char *
 osm_plan_text (const json_t *plan, const char *destination_cloud)
 {
@@ -473,46 +527,34 @@ osm_plan_text (const json_t *plan, const char *destination_cloud)
   char size[OSM_HUMAN_LEN];
   const json_t *source = json_object_get (plan, "source"),
                *server = json_object_get (plan, "server");
-  OSM_CLEANUP_FREE char *name = osm_quote_terminal (osm_json_str (source, "name"));
   size_t i;
   json_t *item;
 
-  osm_strbuf_addf (&b, "Plan: %s '%s' (%s) from cloud '%s' to cloud '%s'\n",
-                   osm_json_str (plan, "kind"), name, osm_json_str (source, "id"),
-                   osm_json_str (source, "cloud"), destination_cloud);
+  add_line (&b, "Plan: %s '%s' (%s) from cloud '%s' to cloud '%s'", text_of (plan, "kind", "?"),
+            text_of (source, "name", ""), text_of (source, "id", "?"),
+            text_of (source, "cloud", "?"), destination_cloud);
   if (server)
-    osm_strbuf_addf (&b, "  server      flavor %s, key pair %s, now %s\n",
-                     osm_json_str (server, "flavor_name"),
-                     osm_json_str (server, "key_name") ? osm_json_str (server, "key_name") : "none",
-                     osm_json_str (source, "status"));
-  json_array_foreach (json_object_get (plan, "volumes"), i, item)
-  {
-    OSM_CLEANUP_FREE char *volume_name = osm_quote_terminal (osm_json_str (item, "name"));
-    const char *device = osm_json_str (item, "device"), *type = osm_json_str (item, "type");
-
-    osm_strbuf_addf (
-        &b, "  volume      %-9s '%s' %" JSON_INTEGER_FORMAT " GiB, type %s%s, %s\n",
-        device ? device : "-", volume_name, json_integer_value (json_object_get (item, "size_gb")),
-        type ? type : "default", json_is_true (json_object_get (item, "boot")) ? ", boot" : "",
-        osm_str_equal (osm_json_str (item, "access"), "snapshot") ? "read from a temporary clone"
-                                                                  : "detached while it is copied");
-  }
+    add_line (&b, "  server      flavor %s, key pair %s, now %s",
+              text_of (server, "flavor_name", "?"), text_of (server, "key_name", "none"),
+              text_of (source, "status", "?"));
+  json_array_foreach (json_object_get (plan, "volumes"), i, item) add_line (
+      &b, "  volume      %-9s '%s' %" JSON_INTEGER_FORMAT " GiB, type %s%s, %s",
+      text_of (item, "device", "-"), text_of (item, "name", ""),
+      json_integer_value (json_object_get (item, "size_gb")), text_of (item, "type", "default"),
+      json_is_true (json_object_get (item, "boot")) ? ", boot" : "",
+      osm_str_equal (osm_json_str (item, "access"), "snapshot") ? "read from a temporary clone"
+                                                                : "detached while it is copied");
   json_array_foreach (json_object_get (plan, "ports"), i, item)
-      osm_strbuf_addf (&b, "  port        network '%s', %s, %s\n",
-                       osm_json_str (item, "network_name"), osm_json_str (item, "addresses"),
-                       osm_json_str (json_object_get (item, "create"), "mac_address"));
-  osm_strbuf_addf (&b, "  to compare  %s\n", osm_human_size (osm_plan_bytes (plan), size));
+      add_line (&b, "  port        network '%s', %s, %s", text_of (item, "network_name", "?"),
+                text_of (item, "addresses", "?"),
+                text_of (json_object_get (item, "create"), "mac_address", "?"));
+  add_line (&b, "  to compare  %s", osm_human_size (osm_plan_bytes (plan), size));
   json_array_foreach (json_object_get (plan, "findings"), i, item)
   {
-    OSM_CLEANUP_FREE char *text = osm_quote_terminal (osm_json_str (item, "text"));
-
-    osm_strbuf_addf (&b, "  %-11s [%s] %s\n", osm_json_str (item, "severity"),
-                     osm_json_str (item, "id"), text);
-    if (osm_json_str (item, "remedy")) {
-      OSM_CLEANUP_FREE char *remedy = osm_quote_terminal (osm_json_str (item, "remedy"));
-
-      osm_strbuf_addf (&b, "              -> %s\n", remedy);
-    }
+    add_line (&b, "  %-11s [%s] %s", text_of (item, "severity", "?"), text_of (item, "id", "?"),
+              text_of (item, "text", "?"));
+    if (osm_json_str (item, "remedy"))
+      add_line (&b, "              -> %s", osm_json_str (item, "remedy"));
   }
   return osm_strbuf_take (&b);
 }

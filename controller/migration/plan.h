@@ -6,7 +6,7 @@
  *
  *   { "version": 1, "kind": "server", "compression": "auto" | "on" | "off",
  *     "source": {"cloud", "id", "name", "status"},
- *     "server": {"name", "description", "flavor_id", "flavor_name", "key_name", "metadata", "user_data",
+ *     "server": {"name", "description", "flavor_id", "flavor_name", "key_name", "metadata", "user_data_file" or "user_data_of_source",
  *                "config_drive", "availability_zone"},
  *     "volumes": [{"id", "name", "description", "size_gb", "type", "boot", "bootable", "device", "delete_on_termination",
  *                  "metadata", "image_metadata", "access": "snapshot" | "detach" | "direct"}],
@@ -48,5 +48,8 @@ char *osm_plan_text (const json_t *plan, const char *destination_cloud);
 bool osm_cidr_contains (const char *cidr, const char *address);
 /* The boot volume among attachments [{"volume_id","device"}] with volumes [{"id","bootable"}] in the same order; index or -1. */
 int osm_plan_find_boot (const json_t *attachments, const json_t *volumes, const char *root_device);
+
+/* The file as Nova wants it. Caller clears and frees. */
+int osm_plan_read_user_data (const char *path, char **ret_base64, struct osm_error *err);
 
 #endif

@@ -79,9 +79,11 @@ def test_cleanup_takes_the_marks_off(moved, osm, operator, dst, src):
 def test_user_data_of_a_file(osm, source, folder):
     """In the plan: that the new server gets it was seen above."""
     path = folder / 'user-data'
-    path.write_text('#cloud-config\n')
-    plan = json.loads(osm.run('migrate-server', '--dry-run', '--user-data', str(path), 'e2e-a').expect(0).out)
-    assert plan['server']['user_data'] == 'I2Nsb3VkLWNvbmZpZwo='
+    path.write_text('#cloud-config\npassword: opensesame\n')
+    run = osm.run('migrate-server', '--dry-run', '--user-data', str(path), 'e2e-a').expect(0)
+    plan = json.loads(run.out)
+    assert plan['server']['user_data_file'] == str(path)
+    assert base64.b64encode(path.read_bytes()).decode() not in run.out and 'opensesame' not in run.out
     assert 'source-user-data-hidden' not in [f['id'] for f in plan['findings']]
 
 
