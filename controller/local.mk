@@ -4,6 +4,7 @@
 noinst_LTLIBRARIES += controller/libosmcontroller.la
 controller_libosmcontroller_la_SOURCES = \
 	controller/cloud/attachment.c \
+	controller/cloud/believe.c controller/cloud/believe.h \
 	controller/cloud/catalog.c controller/cloud/catalog.h \
 	controller/cloud/cloud.h \
 	controller/cloud/clouds.c controller/cloud/clouds.h \

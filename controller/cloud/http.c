@@ -18,7 +18,10 @@
 
 #define CONNECT_TIMEOUT_S 10
 #define SILENCE_TIMEOUT_S 120
+/* As a whole, also when a byte comes now and then. */
+#define TOTAL_TIMEOUT_S 600
 #define IDLE_HANDLES 16
+#define MAX_HEADERS (128 * 1024)
 
 struct osm_http_pool {
   pthread_mutex_t lock;
@@ -118,6 +121,7 @@ give_handle (struct osm_http_pool *pool, CURL *c)
 struct reception {
   struct osm_http_answer *answer;
   struct osm_strbuf body;
+  size_t header_bytes;
 };
 
 static size_t
@@ -164,6 +168,9 @@ on_header (char *data, size_t size, size_t n, void *arg)
   size_t len = size * n;
   OSM_CLEANUP_FREE char *retry_after = header_value (data, len, "Retry-After");
 
+  r->header_bytes += len;
+  if (r->header_bytes > MAX_HEADERS)
+    return 0;
   take_header (&r->answer->request_id, header_value (data, len, "x-openstack-request-id"));
   if (!r->answer->request_id)
     take_header (&r->answer->request_id, header_value (data, len, "x-compute-request-id"));
@@ -277,6 +284,7 @@ osm_http_perform (struct osm_http_pool *pool, const struct osm_http_request *req
   curl_easy_setopt (c, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S);
   curl_easy_setopt (c, CURLOPT_LOW_SPEED_LIMIT, 1L);
   curl_easy_setopt (c, CURLOPT_LOW_SPEED_TIME, (long)pool->tls.silence_s);
+  curl_easy_setopt (c, CURLOPT_TIMEOUT, (long)TOTAL_TIMEOUT_S);
   curl_easy_setopt (c, CURLOPT_ERRORBUFFER, message);
   curl_easy_setopt (c, CURLOPT_WRITEFUNCTION, on_body);
   curl_easy_setopt (c, CURLOPT_WRITEDATA, &reception);

@@ -15,6 +15,7 @@
 #include "common/parse.h"
 #include "common/quote.h"
 #include "common/strbuf.h"
+#include "controller/cloud/believe.h"
 #include "controller/cloud/session.h"
 
 /* A service that restarts behind its proxy is back within half a minute. */
@@ -28,6 +29,7 @@
 /* A service that is silent each time: all attempts together, but at least two. */
 #define LONGEST_SILENCE_MS (5 * 60 * 1000)
 #define MAX_PAGES 10000
+#define MAX_ITEMS 100000
 #define MAX_MESSAGE 1000
 /* err->code of a POST whose fate is unknown; no HTTP status is negative. */
 #define OUTCOME_UNKNOWN (-1)
@@ -366,7 +368,8 @@ osm_request (struct osm_cloud *cloud, enum osm_service service, const struct osm
   const char *method = request->repeatable ? "PUT" : request->method;
   int r = -1;
 
-  if (osm_session_endpoint (cloud, service, &e, err) == -1)
+  if (osm_cloud_check_path (cloud, service, request->path, err) == -1 ||
+      osm_session_endpoint (cloud, service, &e, err) == -1)
     return -1;
   url = osm_asprintf ("%s%s", e->base, request->path);
   headers = headers_for (service, e);
@@ -433,7 +436,7 @@ osm_request (struct osm_cloud *cloud, enum osm_service service, const struct osm
     if (osm_wait_ms (osm_request_jitter (delay), err) == -1)
       break;
   }
-  free (body);
+  osm_secret_free (body); /* user data may be in it */
   return r;
 }
 
@@ -450,6 +453,10 @@ pick (struct osm_cloud *cloud, enum osm_service service, const char *path, const
     return osm_error_set (err, OSM_ERROR_REMOTE, 0, "cloud '%s': %s: the answer to %s has no '%s'",
                           osm_cloud_name (cloud), osm_service_name (service), path,
                           key ? key : "content");
+  }
+  if (osm_cloud_check_object (cloud, service, path, member, err) == -1) {
+    json_decref (answer);
+    return -1;
   }
   *ret = json_incref (member);
   json_decref (answer);
@@ -557,8 +564,9 @@ osm_cloud_list (struct osm_cloud *cloud, enum osm_service service, const char *p
   for (unsigned pages = 0; next; pages++) {
     OSM_CLEANUP_JSON json_t *answer = NULL;
     const struct osm_request request = { .method = "GET", .path = next };
-    const json_t *items;
+    const json_t *items, *item;
     char *following = NULL;
+    size_t i;
 
     if (osm_request (cloud, service, &request, &answer, err) == -1 ||
         osm_session_endpoint (cloud, service, &e, err) == -1)
@@ -568,7 +576,13 @@ osm_cloud_list (struct osm_cloud *cloud, enum osm_service service, const char *p
       return osm_error_set (err, OSM_ERROR_REMOTE, 0,
                             "cloud '%s': %s: the answer to %s has no list '%s'",
                             osm_cloud_name (cloud), osm_service_name (service), next, key);
+    json_array_foreach (items, i, item) if (osm_cloud_check_object (cloud, service, next, item,
+                                                                    err) == -1) return -1;
     json_array_extend (all, (json_t *)items);
+    if (json_array_size (all) > MAX_ITEMS)
+      return osm_error_set (err, OSM_ERROR_REMOTE, 0,
+                            "cloud '%s': %s: the list %s has more than %d entries",
+                            osm_cloud_name (cloud), osm_service_name (service), path, MAX_ITEMS);
     if (json_array_size (items) > 0 && next_page (answer, key))
       following = osm_endpoint_link (e->base, next_page (answer, key));
     if (following && (pages == MAX_PAGES || strcmp (following, next) == 0)) {
@@ -656,10 +670,16 @@ int
 osm_cloud_find (struct osm_cloud *cloud, const struct osm_collection *c, const char *name_or_id,
                 json_t **ret, struct osm_error *err)
 {
-  OSM_CLEANUP_FREE char *quoted = osm_quote_url (name_or_id), *path = NULL;
+  OSM_CLEANUP_FREE char *quoted = NULL, *path = NULL;
   OSM_CLEANUP_JSON json_t *items = NULL, *found = NULL;
   json_t *one;
 
+  /* A member of an answer that is not there, or something else than text. */
+  if (!name_or_id)
+    return osm_error_set (err, OSM_ERROR_REMOTE, 0,
+                          "cloud '%s': %s: an answer should name a %s, and does not",
+                          osm_cloud_name (cloud), osm_service_name (c->service), c->what);
+  quoted = osm_quote_url (name_or_id);
   if (may_be_id (c, name_or_id)) {
     OSM_ERROR (why);
     OSM_CLEANUP_FREE char *member = osm_asprintf ("%s/%s", c->member_path, quoted);

@@ -259,6 +259,10 @@ find_base (struct osm_cloud *cloud, enum osm_service service, char **ret, struct
                    c->region_name ? c->region_name : "");
     return osm_error_hint (err, "check region_name and interface of cloud '%s'", c->name);
   }
+  if (!osm_str_starts_with (url, "http://") && !osm_str_starts_with (url, "https://"))
+    return osm_error_set (err, OSM_ERROR_REMOTE, 0,
+                          "cloud '%s': the address of %s is '%s', not one of HTTP", c->name,
+                          osm_service_name (service), url);
   *ret = osm_endpoint_base (url, service);
   return 0;
 }

@@ -50,6 +50,17 @@ find_subnet (const struct osm_plan_input *input, json_t *plan, const char *netwo
   return 0;
 }
 
+/* Text that a port must have. NULL with err. */
+static const char *
+text_of (const json_t *object, const char *key, struct osm_error *err)
+{
+  const char *text = osm_json_str (object, key);
+
+  if (!text)
+    osm_error_set (err, OSM_ERROR_REMOTE, 0, "the answer has no '%s'", key);
+  return text;
+}
+
 static int
 check_free (const struct osm_plan_input *input, json_t *plan, const char *network_id,
             const char *network_name, const char *what, const char *filter, const char *value,
@@ -131,12 +142,15 @@ plan_port (const struct osm_plan_input *input, json_t *plan, const json_t *port,
   osm_json_set_str (planned, "network_name", network_name);
   if (osm_plan_look_up (input, plan, "networks", &osm_networks, network_name, &target, err) == -1)
     return -1;
-  json_array_foreach (json_object_get (port, "fixed_ips"), i, fixed_ip)
-      osm_strbuf_addf (&addresses, "%s%s", i ? ", " : "", osm_json_str (fixed_ip, "ip_address"));
+  json_array_foreach (json_object_get (port, "fixed_ips"), i, fixed_ip) osm_strbuf_addf (
+      &addresses, "%s%s", i ? ", " : "",
+      osm_json_str (fixed_ip, "ip_address") ? osm_json_str (fixed_ip, "ip_address") : "?");
   osm_json_set_str (planned, "addresses", osm_strbuf_str (&addresses));
   if (!target)
     return 0; /* a blocker was noted */
-  network_id = osm_json_str (target, "id");
+  network_id = text_of (target, "id", err);
+  if (!network_id)
+    return -1;
   network_name = osm_json_str (target, "name");
   osm_json_set_str (planned, "network_name", network_name);
   osm_json_set_str (create, "network_id", network_id);
@@ -144,9 +158,10 @@ plan_port (const struct osm_plan_input *input, json_t *plan, const json_t *port,
   json_array_foreach (json_object_get (port, "fixed_ips"), i, fixed_ip)
   {
     OSM_CLEANUP_JSON json_t *old_subnet = NULL, *subnets = NULL;
-    const char *address = osm_json_str (fixed_ip, "ip_address"), *subnet_id;
+    const char *address = text_of (fixed_ip, "ip_address", err), *subnet_id;
 
-    if (osm_cloud_find (input->cloud[OSM_SOURCE], &osm_subnets,
+    if (!address ||
+        osm_cloud_find (input->cloud[OSM_SOURCE], &osm_subnets,
                         osm_json_str (fixed_ip, "subnet_id"), &old_subnet, err) == -1 ||
         find_subnet (input, plan, network_id, network_name, osm_json_str (old_subnet, "name"),
                      address, &subnet_id, &subnets, err) == -1)
@@ -159,7 +174,8 @@ plan_port (const struct osm_plan_input *input, json_t *plan, const json_t *port,
                     address, err) == -1)
       return -1;
   }
-  if (check_free (input, plan, network_id, network_name, "MAC address",
+  if (!text_of (port, "mac_address", err) ||
+      check_free (input, plan, network_id, network_name, "MAC address",
                   "mac_address=", osm_json_str (port, "mac_address"), err) == -1)
     return -1;
   return plan_security_groups (input, plan, port, create, err);
