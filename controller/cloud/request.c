@@ -679,6 +679,10 @@ osm_cloud_find (struct osm_cloud *cloud, const struct osm_collection *c, const c
     return osm_error_set (err, OSM_ERROR_REMOTE, 0,
                           "cloud '%s': %s: an answer should name a %s, and does not",
                           osm_cloud_name (cloud), osm_service_name (c->service), c->what);
+  /* Many things have no name; a variable of a script that was not set must not choose one of them. */
+  if (*name_or_id == '\0')
+    return osm_error_set (err, OSM_ERROR_USER, 404, "cloud '%s': no name or id of a %s is given",
+                          osm_cloud_name (cloud), c->what);
   quoted = osm_quote_url (name_or_id);
   if (may_be_id (c, name_or_id)) {
     OSM_ERROR (why);

@@ -10,3 +10,8 @@ phony_targets += check-faults
 check-soak: all
 	$(AM_V_at)ROUNDS='$(ROUNDS)' TOKENS='$(TOKENS)' $(top_srcdir)/tests/faults/check-soak '$(abs_top_builddir)'
 phony_targets += check-soak
+
+# Clouds, peers and names that are hostile, secrets, signals; as root, with the lab. POINTS=40 for a sample, SEED=N again.
+check-hostile: all $(unit_tests)
+	$(AM_V_at)POINTS='$(POINTS)' SEED='$(SEED)' $(top_srcdir)/tests/faults/hostile/run '$(abs_top_builddir)' $(CHECK_HOSTILE_FLAGS)
+phony_targets += check-hostile
