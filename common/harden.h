@@ -12,10 +12,7 @@
 #define OSM_COMMON_HARDEN_H
 
 /* Descriptors 0 to 2 are there (a closed one would become the next socket or file, and receive what is printed), files are
- * made with mode 0600, JSON values are overwritten when they are freed, and osm_no_core_dumps. Once, before there are threads. */
+ * made with mode 0600, JSON values are overwritten when they are freed, and there are no core dumps (common/coredump.h). Once, before there are threads. */
 void osm_harden (void);
-
-/* No core dump of this process; of what it starts only an empty one. Nobody but root may trace it or read its memory. */
-void osm_no_core_dumps (void);
 
 #endif

@@ -7,6 +7,7 @@ common_libosmcommon_la_SOURCES = \
 	common/cleanup.h \
 	common/clock.c common/clock.h \
 	common/command.c common/command.h \
+	common/coredump.c common/coredump.h \
 	common/error.c common/error.h \
 	common/file.c common/file.h \
 	common/frame.c common/frame.h \

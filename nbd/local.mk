@@ -41,7 +41,7 @@ nbd_nbdkit_osm_plugin_la_SOURCES = \
 	nbd/plugin.c \
 	nbd/extents.c nbd/extents.h \
 	nbd/freemap.c nbd/freemap.h \
-	common/error.c common/file.c common/parse.c common/strbuf.c
+	common/coredump.c common/error.c common/file.c common/parse.c common/strbuf.c
 nbd_nbdkit_osm_plugin_la_LDFLAGS = -module -avoid-version -shared \
 	-export-symbols-regex '^plugin_init$$' -pthread $(HARDEN_LDFLAGS) $(SANITIZER_FLAGS)
 

@@ -26,7 +26,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
-#include "common/harden.h"
+#include "common/coredump.h"
 #include "common/parse.h"
 #include "common/strbuf.h"
 #include "nbd/extents.h"
