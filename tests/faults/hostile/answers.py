@@ -20,7 +20,7 @@ from table import Table
 
 BUILD = os.environ.get('OSM_BUILD') or os.environ.get('top_builddir') or os.getcwd()
 PROGRAM = os.path.join(BUILD, 'osm-controller')
-SECONDS, MEGABYTES = 60, 700
+SECONDS, PROCESSOR_SECONDS, MEGABYTES = 120, 30, 700
 
 VALUES = [
     ('null', None), ('true', True), ('zero', 0), ('minus one', -1), ('a huge number', (1 << 63) - 1),
@@ -106,7 +106,7 @@ class Bench:
                         OSM_SOURCE_CLOUD='src', OSM_DESTINATION_CLOUD='dst', LC_ALL='C.UTF-8')
 
     def run(self, words, output):
-        """(exit status or -signal, stdout, stderr, peak MiB, seconds)"""
+        """(exit status or -signal, stdout, stderr, peak MiB, seconds of the processor or a quarter of the clock's, as the machine may be busy)"""
         self.clouds.seen.clear()
         with tempfile.TemporaryFile(dir=self.folder) as out, tempfile.TemporaryFile(dir=self.folder) as err:
             started = time.monotonic()
@@ -117,7 +117,7 @@ class Bench:
             watchdog.start()
             _, status, usage = os.wait4(pid, 0)
             watchdog.cancel()
-            seconds = time.monotonic() - started
+            seconds = max(usage.ru_utime + usage.ru_stime, (time.monotonic() - started) / 4)
             out.seek(0)
             err.seek(0)
             return os.waitstatus_to_exitcode(status), out.read(), err.read(), usage.ru_maxrss / 1024, seconds
@@ -160,9 +160,9 @@ def problem(result, output, seen):
                 return 'no JSON: %r' % out[:300]
     if megabytes > MEGABYTES:
         return '%.0f MiB of memory' % megabytes
-    if seconds > SECONDS / 2:
+    if seconds > PROCESSOR_SECONDS:
         return '%.0f seconds' % seconds
-    outside = [p for _, p in seen if not p.startswith(('/src/', '/dst/')) or '..' in p]
+    outside = [p for _, p in seen if not p.startswith(('/src/', '/dst/')) or '..' in p.split('?')[0]]
     if outside:
         return 'asked for %s' % outside[0]
     writes = [p for m, p in seen if m != 'GET' and not p.endswith('/auth/tokens')]
