@@ -34,7 +34,7 @@ struct osm_config_key {
   size_t offset;
   const char *fallback; /* NULL: not set; lists: the one element */
   uint64_t min, max;    /* OSM_KEY_NUMBER */
-  const char *choices[5];
+  const char *choices[6];
 };
 
 /* One object of the file, for messages: "conversion_hosts.source." and so on. */

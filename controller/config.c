@@ -91,6 +91,11 @@ static const struct osm_config_key top_keys[] = {
     .offset = TOP (on_hangup),
     .fallback = "continue",
     .choices = { "continue", "stop" } },
+  { .name = "floating_ip",
+    .kind = OSM_KEY_CHOICE,
+    .offset = TOP (floating_ip),
+    .fallback = "auto",
+    .choices = { "auto", "keep", "existing", "new", "skip" } },
   { 0 },
 };
 static const struct osm_config_key source_keys[] = {

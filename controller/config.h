@@ -9,6 +9,7 @@
  *   state_dir: ~/.local/state/osm    # default: $XDG_STATE_HOME/osm, ~/.local/state/osm; of root: /var/lib/osm-controller
  *   on_hangup: continue              # or stop: when the terminal is closed
  *   allow_same_project: false        # source and destination may be the same project of one cloud
+ *   floating_ip: auto                # auto, keep, existing, new, skip: of new servers
  *   copy: { reconnect_seconds: 120, compression: auto, sparse: auto, path: auto }   # see osm.yaml(5)
  *   limits: { rate: 50M, windows: [{ days: mon-fri, from: "08:00", to: "18:00", rate: 10M }] }
  *   conversion_hosts:
@@ -65,8 +66,9 @@ struct osm_config {
   char *state_dir; /* absolute */
   char *cloud[2];  /* by enum osm_side; NULL: not configured */
   bool allow_same_project;
-  char *on_hangup; /* "continue" (default) or "stop" */
-  char *sparse;    /* copy.sparse: "auto" (default) or "off" */
+  char *on_hangup;   /* "continue" (default) or "stop" */
+  char *sparse;      /* copy.sparse: "auto" (default) or "off" */
+  char *floating_ip; /* "auto" (default), "keep", "existing", "new", "skip" */
   uint64_t
       reconnect_seconds; /* copy.reconnect_seconds: how long a lost connection is tried again */
   char *compression;     /* copy.compression: "auto" (default), "on", "off" */

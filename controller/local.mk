@@ -48,6 +48,7 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/migration/path.c \
 	controller/migration/ready.c \
 	controller/migration/plan.c controller/migration/plan.h controller/migration/plan-internal.h \
+	controller/migration/plan-floating.c controller/migration/floating.c \
 	controller/migration/plan-ports.c \
 	controller/migration/plan-volumes.c \
 	controller/migration/source.c \

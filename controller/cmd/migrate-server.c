@@ -15,6 +15,7 @@ const struct osm_option osm_options_migrate_server[] = {
   { "limit", 0, "RATE", "copy at most so fast: 50M, 200Mbit, unlimited, auto" },
   { "boot-volume", 0, "ID", "the volume it boots from, if osm cannot tell" },
   { "user-data", 0, "FILE", "user data of the new server" },
+  { "floating-ip", 0, "auto|keep|existing|new|skip", "floating IP of the new server" },
   { "availability-zone", 0, "ZONE", "availability zone of the new server" },
   { "compress", 0, "auto|on|off", "compress the data on its way" },
   { NULL, 0, NULL, NULL },

@@ -195,13 +195,15 @@ osm_cmd_migrate (const struct osm_args *args, const char *kind,
   struct osm_plan_input input = { .boot_volume = osm_args_get (args, "boot-volume"),
                                   .user_data_path = osm_args_get (args, "user-data"),
                                   .availability_zone = osm_args_get (args, "availability-zone"),
-                                  .compression = osm_args_get (args, "compress") };
+                                  .compression = osm_args_get (args, "compress"),
+                                  .floating_ip = osm_args_get (args, "floating-ip") };
   struct osm_migration_context context;
   size_t blockers;
   bool there;
 
   if (osm_cmd_check_limit (args, err) == -1 || osm_cmd_check_bad_blocks (args, err) == -1 ||
       osm_cmd_check_path (args, err) == -1 ||
+      (input.floating_ip && osm_plan_check_floating_ip (input.floating_ip, err) == -1) ||
       osm_session_open (args, OSM_WANT_CLOUDS | OSM_WANT_STORE, &session, err) == -1)
     return OSM_EXIT_FAILED;
   if (osm_args_has (args, "no-sparse"))
@@ -211,6 +213,8 @@ osm_cmd_migrate (const struct osm_args *args, const char *kind,
   input.config = session->config;
   if (!input.compression)
     input.compression = session->config->compression;
+  if (!input.floating_ip)
+    input.floating_ip = session->config->floating_ip;
   input.cloud[OSM_SOURCE] = session->cloud[OSM_SOURCE];
   input.cloud[OSM_DESTINATION] = session->cloud[OSM_DESTINATION];
   if (make_plan (&input, &plan, err) == -1)

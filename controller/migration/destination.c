@@ -127,9 +127,7 @@ create_port (struct osm_migration *m, const struct osm_making *making, const jso
 {
   OSM_CLEANUP_JSON json_t *spec = json_copy (json_object_get (making->plan, "create")),
                           *port = NULL;
-  OSM_CLEANUP_FREE char *description =
-      osm_asprintf ("%s=%s %s=%s", OSM_MARK_MIGRATION, osm_json_str (marks, OSM_MARK_MIGRATION),
-                    OSM_MARK_ROLE, osm_json_str (marks, OSM_MARK_ROLE));
+  OSM_CLEANUP_FREE char *description = osm_marks_text (marks);
 
   osm_json_set_str (spec, "description", description);
   if (osm_network_create (cloud_of (m), &osm_ports, spec, &port, err) == -1)
@@ -141,16 +139,14 @@ create_port (struct osm_migration *m, const struct osm_making *making, const jso
 static int
 make_port (struct osm_migration *m, const json_t *plan, char **ret_id, struct osm_error *err)
 {
-  OSM_CLEANUP_FREE char *role = osm_role_of (OSM_ROLE_PORT, osm_json_str (plan, "id")), *id = NULL,
-                        *migration_tag = osm_asprintf ("%s=%s", OSM_MARK_MIGRATION, m->row->id),
-                        *role_tag = osm_asprintf ("%s=%s", OSM_MARK_ROLE, role);
+  OSM_CLEANUP_FREE char *role = osm_role_of (OSM_ROLE_PORT, osm_json_str (plan, "id")), *id = NULL;
   const struct osm_making making = { .side = OSM_DESTINATION,
                                      .kind = OSM_MADE_PORT,
                                      .role = role,
                                      .create = create_port,
                                      .plan = plan };
   const char *description = osm_json_str (plan, "description");
-  OSM_CLEANUP_JSON json_t *tags = osm_json_pack ("[s, s]", migration_tag, role_tag),
+  OSM_CLEANUP_JSON json_t *tags = osm_marks_tags (m->row->id, role),
                           *fields = osm_json_pack ("{s:s}", "description",
                                                    description ? description : "");
 
@@ -500,5 +496,5 @@ osm_destination_unmark (struct osm_migration *m, struct osm_error *err)
          ignore_missing (osm_network_tag (cloud_of (m), &osm_ports, id, no_tags, err), err) == -1))
       return -1;
   }
-  return 0;
+  return osm_floating_unmark (m, err);
 }

@@ -59,7 +59,13 @@ int osm_migration_agent (struct osm_migration *m, enum osm_side side, const char
 /* ---- journal.c: objects that are made exactly once ---- */
 
 /* Kinds of object that migrations make, and how each is found again by its mark. */
-enum osm_made { OSM_MADE_VOLUME, OSM_MADE_SNAPSHOT, OSM_MADE_PORT, OSM_MADE_SERVER };
+enum osm_made {
+  OSM_MADE_VOLUME,
+  OSM_MADE_SNAPSHOT,
+  OSM_MADE_PORT,
+  OSM_MADE_SERVER,
+  OSM_MADE_FLOATING_IP
+};
 
 /* Writes the intent, calls create, writes the id. If the journal has the id already it is returned; if only the intent is there (a
  * crash, or an answer that was lost), the object is looked for by its mark first. `create` gets the marks {"osm.migration","osm.role"}
@@ -94,6 +100,10 @@ char *osm_role_of (const char *role, const char *id);
 #define OSM_ROLE_VOLUME "volume"
 #define OSM_ROLE_PORT "port"
 #define OSM_ROLE_SERVER "server"
+#define OSM_ROLE_FLOATING_IP "floating-ip"
+/* Objects of Neutron have no metadata: the marks as a description (created with it), and as tags (set afterwards). Caller frees. */
+char *osm_marks_text (const json_t *marks);
+json_t *osm_marks_tags (const char *migration, const char *role);
 
 /* ---- for each volume of the plan at the same time ---- */
 int osm_each_volume (struct osm_migration *m,
@@ -138,6 +148,16 @@ int osm_destination_sweep (struct osm_migration *m, struct osm_error *err);
 int osm_destination_power (struct osm_migration *m, struct osm_error *err);
 /* Marks off everything that stays. */
 int osm_destination_unmark (struct osm_migration *m, struct osm_error *err);
+
+/* ---- floating.c ---- */
+int osm_floating_reserve (struct osm_migration *m, struct osm_error *err);
+int osm_floating_discard (struct osm_migration *m, struct osm_error *err);
+int osm_floating_attach (struct osm_migration *m, struct osm_error *err);
+int osm_floating_detach (struct osm_migration *m, struct osm_error *err);
+int osm_floating_unmark (struct osm_migration *m, struct osm_error *err);
+/* [{"source","destination"}]: addresses. New reference. */
+json_t *osm_floating_result (struct osm_migration *m);
+#define OSM_FACT_FLOATING "floating-ip:"
 
 /* ---- limits.c ---- */
 /* Group and present limit for copy.start. */

@@ -28,6 +28,22 @@ osm_role_of (const char *role, const char *id)
   return osm_asprintf ("%s:%s", role, id);
 }
 
+char *
+osm_marks_text (const json_t *marks)
+{
+  return osm_asprintf ("%s=%s %s=%s", OSM_MARK_MIGRATION, osm_json_str (marks, OSM_MARK_MIGRATION),
+                       OSM_MARK_ROLE, osm_json_str (marks, OSM_MARK_ROLE));
+}
+
+json_t *
+osm_marks_tags (const char *migration, const char *role)
+{
+  OSM_CLEANUP_FREE char *first = osm_asprintf ("%s=%s", OSM_MARK_MIGRATION, migration),
+                        *second = osm_asprintf ("%s=%s", OSM_MARK_ROLE, role);
+
+  return osm_json_pack ("[s, s]", first, second);
+}
+
 static int
 delete_port (struct osm_cloud *cloud, const char *id, uint64_t timeout_ms, struct osm_error *err)
 {
@@ -35,23 +51,31 @@ delete_port (struct osm_cloud *cloud, const char *id, uint64_t timeout_ms, struc
   return osm_network_delete (cloud, &osm_ports, id, err);
 }
 
-/* Ports have no metadata. Until their tags are set (a second request) the description carries the marks. */
 static int
-list_marked_ports (struct osm_cloud *cloud, const char *key, const char *value, json_t **ret,
-                   struct osm_error *err)
+delete_floating_ip (struct osm_cloud *cloud, const char *id, uint64_t timeout_ms,
+                    struct osm_error *err)
+{
+  (void)timeout_ms;
+  return osm_network_delete (cloud, &osm_floating_ips, id, err);
+}
+
+/* Objects of Neutron have no metadata. Until their tags are set (a second request) the description carries the marks. */
+static int
+list_marked (struct osm_cloud *cloud, const struct osm_collection *collection, const char *key,
+             const char *value, json_t **ret, struct osm_error *err)
 {
   OSM_CLEANUP_FREE char *mark = osm_asprintf ("%s=%s", key, value);
-  OSM_CLEANUP_JSON json_t *ports = NULL;
+  OSM_CLEANUP_JSON json_t *objects = NULL;
   OSM_CLEANUP_FREE char *query = osm_asprintf ("project_id=%s", osm_cloud_project_id (cloud));
   size_t i, j;
-  json_t *port, *tag;
+  json_t *object, *tag;
 
-  if (osm_network_list (cloud, &osm_ports, query, &ports, err) == -1)
+  if (osm_network_list (cloud, collection, query, &objects, err) == -1)
     return -1;
   *ret = json_array ();
-  json_array_foreach (ports, i, port)
+  json_array_foreach (objects, i, object)
   {
-    const char *description = osm_json_str (port, "description");
+    const char *description = osm_json_str (object, "description");
     json_t *marks = json_object ();
 
     if (description && osm_str_starts_with (description, mark)) {
@@ -61,7 +85,7 @@ list_marked_ports (struct osm_cloud *cloud, const char *key, const char *value, 
       if (role)
         osm_json_set_str (marks, OSM_MARK_ROLE, role + strlen (" " OSM_MARK_ROLE "="));
     }
-    json_array_foreach (json_object_get (port, "tags"), j, tag)
+    json_array_foreach (json_object_get (object, "tags"), j, tag)
     {
       const char *text = json_string_value (tag);
 
@@ -71,12 +95,26 @@ list_marked_ports (struct osm_cloud *cloud, const char *key, const char *value, 
         osm_json_set_str (marks, OSM_MARK_ROLE, text + strlen (OSM_MARK_ROLE "="));
     }
     if (json_object_get (marks, key)) {
-      json_object_set (port, "metadata", marks);
-      json_array_append (*ret, port);
+      json_object_set (object, "metadata", marks);
+      json_array_append (*ret, object);
     }
     json_decref (marks);
   }
   return 0;
+}
+
+static int
+list_marked_ports (struct osm_cloud *cloud, const char *key, const char *value, json_t **ret,
+                   struct osm_error *err)
+{
+  return list_marked (cloud, &osm_ports, key, value, ret, err);
+}
+
+static int
+list_marked_floating_ips (struct osm_cloud *cloud, const char *key, const char *value, json_t **ret,
+                          struct osm_error *err)
+{
+  return list_marked (cloud, &osm_floating_ips, key, value, ret, err);
 }
 
 static const struct {
@@ -90,6 +128,7 @@ static const struct {
   [OSM_MADE_SNAPSHOT] = { "snapshot", osm_snapshot_list_marked, osm_snapshot_delete },
   [OSM_MADE_PORT] = { "port", list_marked_ports, delete_port },
   [OSM_MADE_SERVER] = { "server", osm_server_list_marked, osm_server_delete },
+  [OSM_MADE_FLOATING_IP] = { "floating IP", list_marked_floating_ips, delete_floating_ip },
 };
 
 /* Was it asked for more than once, because the answer was lost? Then there may be two of it. */

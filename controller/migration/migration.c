@@ -387,10 +387,11 @@ osm_migration_result (struct osm_migration *m)
 {
   const struct osm_migration_row *row = m->row;
 
-  return osm_json_pack ("{s:s, s:s, s:s, s:s, s:s?, s:s, s:s, s:s?, s:f, s:I, s:I}", "event",
+  return osm_json_pack ("{s:s, s:s, s:s, s:s, s:s?, s:s, s:s, s:s?, s:f, s:I, s:I, s:o}", "event",
                         "result", "id", row->id, "kind", row->kind, "source_id", row->object_id,
                         "name", row->object_name, "state", row->state, "destination_cloud",
                         row->destination_cloud, "destination_id", row->result_id, "seconds",
                         (double)(osm_now_ms () - m->started_ms) / 1000, "bytes_total",
-                        (json_int_t)row->bytes_total, "bytes_sent", (json_int_t)row->bytes_sent);
+                        (json_int_t)row->bytes_total, "bytes_sent", (json_int_t)row->bytes_sent,
+                        "floating_ips", osm_floating_result (m));
 }

@@ -24,5 +24,8 @@ int osm_plan_check_volume_quota (const struct osm_plan_input *input, json_t *pla
 /* plan-ports.c: plan["ports"] */
 int osm_plan_ports (const struct osm_plan_input *input, json_t *plan, const char *server_id,
                     struct osm_error *err);
+/* plan-floating.c: plan["floating_ips"] of that source port. network_id: of its successor, NULL if there is none (a blocker was noted). */
+int osm_plan_floating_ips (const struct osm_plan_input *input, json_t *plan, const char *port_id,
+                           const char *network_id, struct osm_error *err);
 
 #endif

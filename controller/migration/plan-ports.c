@@ -181,23 +181,13 @@ plan_port (const struct osm_plan_input *input, json_t *plan, const json_t *port,
   return plan_security_groups (input, plan, port, create, err);
 }
 
-static int
-note_floating_ips (const struct osm_plan_input *input, json_t *plan, const char *port_id,
-                   struct osm_error *err)
+static const char *
+network_of_last_port (const json_t *plan)
 {
-  OSM_CLEANUP_FREE char *query = osm_asprintf ("port_id=%s", port_id);
-  OSM_CLEANUP_JSON json_t *floating = NULL;
-  size_t i;
-  json_t *ip;
+  const json_t *ports = json_object_get (plan, "ports");
+  const json_t *last = json_array_get (ports, json_array_size (ports) - 1);
 
-  if (osm_network_list (input->cloud[OSM_SOURCE], &osm_floating_ips, query, &floating, err) == -1)
-    return -1;
-  json_array_foreach (floating, i, ip) osm_plan_finding (
-      plan, "floating-ip-stays", "warning", osm_json_str (ip, "floating_ip_address"),
-      "give the new server one of the destination afterwards: openstack server add "
-      "floating ip",
-      "floating IP %s stays with the source server", osm_json_str (ip, "floating_ip_address"));
-  return 0;
+  return osm_json_str (json_object_get (last, "create"), "network_id");
 }
 
 int
@@ -217,7 +207,7 @@ osm_plan_ports (const struct osm_plan_input *input, json_t *plan, const char *se
 
     if (osm_cloud_find (input->cloud[OSM_SOURCE], &osm_ports, port_id, &port, err) == -1 ||
         plan_port (input, plan, port, err) == -1 ||
-        note_floating_ips (input, plan, port_id, err) == -1)
+        osm_plan_floating_ips (input, plan, port_id, network_of_last_port (plan), err) == -1)
       return osm_error_wrap (err, "port %s", port_id);
   }
   return 0;

@@ -215,11 +215,12 @@ new_plan (const struct osm_plan_input *input, const char *kind, const json_t *ob
                    osm_json_str (object, "id") ? "status" : "id");
     return NULL;
   }
-  return osm_json_pack ("{s:i, s:s, s:s?, s:{s:s, s:s?, s:s, s:s?}, s:[], s:[], s:[]}", "version",
-                        1, "kind", kind, "compression", input->compression, "source", "cloud",
-                        osm_cloud_name (input->cloud[OSM_SOURCE]), "id",
+  return osm_json_pack ("{s:i, s:s, s:s?, s:{s:s, s:s?, s:s, s:s?}, s:[], s:[], s:[], s:[]}",
+                        "version", 1, "kind", kind, "compression", input->compression, "source",
+                        "cloud", osm_cloud_name (input->cloud[OSM_SOURCE]), "id",
                         osm_json_str (object, "id"), "name", name ? name : "", "status",
-                        osm_json_str (object, "status"), "volumes", "ports", "findings");
+                        osm_json_str (object, "status"), "volumes", "ports", "floating_ips",
+                        "findings");
 }
 
 /* States that a cold migration can start from, and the way there from the others. */
@@ -548,6 +549,10 @@ osm_plan_text (const json_t *plan, const char *destination_cloud)
       add_line (&b, "  port        network '%s', %s, %s", text_of (item, "network_name", "?"),
                 text_of (item, "addresses", "?"),
                 text_of (json_object_get (item, "create"), "mac_address", "?"));
+  json_array_foreach (json_object_get (plan, "floating_ips"), i, item)
+      add_line (&b, "  floating IP %s -> %s%s", text_of (item, "address", "?"),
+                osm_json_str (item, "use") ? "the same" : "a new one of network ",
+                osm_json_str (item, "use") ? "" : text_of (item, "network_name", "?"));
   add_line (&b, "  to compare  %s", osm_human_size (osm_plan_bytes (plan), size));
   json_array_foreach (json_object_get (plan, "findings"), i, item)
   {

@@ -11,6 +11,8 @@
  *     "volumes": [{"id", "name", "description", "size_gb", "type", "boot", "bootable", "device", "delete_on_termination",
  *                  "metadata", "image_metadata", "access": "snapshot" | "detach" | "direct"}],
  *     "ports": [{"id", "create": {body of the port to create}, "network_name", "addresses"}],
+ *     "floating_ips": [{"id", "address", "port_id": the source's, "fixed_ip_address", "description",
+ *                       "use": id of an existing one, or "create": {body of the one to create}, "network_name"}],
  *     "findings": [{"id", "severity", "object", "text", "remedy"}] }
  */
 
@@ -28,11 +30,14 @@ struct osm_plan_input {
   const char *user_data_path;    /* file to use as user data, or NULL */
   const char *availability_zone; /* at the destination, or NULL */
   const char *compression;       /* "auto", "on", "off" */
+  const char *floating_ip;       /* "auto", "keep", "existing", "new", "skip" */
 };
 
 int osm_plan_server (const struct osm_plan_input *input, json_t **ret, struct osm_error *err);
 int osm_plan_volume (const struct osm_plan_input *input, json_t **ret, struct osm_error *err);
 
+/* USER error for what is not a value of floating_ip. */
+int osm_plan_check_floating_ip (const char *mode, struct osm_error *err);
 /* severity: "blocker", "warning" or "info" */
 void osm_plan_finding (json_t *plan, const char *id, const char *severity, const char *object,
                        const char *remedy, const char *format, ...)

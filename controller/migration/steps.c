@@ -132,6 +132,8 @@ stop_copying (struct osm_migration *m, struct osm_error *err)
 
 const struct osm_step osm_server_steps[] = {
   { "claim-source", "claim the source server", osm_source_claim, osm_source_unclaim, false },
+  { "reserve-floating-ips", "reserve floating IPs", osm_floating_reserve, osm_floating_discard,
+    false },
   { "stop-source", "stop the source server", osm_source_stop, osm_source_start, false },
   { "prepare-volumes", "clone or detach source volumes, create destination volumes, attach both",
     prepare, unprepare, false },
@@ -147,6 +149,7 @@ const struct osm_step osm_server_steps[] = {
     false },
   { "create-server", "create the server", osm_destination_make_server,
     osm_destination_discard_server, false },
+  { "floating-ips", "give it its floating IPs", osm_floating_attach, osm_floating_detach, false },
   { "power-state", "bring it to its power state", osm_destination_power, NULL, false },
   { "unclaim-source", "take the mark off the source server", osm_source_unclaim, NULL, false },
   { NULL, NULL, NULL, NULL, false },

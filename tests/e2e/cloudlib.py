@@ -92,9 +92,9 @@ class Cloud:
                                            **args)
         return self.api.compute.wait_for_server(s, interval=0.3, wait=180)
 
-    def floating_ip(self, port_id):
+    def floating_ip(self, port_id, **args):
         public = self.api.network.find_network('public')
-        return self.api.network.create_ip(floating_network_id=public.id, port_id=port_id).floating_ip_address
+        return self.api.network.create_ip(floating_network_id=public.id, port_id=port_id, **args).floating_ip_address
 
     def attachments(self, server_id):
         """[(device, volume id, delete_on_termination)] sorted by device."""

@@ -44,7 +44,7 @@ def purge(cloud):
     ports = [p for p in o.network.ports(project_id=project) if p.network_id in ids]
     for ip in o.network.ips(project_id=project):
         if ip.port_id in {p.id for p in ports} or (ip.description or '').endswith('osm.pair=' + PAIR) or \
-                (ip.description or '').startswith(PREFIX):
+                (ip.description or '').startswith((PREFIX, 'osm.migration=')):
             o.network.delete_ip(ip)
 
     def temporary(x):
@@ -233,7 +233,7 @@ class Source:
                             user_data=user_data('#cloud-config\nwrite_files:\n- {path: /etc/e2e, content: "once"}\n'))
         self.id, self.port_id = server.id, port.id
         self.volumes = {'e2e-boot': boot.id, 'e2e-data': data.id, 'e2e-odd': odd.id}
-        address = src.floating_ip(port.id)
+        address = src.floating_ip(port.id, description='leads to e2e-a')
         wait_ssh(address, key)
         ssh(address, key, 'set -e; d=/dev/disk/by-id/virtio-%s; sudo mkfs.ext4 -q $d; sudo mount $d /mnt;'
             'echo "written before the move" | sudo tee /mnt/letter /etc/letter >/dev/null;'

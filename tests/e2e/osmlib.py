@@ -154,7 +154,7 @@ def inventory(cloud):
              if not FOREIGN.search(x.name or '')}
     foreign_ports = {p.id for p in o.network.ports(project_id=project) if p.network_id in foreign}
     found.update({('floating ip', x.id): x.floating_ip_address for x in o.network.ips(project_id=project)
-                  if x.port_id and x.port_id not in foreign_ports})
+                  if x.port_id not in foreign_ports and not FOREIGN.search(x.description or '')})
     return found
 
 

@@ -46,6 +46,25 @@ def test_dry_run_prints_the_plan_and_touches_nothing(osm, source):
     assert not [f for f in plan['findings'] if f['severity'] == 'blocker']
 
 
+def test_floating_ip_that_must_be_there_is_missing(osm, src, source):
+    old, = src.api.network.ips(port_id=source.port_id)
+    f = blocked(osm.run('migrate-server', '--floating-ip', 'existing', 'e2e-a'), 'floating-ip-missing',
+                old.floating_ip_address)
+    assert f['object'] == old.floating_ip_address
+
+
+def test_floating_ip_that_stays(osm, source):
+    plan = json.loads(osm.run('migrate-server', '--floating-ip', 'skip', '--dry-run', 'e2e-a').expect(0).out)
+    assert plan['floating_ips'] == []
+    assert [f['severity'] for f in plan['findings'] if f['id'] == 'floating-ip-stays'] == ['info']
+
+
+def test_floating_ip_that_this_tenant_may_not_choose_fails_before_the_server_is_stopped(osm, src, source):
+    osm.run('migrate-server', '--floating-ip', 'keep', 'e2e-a').expect(1).says('--floating-ip existing', 'rollback')
+    assert src.api.compute.get_server(source.id).status == 'ACTIVE'
+    osm.run('rollback', osm.migrations()[0]['id']).expect(0)
+
+
 def test_paused_server(osm, src, source):
     with status(src, source, src.api.compute.pause_server, src.api.compute.unpause_server, 'PAUSED'):
         f = blocked(osm.run('migrate-server', 'e2e-a'), 'source-server-state', 'e2e-a', 'PAUSED')

@@ -52,9 +52,9 @@ def test_held_copies_have_every_byte(held, src, source):
     assert held.sums == sums(src, source.volumes)
 
 
-def test_held_made_volumes_only(held, before):
-    assert {kind for kind, _ in held.dst.keys() - before.dst.keys()} == {'volume'}
-    assert len(held.dst) - len(before.dst) == 3
+def test_held_made_volumes_and_a_floating_ip_only(held, before):
+    new = sorted(kind for kind, _ in held.dst.keys() - before.dst.keys())
+    assert new == ['floating ip', 'volume', 'volume', 'volume']
 
 
 def test_held_source_is_as_before_but_off(held, src, source, before):
@@ -152,7 +152,7 @@ def test_source_is_as_before_but_off(moved, src, source, before):
 def test_no_temporaries_are_left(moved, src, dst, before, clouds):
     assert inventory(src) == before.src
     new = sorted(kind for kind, _ in inventory(dst).keys() - before.dst.keys())
-    assert new == ['port', 'server', 'volume', 'volume', 'volume']
+    assert new == ['floating ip', 'port', 'server', 'volume', 'volume', 'volume']
     assert_nothing_attached_to_the_hosts(clouds)
 
 
@@ -162,18 +162,28 @@ def test_migrating_again_is_nothing_to_do(moved, osm, dst):
     assert inventory(dst) == now
 
 
-def test_new_server_answers_ssh_and_has_the_files(moved, source, dst):
+def floating_ip_of(moved, dst):
     port_id, = moved.now['ports']
-    address = dst.floating_ip(port_id)
-    try:
-        wait_ssh(address, source.key)
-        data = moved.volumes[1]
-        said = ssh(address, source.key, 'cat /etc/letter; sudo mount /dev/disk/by-id/virtio-%s /mnt && cat /mnt/letter;'
-                   'sudo umount /mnt' % data['id'][:20])
-        assert said.split('\n') == ['written before the move'] * 2
-    finally:
-        for ip in dst.api.network.ips(port_id=port_id):
-            dst.api.network.delete_ip(ip)
+    ip, = dst.api.network.ips(port_id=port_id)
+    return ip
+
+
+def test_new_server_has_a_floating_ip_and_that_is_said(moved, src, dst, source):
+    old, = src.api.network.ips(port_id=source.port_id)
+    new = floating_ip_of(moved, dst)
+    assert moved.run.result()['floating_ips'] == [{'source': old.floating_ip_address,
+                                                   'destination': new.floating_ip_address}]
+    assert new.description == old.description == 'leads to e2e-a'
+    assert moved.run.findings()['floating-ip-changes']['severity'] == 'warning'
+
+
+def test_new_server_answers_ssh_and_has_the_files(moved, source, dst):
+    address = floating_ip_of(moved, dst).floating_ip_address
+    wait_ssh(address, source.key)
+    data = moved.volumes[1]
+    said = ssh(address, source.key, 'cat /etc/letter; sudo mount /dev/disk/by-id/virtio-%s /mnt && cat /mnt/letter;'
+               'sudo umount /mnt' % data['id'][:20])
+    assert said.split('\n') == ['written before the move'] * 2
 
 
 def test_rollback_of_a_completed_migration_restores_everything(moved, osm, src, dst, source, before):

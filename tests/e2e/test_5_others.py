@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """A server that is off, on a SCSI bus, with everything mapped and user data; cleaned up.  A detached volume."""
 import base64
+import contextlib
 import json
 import types
 
 import pytest
 
-from conftest import OTHER_ADDRESS, OTHER_MAC
-from osmlib import get, inventory, own, volumes_of
+from conftest import NETWORK, OTHER_ADDRESS, OTHER_MAC
+from osmlib import assert_server_state, get, inventory, own, server_state, volumes_of
 
 pytestmark = pytest.mark.usefixtures('hosts')
 
@@ -105,3 +106,42 @@ def test_detached_volume(osm, src, dst):
     osm.run('migrate-volume', 'e2e-alone').expect(3)
     osm.run('rollback', r['id']).expect(0)
     assert inventory(dst) == before
+
+
+# ------------------------------------------------------------------ the same floating IP
+@pytest.fixture
+def same_address(src, dst, source):
+    """The destination has the server's floating IP already: on an external network that a second router leads to."""
+    old, = src.api.network.ips(port_id=source.port_id)
+    n, admin = dst.api.network, dst.admin.network
+    with contextlib.ExitStack() as stack:
+        def made(thing, delete):
+            stack.callback(delete, thing)
+            return thing
+
+        outside = made(admin.create_network(name='e2e-outside', is_router_external=True), admin.delete_network)
+        made(admin.create_subnet(network_id=outside.id, name='e2e-outside', ip_version=4, cidr='172.24.4.0/24',
+                                 enable_dhcp=False), admin.delete_subnet)
+        router = made(n.create_router(name='e2e-outside', external_gateway_info={'network_id': outside.id}),
+                      n.delete_router)
+        port = n.create_port(network_id=n.find_network(NETWORK).id, name='e2e-outside')
+        n.add_interface_to_router(router, port_id=port.id)
+        stack.callback(lambda: n.remove_interface_from_router(router, port_id=port.id))
+        yield made(admin.create_ip(floating_network_id=outside.id, project_id=dst.api.current_project_id,
+                                   floating_ip_address=old.floating_ip_address, description='mine'), admin.delete_ip)
+
+
+def test_floating_ip_of_the_same_address_is_used_and_given_back(osm, src, dst, source, same_address):
+    before = server_state(src, source.id), inventory(dst)
+    r = osm.run('migrate-server', '--floating-ip', 'existing', 'e2e-a').expect(0)
+    try:
+        address = same_address.floating_ip_address
+        assert r.result()['floating_ips'] == [{'source': address, 'destination': address}]
+        now = dst.api.network.get_ip(same_address.id)
+        assert dst.api.network.get_port(now.port_id).device_id == r.result()['destination_id']
+        assert (now.description, now.tags) == ('mine', [])
+    finally:
+        osm.run('rollback', r.result()['id']).expect(0)
+    assert dst.api.network.get_ip(same_address.id).port_id is None
+    assert inventory(dst) == before[1]
+    assert_server_state(src, source.id, before[0])

@@ -75,7 +75,7 @@ class Walkthrough:
     def look_inside(self):
         server = self.dst.api.compute.find_server('demo')
         port = next(self.dst.api.network.ports(device_id=server.id))
-        address = self.dst.floating_ip(port.id)
+        address = next(self.dst.api.network.ips(port_id=port.id)).floating_ip_address
         wait_ssh(address, self.demo.key)
         data_id = {v.name: v.id for v in self.dst.api.block_storage.volumes()}['demo-data']
         said = ssh(address, self.demo.key,

@@ -1,0 +1,214 @@
+/* osm: moves servers between OpenStack clouds.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "controller/migration/plan-internal.h"
+
+#include <string.h>
+
+#include "common/cleanup.h"
+#include "common/json.h"
+#include "common/quote.h"
+#include "common/strbuf.h"
+#include "controller/cloud/network.h"
+
+static const char *const modes[] = { "auto", "keep", "existing", "new", "skip" };
+
+int
+osm_plan_check_floating_ip (const char *mode, struct osm_error *err)
+{
+  for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++)
+    if (osm_str_equal (mode, modes[i]))
+      return 0;
+  osm_error_set (err, OSM_ERROR_USER, 0, "--floating-ip cannot be '%s'", mode);
+  return osm_error_hint (err, "it is auto, keep, existing, new or skip");
+}
+
+/* The external networks that routers of the tenant lead to from the network: {id: true}. Routers of others are not shown. */
+static int
+reachable_networks (const struct osm_plan_input *input, const char *network_id, json_t **ret,
+                    struct osm_error *err)
+{
+  OSM_CLEANUP_FREE char *query = osm_asprintf ("network_id=%s", network_id);
+  OSM_CLEANUP_JSON json_t *ports = NULL, *routers = NULL, *found = json_object ();
+  size_t i, j;
+  json_t *port, *router;
+
+  if (osm_network_list (input->cloud[OSM_DESTINATION], &osm_ports, query, &ports, err) == -1 ||
+      osm_network_list (input->cloud[OSM_DESTINATION], &osm_routers, "", &routers, err) == -1)
+    return -1;
+  json_array_foreach (ports, i, port)
+  {
+    const char *owner = osm_json_str (port, "device_owner");
+
+    /* network:router_interface, network:router_interface_distributed, network:ha_router_replicated_interface */
+    if (!owner || !osm_str_starts_with (owner, "network:") || !strstr (owner, "router"))
+      continue;
+    json_array_foreach (routers, j, router)
+    {
+      const char *external =
+          osm_json_str (json_object_get (router, "external_gateway_info"), "network_id");
+
+      if (external && osm_str_equal (osm_json_str (router, "id"), osm_json_str (port, "device_id")))
+        json_object_set_new (found, external, json_true ());
+    }
+  }
+  *ret = osm_take (found);
+  return 0;
+}
+
+/* Where a new address comes from: the mapped network; else one that the port's network is connected to, of the old one's name if
+ * there are several. *ret NULL: there is none. New reference. */
+static int
+choose_network (const struct osm_plan_input *input, const char *network_id, const char *old_name,
+                json_t **ret, struct osm_error *err)
+{
+  const char *wanted = old_name ? osm_config_map (input->config, "networks", old_name) : NULL;
+  OSM_CLEANUP_JSON json_t *reachable = NULL, *external = NULL;
+  json_t *network, *best = NULL;
+  size_t i;
+
+  *ret = NULL;
+  if (wanted && wanted != old_name)
+    return osm_cloud_find (input->cloud[OSM_DESTINATION], &osm_networks, wanted, ret, err);
+  if (reachable_networks (input, network_id, &reachable, err) == -1 ||
+      osm_network_list (input->cloud[OSM_DESTINATION], &osm_networks, "router:external=true",
+                        &external, err) == -1)
+    return -1;
+  json_array_foreach (external, i, network)
+  {
+    if (!json_object_get (reachable, osm_json_str (network, "id")))
+      continue;
+    if (!best || osm_str_equal (osm_json_str (network, "name"), old_name))
+      best = network;
+  }
+  *ret = json_incref (best);
+  return 0;
+}
+
+/* The tenant's own one with that address, or NULL. New reference. */
+static int
+find_same_address (const struct osm_plan_input *input, const char *address, json_t **ret,
+                   struct osm_error *err)
+{
+  OSM_CLEANUP_FREE char *quoted = osm_quote_url (address);
+  OSM_CLEANUP_FREE char *query =
+      osm_asprintf ("floating_ip_address=%s&project_id=%s", quoted,
+                    osm_cloud_project_id (input->cloud[OSM_DESTINATION]));
+  OSM_CLEANUP_JSON json_t *found = NULL;
+
+  *ret = NULL;
+  if (osm_network_list (input->cloud[OSM_DESTINATION], &osm_floating_ips, query, &found, err) == -1)
+    return -1;
+  *ret = json_incref (json_array_get (found, 0));
+  return 0;
+}
+
+static void
+plan_new (const struct osm_plan_input *input, json_t *plan, const json_t *ip, const json_t *network,
+          json_t *planned)
+{
+  static const char *const kept[] = { "dns_name", "dns_domain" };
+  const char *address = osm_json_str (ip, "floating_ip_address");
+  json_t *create = osm_json_pack ("{s:s}", "floating_network_id", osm_json_str (network, "id"));
+
+  json_object_set_new (planned, "create", create);
+  osm_json_set_str (planned, "network_name", osm_json_str (network, "name"));
+  for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
+    const char *value = osm_json_str (ip, kept[i]);
+
+    if (value && *value)
+      osm_json_set_str (create, kept[i], value);
+  }
+  if (osm_str_equal (input->floating_ip, "keep"))
+    osm_json_set_str (create, "floating_ip_address", address);
+  else
+    osm_plan_finding (
+        plan, "floating-ip-changes", "warning", address,
+        "change what points to it (DNS, firewalls), or have the same address: make it "
+        "at the destination and use --floating-ip existing",
+        "floating IP %s: the new server gets another one, of network '%s'", address,
+        osm_json_str (network, "name"));
+}
+
+static int
+plan_floating_ip (const struct osm_plan_input *input, json_t *plan, const json_t *ip,
+                  const char *network_id, struct osm_error *err)
+{
+  const char *mode = input->floating_ip, *address = osm_json_str (ip, "floating_ip_address"),
+             *cloud = osm_cloud_name (input->cloud[OSM_DESTINATION]);
+  OSM_CLEANUP_JSON json_t *same = NULL, *old_network = NULL, *network = NULL, *planned = NULL;
+  bool only_same = osm_str_equal (mode, "existing") || osm_str_equal (mode, "keep");
+
+  planned = osm_json_pack ("{s:s?, s:s?, s:s?, s:s?, s:s?}", "id", osm_json_str (ip, "id"),
+                           "address", address, "port_id", osm_json_str (ip, "port_id"),
+                           "fixed_ip_address", osm_json_str (ip, "fixed_ip_address"), "description",
+                           osm_json_str (ip, "description"));
+  if (!osm_str_equal (mode, "new") && find_same_address (input, address, &same, err) == -1)
+    return -1;
+  if (same) {
+    const char *holder = osm_json_str (same, "port_id");
+
+    if (!holder || !*holder) {
+      osm_json_set_str (planned, "use", osm_json_str (same, "id"));
+      json_array_append (json_object_get (plan, "floating_ips"), planned);
+      return 0;
+    }
+    osm_plan_finding (plan, "floating-ip-in-use", only_same ? "blocker" : "warning", address,
+                      "free it: openstack floating ip unset --port ADDRESS",
+                      "floating IP %s of cloud '%s' is used by port %s", address, cloud, holder);
+    if (only_same)
+      return 0;
+  }
+  else if (osm_str_equal (mode, "existing")) {
+    osm_plan_finding (
+        plan, "floating-ip-missing", "blocker", address,
+        "make it (openstack floating ip create --floating-ip-address ADDRESS NETWORK), "
+        "or use --floating-ip auto",
+        "cloud '%s' has no floating IP %s in this project", cloud, address);
+    return 0;
+  }
+  if (osm_cloud_find (input->cloud[OSM_SOURCE], &osm_networks,
+                      osm_json_str (ip, "floating_network_id"), &old_network, err) == -1 ||
+      choose_network (input, network_id, osm_json_str (old_network, "name"), &network, err) == -1)
+    return -1;
+  if (!network) {
+    osm_plan_finding (plan, "floating-ip-no-network",
+                      osm_str_equal (mode, "auto") ? "warning" : "blocker", address,
+                      "connect the server's network to an external one by a router, or name the "
+                      "external network in the configuration: map: { networks: { OLD: NEW } }",
+                      "floating IP %s: no router of cloud '%s' connects the server's network to an "
+                      "external one%s",
+                      address, cloud,
+                      osm_str_equal (mode, "auto") ? ", so the new server gets none" : "");
+    return 0;
+  }
+  plan_new (input, plan, ip, network, planned);
+  json_array_append (json_object_get (plan, "floating_ips"), planned);
+  return 0;
+}
+
+int
+osm_plan_floating_ips (const struct osm_plan_input *input, json_t *plan, const char *port_id,
+                       const char *network_id, struct osm_error *err)
+{
+  OSM_CLEANUP_FREE char *query = osm_asprintf ("port_id=%s", port_id);
+  OSM_CLEANUP_JSON json_t *floating = NULL;
+  size_t i;
+  json_t *ip;
+
+  if (osm_network_list (input->cloud[OSM_SOURCE], &osm_floating_ips, query, &floating, err) == -1)
+    return -1;
+  json_array_foreach (floating, i, ip)
+  {
+    const char *address = osm_json_str (ip, "floating_ip_address");
+
+    if (osm_str_equal (input->floating_ip, "skip"))
+      osm_plan_finding (plan, "floating-ip-stays", "info", address, NULL,
+                        "floating IP %s stays with the source server", address);
+    else if (network_id && plan_floating_ip (input, plan, ip, network_id, err) == -1)
+      return osm_error_wrap (err, "floating IP %s", address);
+  }
+  return 0;
+}
