@@ -49,6 +49,7 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/migration/ready.c \
 	controller/migration/plan.c controller/migration/plan.h controller/migration/plan-internal.h \
 	controller/migration/plan-floating.c controller/migration/floating.c \
+	controller/migration/plan-image.c controller/migration/source-image.c \
 	controller/migration/plan-ports.c \
 	controller/migration/plan-volumes.c \
 	controller/migration/source.c \
@@ -115,6 +116,7 @@ unit_tests += \
 	tests/unit/test-hosts-path \
 	tests/unit/test-hosts-rules \
 	tests/unit/test-hosts-userdata \
+	tests/unit/test-migration-plan-image \
 	tests/unit/test-store-file \
 	tests/unit/test-store-journal \
 	tests/unit/test-store-migrations \
@@ -131,6 +133,7 @@ tests_unit_test_hosts_keys_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_hosts_path_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_hosts_rules_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_hosts_userdata_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
+tests_unit_test_migration_plan_image_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_store_file_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_store_journal_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_store_migrations_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)

@@ -170,6 +170,30 @@ power_action (struct osm_cloud *cloud, const char *id, const char *name, const c
 }
 
 int
+osm_server_create_image (struct osm_cloud *cloud, const char *id, const char *name,
+                         const json_t *marks, char **ret_image_id, struct osm_error *err)
+{
+  OSM_CLEANUP_FREE char *path = server_path (id, "/action");
+  OSM_CLEANUP_JSON json_t *action = osm_json_pack ("{s:{s:s, s:O}}", "createImage", "name", name,
+                                                   "metadata", marks),
+                          *answer = NULL;
+
+  /* Before 2.45 only a header names the image. */
+  if (!osm_cloud_has_microversion (cloud, OSM_COMPUTE, "2.45"))
+    return osm_error_set (err, OSM_ERROR_REMOTE, 0,
+                          "cloud '%s': its Nova is too old (microversion 2.45 is needed) to make "
+                          "images of servers",
+                          osm_cloud_name (cloud));
+  if (osm_cloud_post (cloud, OSM_COMPUTE, path, action, NULL, &answer, err) == -1)
+    return -1;
+  if (!osm_json_str (answer, "image_id"))
+    return osm_error_set (err, OSM_ERROR_REMOTE, 0, "cloud '%s': the answer names no image",
+                          osm_cloud_name (cloud));
+  *ret_image_id = osm_strdup (osm_json_str (answer, "image_id"));
+  return 0;
+}
+
+int
 osm_server_stop (struct osm_cloud *cloud, const char *id, struct osm_error *err)
 {
   return power_action (cloud, id, "os-stop", "SHUTOFF", "powering-off", err);

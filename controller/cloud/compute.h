@@ -35,6 +35,9 @@ int osm_server_set_metadata (struct osm_cloud *cloud, const char *id, const char
                              const char *value, struct osm_error *err);
 int osm_server_delete_metadata (struct osm_cloud *cloud, const char *id, const char *key,
                                 struct osm_error *err);
+/* Makes an image of its root disk; marks become properties of it. Returns at once, see osm_image_wait_active. Needs 2.45. */
+int osm_server_create_image (struct osm_cloud *cloud, const char *id, const char *name,
+                             const json_t *marks, char **ret_image_id, struct osm_error *err);
 /* The last `lines` lines (0: all that Nova gives). Caller frees. */
 int osm_server_console (struct osm_cloud *cloud, const char *id, unsigned lines, char **ret,
                         struct osm_error *err);

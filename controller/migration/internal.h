@@ -64,7 +64,8 @@ enum osm_made {
   OSM_MADE_SNAPSHOT,
   OSM_MADE_PORT,
   OSM_MADE_SERVER,
-  OSM_MADE_FLOATING_IP
+  OSM_MADE_FLOATING_IP,
+  OSM_MADE_IMAGE
 };
 
 /* Writes the intent, calls create, writes the id. If the journal has the id already it is returned; if only the intent is there (a
@@ -96,6 +97,7 @@ int osm_make_ready (struct osm_migration *m, const struct osm_making *making, ui
 /* "temporary-volume:ID" and the like. Caller frees. */
 char *osm_role_of (const char *role, const char *id);
 #define OSM_ROLE_SNAPSHOT "snapshot"
+#define OSM_ROLE_IMAGE "image"
 #define OSM_ROLE_CLONE "temporary-volume"
 #define OSM_ROLE_VOLUME "volume"
 #define OSM_ROLE_PORT "port"
@@ -131,6 +133,11 @@ int osm_source_release_volume (struct osm_migration *m, const json_t *volume,
                                struct osm_error *err);
 /* Data volumes back on their server, in the order of their devices. */
 int osm_source_return_volumes (struct osm_migration *m, struct osm_error *err);
+
+/* ---- source-image.c: root disks of servers that booted from an image ---- */
+int osm_source_clone_root (struct osm_migration *m, const json_t *volume, char **ret_id,
+                           struct osm_error *err);
+int osm_source_discard_root (struct osm_migration *m, const json_t *volume, struct osm_error *err);
 
 /* ---- destination.c ---- */
 int osm_destination_prepare_volume (struct osm_migration *m, const json_t *volume,

@@ -14,6 +14,7 @@
 #include "common/quote.h"
 #include "common/strbuf.h"
 #include "controller/cloud/compute.h"
+#include "controller/cloud/image.h"
 #include "controller/cloud/network.h"
 #include "controller/cloud/volume.h"
 
@@ -129,6 +130,7 @@ static const struct {
   [OSM_MADE_PORT] = { "port", list_marked_ports, delete_port },
   [OSM_MADE_SERVER] = { "server", osm_server_list_marked, osm_server_delete },
   [OSM_MADE_FLOATING_IP] = { "floating IP", list_marked_floating_ips, delete_floating_ip },
+  [OSM_MADE_IMAGE] = { "image", osm_image_list_marked, osm_image_delete },
 };
 
 /* Was it asked for more than once, because the answer was lost? Then there may be two of it. */

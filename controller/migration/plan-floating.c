@@ -111,7 +111,7 @@ plan_new (const struct osm_plan_input *input, json_t *plan, const json_t *ip, co
 {
   static const char *const kept[] = { "dns_name", "dns_domain" };
   const char *address = osm_json_str (ip, "floating_ip_address");
-  json_t *create = osm_json_pack ("{s:s}", "floating_network_id", osm_json_str (network, "id"));
+  json_t *create = osm_json_pack ("{s:s?}", "floating_network_id", osm_json_str (network, "id"));
 
   json_object_set_new (planned, "create", create);
   osm_json_set_str (planned, "network_name", osm_json_str (network, "name"));
@@ -204,6 +204,11 @@ osm_plan_floating_ips (const struct osm_plan_input *input, json_t *plan, const c
   {
     const char *address = osm_json_str (ip, "floating_ip_address");
 
+    if (!address || !osm_json_str (ip, "id"))
+      return osm_error_set (err, OSM_ERROR_REMOTE, 0,
+                            "cloud '%s': the answer about a floating IP of port %s has no %s",
+                            osm_cloud_name (input->cloud[OSM_SOURCE]), port_id,
+                            address ? "id" : "address");
     if (osm_str_equal (input->floating_ip, "skip"))
       osm_plan_finding (plan, "floating-ip-stays", "info", address, NULL,
                         "floating IP %s stays with the source server", address);

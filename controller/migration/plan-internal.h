@@ -21,6 +21,10 @@ int osm_plan_add_volume (const struct osm_plan_input *input, json_t *plan, const
                          struct osm_error *err);
 int osm_plan_check_volume_quota (const struct osm_plan_input *input, json_t *plan,
                                  struct osm_error *err);
+/* plan-image.c: the root disk of a server that booted from an image. */
+int osm_plan_add_root (const struct osm_plan_input *input, json_t *plan, const json_t *server,
+                       struct osm_error *err);
+#define OSM_ACCESS_IMAGE "image"
 /* plan-ports.c: plan["ports"] */
 int osm_plan_ports (const struct osm_plan_input *input, json_t *plan, const char *server_id,
                     struct osm_error *err);

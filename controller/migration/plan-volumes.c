@@ -124,7 +124,7 @@ int
 osm_plan_check_volume_quota (const struct osm_plan_input *input, json_t *plan,
                              struct osm_error *err)
 {
-  json_int_t volumes = 0, gigabytes = 0, clones = 0, clone_gigabytes = 0;
+  json_int_t volumes = 0, gigabytes = 0, clones = 0, clone_gigabytes = 0, snapshots = 0;
   size_t i;
   json_t *volume;
 
@@ -136,10 +136,15 @@ osm_plan_check_volume_quota (const struct osm_plan_input *input, json_t *plan,
     gigabytes += size;
     if (osm_str_equal (osm_json_str (volume, "access"), "snapshot")) {
       clones++;
+      snapshots++;
       clone_gigabytes += 2 * size; /* Cinder counts a snapshot's size as well */
+    }
+    if (osm_str_equal (osm_json_str (volume, "access"), OSM_ACCESS_IMAGE)) {
+      clones++;
+      clone_gigabytes += size;
     }
   }
   if (check_side (input, plan, OSM_DESTINATION, volumes, gigabytes, 0, err) == -1)
     return -1;
-  return check_side (input, plan, OSM_SOURCE, clones, clone_gigabytes, clones, err);
+  return check_side (input, plan, OSM_SOURCE, clones, clone_gigabytes, snapshots, err);
 }

@@ -355,6 +355,13 @@ plan_server_fields (const struct osm_plan_input *input, json_t *plan, const json
     if (check_compute_quota (input, plan, flavor, err) == -1)
       return -1;
   }
+  if (json_integer_value (json_object_get (old_flavor, "ephemeral")) > 0)
+    osm_plan_finding (plan, "source-ephemeral-disk", "warning", osm_json_str (server, "name"),
+                      "move what is on it to a volume first",
+                      "server '%s' has an ephemeral disk of %" JSON_INTEGER_FORMAT
+                      " GiB: it is not copied, the new server's is empty",
+                      osm_json_str (server, "name"),
+                      json_integer_value (json_object_get (old_flavor, "ephemeral")));
   if (key_name) {
     if (osm_plan_look_up (input, plan, "key_pairs", &osm_keypairs, key_name, &key, err) == -1)
       return -1;
@@ -390,11 +397,8 @@ plan_server_volumes (const struct osm_plan_input *input, json_t *plan, const jso
   }
 
   if (json_is_object (image_object) || (image && *image)) {
-    osm_plan_finding (plan, "source-image-booted", "blocker", name,
-                      "this version moves servers that boot from a volume; make one from the "
-                      "server's disk first (openstack server image create, volume create --image)",
-                      "server '%s' boots from an image: its root disk is local to the hypervisor",
-                      name);
+    if (osm_plan_add_root (input, plan, server, err) == -1)
+      return -1;
   }
   else if (input->boot_volume) {
     json_array_foreach (attachments, i,
@@ -543,8 +547,10 @@ osm_plan_text (const json_t *plan, const char *destination_cloud)
       text_of (item, "device", "-"), text_of (item, "name", ""),
       json_integer_value (json_object_get (item, "size_gb")), text_of (item, "type", "default"),
       json_is_true (json_object_get (item, "boot")) ? ", boot" : "",
-      osm_str_equal (osm_json_str (item, "access"), "snapshot") ? "read from a temporary clone"
-                                                                : "detached while it is copied");
+      osm_str_equal (osm_json_str (item, "access"), OSM_ACCESS_IMAGE)
+          ? "read from an image of the server"
+      : osm_str_equal (osm_json_str (item, "access"), "snapshot") ? "read from a temporary clone"
+                                                                  : "detached while it is copied");
   json_array_foreach (json_object_get (plan, "ports"), i, item)
       add_line (&b, "  port        network '%s', %s, %s", text_of (item, "network_name", "?"),
                 text_of (item, "addresses", "?"),

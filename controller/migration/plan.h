@@ -9,7 +9,8 @@
  *     "server": {"name", "description", "flavor_id", "flavor_name", "key_name", "metadata", "user_data_file" or "user_data_of_source",
  *                "config_drive", "availability_zone"},
  *     "volumes": [{"id", "name", "description", "size_gb", "type", "boot", "bootable", "device", "delete_on_termination",
- *                  "metadata", "image_metadata", "access": "snapshot" | "detach" | "direct"}],
+ *                  "metadata", "image_metadata", "access": "snapshot" | "detach" | "direct" |
+ *                  "image": the root disk of a server that booted from an image; its id is the server's}],
  *     "ports": [{"id", "create": {body of the port to create}, "network_name", "addresses"}],
  *     "floating_ips": [{"id", "address", "port_id": the source's, "fixed_ip_address", "description",
  *                       "use": id of an existing one, or "create": {body of the one to create}, "network_name"}],
@@ -51,6 +52,10 @@ char *osm_plan_text (const json_t *plan, const char *destination_cloud);
 /* Pure parts, for tests. */
 /* Is the IPv4 or IPv6 address inside the CIDR? False for nonsense. */
 bool osm_cidr_contains (const char *cidr, const char *address);
+/* GiB of the root disk of a server that booted from an image: its flavor's, else the image's. 0: not known. */
+json_int_t osm_plan_root_size (const json_t *flavor, const json_t *image);
+/* An image's properties that count for a volume of it. New object. */
+json_t *osm_plan_image_metadata (const json_t *image);
 /* The boot volume among attachments [{"volume_id","device"}] with volumes [{"id","bootable"}] in the same order; index or -1. */
 int osm_plan_find_boot (const json_t *attachments, const json_t *volumes, const char *root_device);
 

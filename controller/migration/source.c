@@ -126,6 +126,11 @@ osm_source_start (struct osm_migration *m, struct osm_error *err)
     return -1;
   if (osm_str_equal (osm_json_str (server, "status"), "ACTIVE"))
     return 0;
+  /* An image of it may still be in the making. */
+  if (osm_json_str (server, "OS-EXT-STS:task_state") &&
+      osm_server_wait (cloud_of (m), server_id (m), "SHUTOFF", OSM_STEP_TIMEOUT_MS, NULL, err) ==
+          -1)
+    return -1;
   if (osm_server_start (cloud_of (m), server_id (m), err) == -1)
     return -1;
   return osm_server_wait (cloud_of (m), server_id (m), "ACTIVE", OSM_STEP_TIMEOUT_MS, NULL, err);
@@ -180,7 +185,7 @@ osm_source_exported_id (struct osm_migration *m, const json_t *volume, char **re
   const char *id = osm_json_str (volume, "id");
   OSM_CLEANUP_FREE char *role = osm_role_of (OSM_ROLE_CLONE, id);
 
-  if (osm_volume_is (volume, "snapshot"))
+  if (osm_volume_is (volume, "snapshot") || osm_volume_is (volume, "image"))
     return osm_made_id (m, OSM_SOURCE, OSM_MADE_VOLUME, role, ret_id, err);
   *ret_id = osm_strdup (id);
   return 0;
@@ -281,6 +286,10 @@ osm_source_prepare_volume (struct osm_migration *m, const json_t *volume, struct
     if (clone_volume (m, volume, &id, err) == -1)
       return -1;
   }
+  else if (osm_volume_is (volume, "image")) {
+    if (osm_source_clone_root (m, volume, &id, err) == -1)
+      return -1;
+  }
   else
     id = osm_strdup (osm_json_str (volume, "id"));
   if (attached_to (m, id, host, &attached, NULL, err) == -1)
@@ -332,6 +341,8 @@ osm_source_release_volume (struct osm_migration *m, const json_t *volume, struct
     return -1;
   if (exported && detach_from_hosts (m, exported, err) == -1)
     return -1;
+  if (osm_volume_is (volume, "image"))
+    return osm_source_discard_root (m, volume, err);
   if (!osm_volume_is (volume, "snapshot"))
     return 0;
   /* The clone first: some backends refuse to delete a snapshot that a volume still depends on. */

@@ -151,20 +151,6 @@ def test_volume_in_use(osm):
     assert 'migrate-server' in f['remedy']
 
 
-def test_server_that_boots_from_an_image(osm, src):
-    compute = src.api.compute
-    guest = src.api.image.find_image('guest')
-    server = compute.create_server(name='e2e-image', flavor_id=compute.find_flavor('m1.tiny').id, image_id=guest.id,
-                                   networks='none')
-    server = compute.wait_for_server(server, interval=0.3)
-    try:
-        f = blocked(osm.run('migrate-server', 'e2e-image'), 'source-image-booted', 'e2e-image', 'boots from an image')
-        assert 'volume' in f['remedy']
-    finally:
-        compute.delete_server(server)
-        wait_for('the server is gone', lambda: server.id not in [s.id for s in compute.servers()])
-
-
 def test_agent_of_another_version(osm, folder, clouds_file):
     """The same program with another version in it."""
     path = str(folder / 'osm-controller-other')
