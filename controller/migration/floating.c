@@ -43,6 +43,9 @@ create_floating_ip (struct osm_migration *m, const struct osm_making *making, co
   osm_json_set_str (spec, "description", description);
   if (osm_network_create (cloud_of (m), &osm_floating_ips, spec, &ip, err) == -1)
     return -1;
+  if (!osm_json_str (ip, "id"))
+    return osm_error_set (err, OSM_ERROR_REMOTE, 0, "cloud '%s': the new floating IP has no id",
+                          osm_cloud_name (cloud_of (m)));
   *ret_id = osm_strdup (osm_json_str (ip, "id"));
   return 0;
 }

@@ -204,11 +204,13 @@ osm_plan_floating_ips (const struct osm_plan_input *input, json_t *plan, const c
   {
     const char *address = osm_json_str (ip, "floating_ip_address");
 
-    if (!address || !osm_json_str (ip, "id"))
+    if (!address || !osm_json_str (ip, "id") || !osm_json_str (ip, "floating_network_id"))
       return osm_error_set (err, OSM_ERROR_REMOTE, 0,
                             "cloud '%s': the answer about a floating IP of port %s has no %s",
                             osm_cloud_name (input->cloud[OSM_SOURCE]), port_id,
-                            address ? "id" : "address");
+                            !address                   ? "address"
+                            : !osm_json_str (ip, "id") ? "id"
+                                                       : "network");
     if (osm_str_equal (input->floating_ip, "skip"))
       osm_plan_finding (plan, "floating-ip-stays", "info", address, NULL,
                         "floating IP %s stays with the source server", address);
