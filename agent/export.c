@@ -284,10 +284,10 @@ child_ended (struct export *e, size_t which, int status)
   char text[128];
   OSM_ERROR (ignored);
 
-  /* What it said before it became nbdkit. */
+  /* What it said at its end. */
   (void)osm_child_read (&server->child, &frame, &ignored);
   said = osm_json_str (json_object_get (frame, "error"), "message");
-  why = osm_asprintf ("%s %s%s%s", which == PLAIN ? "nbdkit" : "compression",
+  why = osm_asprintf ("%s %s%s%s", which == PLAIN ? "server" : "compression",
                       osm_run_status_text (status, text, sizeof text), said ? ": " : "",
                       said ? said : "");
   osm_child_ended (&server->child);

@@ -1,8 +1,8 @@
 /* osm: moves servers between OpenStack clouds.
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* Exports: a Unix socket in the peer's chroot, served by nbdkit with the osm plugin, read-only, and beside it ID.zst, which serves the
- * same compressed (nbd/zstdserver.h). The listening sockets belong to the service, so that a restart of nbdkit loses no client that is
+/* Exports: a Unix socket in the peer's chroot, served by a worker (nbd/server.h), read-only, and beside it ID.zst, which serves the
+ * same compressed (nbd/zstdserver.h). The listening sockets belong to the service, so that a restart of the worker loses no client that is
  * about to connect. Kept on disk. */
 
 #ifndef OSM_AGENT_EXPORT_H
@@ -19,7 +19,7 @@
 
 struct osm_exports;
 int osm_exports_load (struct osm_exports **ret, struct osm_error *err);
-/* Stops nbdkit; the exports come back with the next load. */
+/* Stops the workers; the exports come back with the next load. */
 void osm_exports_free (struct osm_exports *exports);
 /* *ret_socket: path as the peer names it, inside its chroot. Caller frees. */
 int osm_export_start (struct osm_exports *exports, const json_t *params, char **ret_socket,

@@ -17,21 +17,6 @@
 #include "common/strbuf.h"
 #include "nbd/sshconn.h"
 
-/* "nbdkit 1.32.5 (...)" -> "1.32.5"; NULL if it is not installed. */
-static char *
-nbdkit_version (void)
-{
-  char *const argv[] = { (char *)"nbdkit", (char *)"--version", NULL };
-  OSM_CLEANUP_FREE char *text = NULL;
-  const char *space;
-  OSM_ERROR (ignored);
-
-  if (osm_run_capture (argv, 4096, &text, &ignored) == -1)
-    return NULL;
-  space = strchr (text, ' ');
-  return space ? osm_strndup (space + 1, strcspn (space + 1, " \n")) : NULL;
-}
-
 /* Of libguestfs; NULL if it is not here. In a process of its own: libguestfs is large. */
 static char *
 sparse_version (void)
@@ -50,7 +35,7 @@ sparse_version (void)
 json_t *
 osm_agent_hello (void)
 {
-  OSM_CLEANUP_FREE char *boot_id = NULL, *nbdkit = nbdkit_version (), *sparse = sparse_version ();
+  OSM_CLEANUP_FREE char *boot_id = NULL, *sparse = sparse_version ();
   json_t *features = osm_json_pack ("[s, s, s, s, s, s, s, s]", "export", "copy", "digest",
                                     "link-test", "zstd", "limit", "carrier", "sparse");
   char start_id[OSM_UUID_LEN + 1];
@@ -60,7 +45,6 @@ osm_agent_hello (void)
   OSM_ERROR (ignored);
 
   osm_uuid_new (start_id);
-  osm_json_set_str (tools, "nbdkit", nbdkit);
   osm_json_set_str (tools, "libguestfs", sparse);
   if (osm_file_read ("/proc/sys/kernel/random/boot_id", 64, &boot_id, &len, &ignored) == 0)
     boot_id[strcspn (boot_id, "\n")] = '\0';

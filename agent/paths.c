@@ -54,12 +54,6 @@ osm_path_sys (void)
 }
 
 const char *
-osm_path_plugin (void)
-{
-  return root ("OSM_AGENT_PLUGIN", OSM_NBDKIT_PLUGINDIR "/nbdkit-osm-plugin.so");
-}
-
-const char *
 osm_path_program (void)
 {
   return root ("OSM_AGENT_PROGRAM", "/proc/self/exe");

@@ -13,7 +13,6 @@ osm_path_peer_runtime (void);       /* /run/osm-peer, OSM_AGENT_PEER_RUNTIME: th
 const char *osm_path_config (void); /* /etc/osm, OSM_AGENT_CONFIG */
 const char *osm_path_dev (void);    /* /dev, OSM_AGENT_DEV */
 const char *osm_path_sys (void);    /* /sys, OSM_AGENT_SYS */
-const char *osm_path_plugin (void); /* nbdkit's plugin file, OSM_AGENT_PLUGIN */
 const char *
 osm_path_program (void); /* this very program, also when its file was replaced; OSM_AGENT_PROGRAM */
 /* "<state>/jobs/ID.json" and the like; ids were checked by osm_is_safe_name. Caller frees. */

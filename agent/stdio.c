@@ -15,20 +15,18 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#include "agent/paths.h"
 #include "common/cleanup.h"
 #include "common/command.h"
 #include "common/file.h"
 #include "common/frame.h"
 #include "common/json.h"
-#include "common/run.h"
+#include "common/log.h"
 #include "common/strbuf.h"
 #include "nbd/digest.h"
+#include "nbd/server.h"
 #include "nbd/zstd.h"
 #include "nbd/zstdserver.h"
 
-#define NBDKIT "nbdkit"
-#define KEPT_FD 3              /* of a child, see common/run.h */
 #define SOCKET_BYTES (2 << 20) /* between us and sshd; the kernel may give less */
 #define PIPE_BYTES (1 << 20)   /* the same, where sshd uses pipes */
 #define CHUNKS_PER_FRAME 16384
@@ -137,7 +135,7 @@ survey_request (const json_t *request, int fd, uint64_t size, struct osm_survey 
   return 0;
 }
 
-/* For nbdkit; nobody has to remove it. *ret is -1 if nothing is free. */
+/* Nobody has to remove it. *ret is -1 if nothing is free. */
 static int
 write_map (const struct osm_freemap *map, int *ret, struct osm_error *err)
 {
@@ -158,25 +156,6 @@ write_map (const struct osm_freemap *map, int *ret, struct osm_error *err)
   return 0;
 }
 
-/* Before anything is promised to the other side. */
-static int
-check_nbdkit (struct osm_error *err)
-{
-  const char *path = getenv ("PATH");
-  OSM_CLEANUP_STRV char **folders = osm_strv_split (path ? path : "/usr/bin:/bin", ':');
-
-  if (!osm_file_exists (osm_path_plugin ()))
-    return osm_error_set (err, OSM_ERROR_USER, ENOENT, "nbdkit's plugin %s is not installed",
-                          osm_path_plugin ());
-  for (size_t i = 0; folders[i]; i++) {
-    OSM_CLEANUP_FREE char *program = osm_asprintf ("%s/%s", folders[i], NBDKIT);
-
-    if (access (program, X_OK) == 0)
-      return 0;
-  }
-  return osm_error_set (err, OSM_ERROR_USER, ENOENT, "nbdkit is not installed");
-}
-
 static void
 enlarge_stdout (void)
 {
@@ -186,68 +165,58 @@ enlarge_stdout (void)
     (void)fcntl (STDOUT_FILENO, F_SETPIPE_SZ, PIPE_BYTES);
 }
 
-/* map_fd: -1 if there is none. between: -1, or nbdkit's stdin and stdout if we stay. */
-static int
-run_nbdkit (int fd, int map_fd, uint64_t size, int between, pid_t *ret_pid, struct osm_error *err)
+struct inner {
+  struct osm_volume *volume;
+  int fd;
+  struct osm_error err;
+};
+
+static void *
+serve_inner (void *data)
 {
-  const int fds[] = { fd, map_fd };
-  OSM_CLEANUP_FREE char *device =
-      osm_asprintf ("device=/proc/self/fd/%d", between == -1 ? fd : KEPT_FD);
-  OSM_CLEANUP_FREE char *bytes = osm_asprintf ("size=%" PRIu64, size);
-  OSM_CLEANUP_FREE char *map =
-      map_fd == -1 ? NULL
-                   : osm_asprintf ("free=/proc/self/fd/%d", between == -1 ? map_fd : KEPT_FD + 1);
-  char *argv[] = { (char *)NBDKIT,
-                   (char *)"--single",
-                   (char *)"--readonly",
-                   (char *)osm_path_plugin (),
-                   device,
-                   bytes,
-                   map,
-                   NULL };
+  struct inner *inner = data;
 
-  if (between >= 0) {
-    const struct osm_run_spec spec = { .argv = argv,
-                                       .stdin_fd = between,
-                                       .stdout_fd = between,
-                                       .stderr_fd = -1,
-                                       .keep_fds = fds,
-                                       .nr_keep_fds = map ? 2 : 1,
-                                       .die_with_parent = true };
-
-    return osm_run_start (&spec, ret_pid, err);
-  }
-  if (fcntl (fd, F_SETFD, 0) == -1 || (map && fcntl (map_fd, F_SETFD, 0) == -1))
-    return osm_error_set_errno (err, errno, "descriptor of the source");
-  execvp (argv[0], argv);
-  return osm_error_set_errno (err, errno, "start %s", NBDKIT);
+  if (osm_serve (inner->volume, inner->fd, inner->fd, &inner->err) == -1)
+    osm_debug ("%s", inner->err.message);
+  (void)shutdown (inner->fd, SHUT_RDWR);
+  return NULL;
 }
 
+/* Between the server, which is a thread here, and the client. */
 static int
-serve_compressed (int fd, int map_fd, uint64_t size, struct osm_error *err)
+serve_compressed (struct osm_volume *v, struct osm_error *err)
 {
-  const struct sigaction ignore = { .sa_handler = SIG_IGN };
-  int pair[2], status, r;
   OSM_CLEANUP_FD int ours = -1, theirs = -1;
-  pid_t pid;
-  OSM_ERROR (ignored);
+  struct inner inner = { .volume = v };
+  pthread_t thread;
+  int pair[2], r;
 
   if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1)
     return osm_error_set_errno (err, errno, "socketpair");
   ours = pair[0];
-  theirs = pair[1];
-  if (run_nbdkit (fd, map_fd, size, theirs, &pid, err) == -1)
-    return -1;
-  close (osm_take_fd (&theirs));
-  sigaction (SIGPIPE, &ignore, NULL);
+  inner.fd = theirs = pair[1];
+  errno = pthread_create (&thread, NULL, serve_inner, &inner);
+  if (errno != 0)
+    return osm_error_set_errno (err, errno, "start a thread");
   /* They are pipes where sshd was built so. */
   (void)fcntl (STDIN_FILENO, F_SETFL, fcntl (STDIN_FILENO, F_GETFL) | O_NONBLOCK);
   (void)fcntl (STDOUT_FILENO, F_SETFL, fcntl (STDOUT_FILENO, F_GETFL) | O_NONBLOCK);
   r = osm_zstd_join (STDIN_FILENO, STDOUT_FILENO, ours, OSM_ZSTD_LEVEL, err);
-  close (osm_take_fd (&ours));
-  kill (pid, SIGTERM);
-  (void)osm_run_wait (pid, &status, &ignored);
+  (void)shutdown (ours, SHUT_RDWR);
+  pthread_join (thread, NULL);
+  osm_error_done (&inner.err);
   return r;
+}
+
+static int
+serve (const json_t *request, struct osm_volume *v, struct osm_error *err)
+{
+  const struct sigaction ignore = { .sa_handler = SIG_IGN };
+
+  sigaction (SIGPIPE, &ignore, NULL);
+  if (json_is_true (json_object_get (request, "compress")))
+    return serve_compressed (v, err);
+  return osm_serve (v, STDIN_FILENO, STDOUT_FILENO, err);
 }
 
 int
@@ -255,25 +224,34 @@ osm_stdio_nbd (struct osm_error *err)
 {
   OSM_CLEANUP_JSON json_t *request = NULL, *answer = json_object ();
   OSM_CLEANUP_FD int fd = -1, map_fd = -1;
+  OSM_CLEANUP_FREE char *map_path = NULL;
   OSM_SURVEY (survey);
-  uint64_t size;
+  struct osm_volume_options options = { 0 };
+  struct osm_volume *v = NULL;
   bool in_use;
+  int r;
   OSM_ERROR (why);
 
-  if (read_request (&request, &why) == -1 || check_nbdkit (&why) == -1 ||
-      (fd = open_source (osm_json_str (request, "path"), &size, &in_use, &why)) == -1 ||
-      survey_request (request, fd, size, &survey, answer, &why) == -1 ||
+  if (read_request (&request, &why) == -1 ||
+      (fd = open_source (osm_json_str (request, "path"), &options.size_bytes, &in_use, &why)) ==
+          -1 ||
+      survey_request (request, fd, options.size_bytes, &survey, answer, &why) == -1 ||
       write_map (&survey.map, &map_fd, &why) == -1)
     return refuse (&why, err);
-  json_object_set_new (answer, "size_bytes", json_integer ((json_int_t)size));
+  options.fd = fd;
+  if (map_fd >= 0)
+    options.free_path = map_path = osm_asprintf ("/proc/self/fd/%d", map_fd);
+  if (osm_volume_new (&options, &v, &why) == -1)
+    return refuse (&why, err);
+  json_object_set_new (answer, "size_bytes", json_integer ((json_int_t)options.size_bytes));
   json_object_set_new (answer, "in_use", json_boolean (in_use));
-  if (reply (osm_take (answer), err) == -1)
-    return OSM_EXIT_FAILED;
-  enlarge_stdout ();
-  if (json_is_true (json_object_get (request, "compress")))
-    return serve_compressed (fd, map_fd, size, err) == -1 ? OSM_EXIT_FAILED : OSM_EXIT_OK;
-  run_nbdkit (fd, map_fd, size, -1, NULL, err);
-  return OSM_EXIT_FAILED;
+  r = reply (osm_take (answer), err);
+  if (r == 0) {
+    enlarge_stdout ();
+    r = serve (request, v, err);
+  }
+  osm_volume_free (v);
+  return r == -1 ? OSM_EXIT_FAILED : OSM_EXIT_OK;
 }
 
 /* Nobody waits for a digest whose connection has gone. */

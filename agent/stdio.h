@@ -32,7 +32,7 @@ int osm_stdio_survey (bool search, const char *expected, int fd, uint64_t size_b
                       struct osm_survey *ret, struct osm_error *why, struct osm_error *err);
 void osm_stdio_hash (const struct osm_survey *survey, char ret[OSM_SURVEY_HASH_LEN]);
 
-/* Becomes nbdkit, or compresses what it says. Both return a status; err is set only if it could not be told on stdout. */
+/* Serves NBD, compressed or not, until the client goes. Both return a status; err is set only if it could not be told on stdout. */
 int osm_stdio_nbd (struct osm_error *err);
 int osm_stdio_digest (struct osm_error *err);
 

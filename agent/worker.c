@@ -33,12 +33,13 @@
 #include "nbd/copy.h"
 #include "nbd/digest.h"
 #include "nbd/linktest.h"
+#include "nbd/server.h"
 #include "nbd/source.h"
+#include "nbd/volume.h"
 #include "nbd/zstd.h"
 #include "nbd/zstdserver.h"
 
 #define REPORT_MS 250
-#define EXPORT_THREADS "16"
 #define LISTEN_FD 3 /* of export and compress */
 
 static atomic_bool cancelled;
@@ -466,52 +467,33 @@ run_link_test (const json_t *specification, json_t **ret, struct osm_error *err)
   return r;
 }
 
-/* ---- export: becomes nbdkit ---- */
+/* ---- export: until it is killed ---- */
 
 static int
 run_export (const json_t *specification, json_t **ret, struct osm_error *err)
 {
+  const struct sigaction ignore = { .sa_handler = SIG_IGN };
   const char *device = osm_json_str (specification, "device");
-  OSM_CLEANUP_FREE char *what = NULL, *size = NULL, *free_file = NULL, *reads_file = NULL,
-                        *pid = osm_asprintf ("%ld", (long)getpid ());
-  OSM_CLEANUP_FD int fd = -1;
-  char *argv[16];
-  size_t n = 0;
+  struct osm_volume_options options = { .fd = -1 };
+  struct osm_volume *volume;
 
   (void)ret;
   if (device) {
-    fd = osm_device_open (osm_json_str (specification, "volume_id"), device,
-                          osm_json_uint (specification, "size_bytes"), false, err);
-    if (fd == -1)
+    options.size_bytes = osm_json_uint (specification, "size_bytes");
+    options.fd = osm_device_open (osm_json_str (specification, "volume_id"), device,
+                                  options.size_bytes, false, err);
+    if (options.fd == -1)
       return -1;
-    /* nbdkit gets what was checked, not a name that may come to mean another disk. */
-    if (fcntl (fd, F_SETFD, 0) == -1)
-      return osm_error_set_errno (err, errno, "descriptor of %s", device);
-    what = osm_asprintf ("device=/proc/self/fd/%d", fd);
-    size = osm_asprintf ("size=%" PRIu64, osm_json_uint (specification, "size_bytes"));
+    options.free_path = osm_json_str (specification, "free_file");
+    options.reads_path = osm_json_str (specification, "reads_file");
   }
   else
-    what = osm_asprintf ("test=%" PRIu64, osm_json_uint (specification, "test_bytes"));
-  argv[n++] = (char *)"nbdkit";
-  argv[n++] = (char *)"--foreground";
-  argv[n++] = (char *)"--readonly";
-  argv[n++] = (char *)"--exit-with-parent";
-  argv[n++] = (char *)"--threads=" EXPORT_THREADS;
-  argv[n++] = (char *)osm_path_plugin ();
-  argv[n++] = what;
-  if (size)
-    argv[n++] = size;
-  if (device && osm_json_str (specification, "free_file"))
-    argv[n++] = free_file = osm_asprintf ("free=%s", osm_json_str (specification, "free_file"));
-  if (device && osm_json_str (specification, "reads_file"))
-    argv[n++] = reads_file = osm_asprintf ("reads=%s", osm_json_str (specification, "reads_file"));
-  argv[n] = NULL;
-  /* systemd's socket activation: descriptor 3 is the listening socket, so that clients may connect before nbdkit is ready. */
-  if (setenv ("LISTEN_PID", pid, 1) == -1 || setenv ("LISTEN_FDS", "1", 1) == -1)
-    return osm_error_set_errno (err, errno, "environment of nbdkit");
-  execvp (argv[0], argv);
-  osm_error_set_errno (err, errno, "start nbdkit");
-  return osm_error_hint (err, "install nbdkit in the conversion host");
+    options.size_bytes = osm_json_uint (specification, "test_bytes");
+  sigaction (SIGPIPE, &ignore, NULL);
+  /* Its threads never end: what they use stays. */
+  if (osm_volume_new (&options, &volume, err) == -1)
+    return -1;
+  return osm_serve_socket (volume, LISTEN_FD, err);
 }
 
 /* ---- compress: until it is killed ---- */
@@ -595,7 +577,7 @@ osm_worker_main (const char *kind, struct osm_error *err)
 
   if (strcmp (kind, "sparse-version") == 0)
     return say_sparse_version ();
-  /* nbdkit has a handler of its own; compression and the appliance have nothing to finish. */
+  /* Exports, compression and the appliance have nothing to finish. */
   if (strcmp (kind, "export") != 0 && strcmp (kind, "compress") != 0 &&
       strcmp (kind, "appliance") != 0 && strcmp (kind, "survey") != 0)
     sigaction (SIGTERM, &action, NULL);

@@ -47,7 +47,7 @@
 #define MAX_REQUEST_DEFAULT (UINT32_C (32) << 20) /* what a server has to take that does not say */
 #define OPTION_BODY_MAX 65536u
 #define ERROR_BODY_MAX 8192u
-#define STATUS_BODY_MAX (4u + (8u << 20)) /* a million extents: nbdkit's own limit */
+#define STATUS_BODY_MAX (4u + (8u << 20)) /* a million extents: that is what nbdkit says at most */
 #define OPTION_REPLIES_MAX 64             /* of one option: a server that never ends is none */
 
 struct request {

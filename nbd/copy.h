@@ -57,7 +57,7 @@ struct osm_copy_options {
   uint64_t memory_bytes; /* for all buffers together, limits the above; 0: 64 MiB */
   bool
       destination_is_zero; /* the destination reads as zero everywhere: zeros need not be written */
-  bool free_map; /* the source is our plugin, and may get a free-space map while the copy runs */
+  bool free_map; /* the source is our server, and may get a free-space map while the copy runs */
   bool discard;  /* no destination (fd -1): read and forget */
   uint64_t reconnect_ms;     /* carry on trying for so long after the last byte; 0: 60 s */
   struct osm_bitmap *bitmap; /* blocks that are set are not copied; updated. May be NULL */

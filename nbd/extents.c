@@ -111,7 +111,8 @@ hole_at (int fd, uint64_t offset, uint64_t end, struct osm_extents_memo *memo, u
   data = lseek (fd, (off_t)offset, SEEK_DATA);
   if (data == -1) {
     *ret_end = end;
-    return errno == ENXIO; /* no data up to the end; other errors: not supported, so it is data */
+    /* No data up to the end, unless it has become shorter. Other errors: not supported, so it is data. */
+    return errno == ENXIO && lseek (fd, 0, SEEK_END) >= (off_t)end;
   }
   if ((uint64_t)data > offset) {
     *ret_end = (uint64_t)data < end ? (uint64_t)data : end;

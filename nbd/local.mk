@@ -23,34 +23,28 @@ nbd_libosmnbd_la_SOURCES = \
 	nbd/linktest.c nbd/linktest.h \
 	nbd/range.c nbd/range.h \
 	nbd/reads.h \
+	nbd/server.c nbd/server.h \
+	nbd/serversocket.c \
 	nbd/source.c nbd/source.h \
 	nbd/sshexec.c nbd/sshexec.h \
 	nbd/sshknown.c nbd/sshknown.h \
 	nbd/stream.c nbd/stream.h \
 	nbd/throttle.c nbd/throttle.h \
 	nbd/tunnel.c nbd/tunnel.h \
+	nbd/volume.c nbd/volume.h \
 	nbd/worker.c nbd/worker.h \
 	nbd/zstd.c nbd/zstd.h \
 	nbd/zstdserver.c nbd/zstdserver.h \
 	nbd/zstdstream.c nbd/zstdstream.h
 nbd_libosmnbd_la_LIBADD = nbd/libosmssh.la $(XXHASH_LIBS) $(ZSTD_LIBS) $(CRYPTO_LIBS)
 
-# The plugin is loaded by nbdkit: it holds only what it needs.
-nbdkitplugin_LTLIBRARIES += nbd/nbdkit-osm-plugin.la
-nbd_nbdkit_osm_plugin_la_SOURCES = \
-	nbd/plugin.c \
-	nbd/extents.c nbd/extents.h \
-	nbd/freemap.c nbd/freemap.h \
-	common/coredump.c common/error.c common/file.c common/parse.c common/strbuf.c
-nbd_nbdkit_osm_plugin_la_LDFLAGS = -module -avoid-version -shared \
-	-export-symbols-regex '^plugin_init$$' -pthread $(HARDEN_LDFLAGS) $(SANITIZER_FLAGS)
-
 noinst_PROGRAMS += tests/functional/copy-driver
 tests_functional_copy_driver_SOURCES = tests/functional/copy-driver.c
 tests_functional_copy_driver_LDADD = nbd/libosmnbd.la
 script_tests += \
 	tests/functional/nbd-copy.py \
-	tests/functional/nbd-faults.py
+	tests/functional/nbd-faults.py \
+	tests/functional/nbd-server.py
 plain_tests += tests/functional/nbd-compress.py
 
 unit_tests += \
@@ -63,6 +57,7 @@ unit_tests += \
 	tests/unit/test-nbd-extents \
 	tests/unit/test-nbd-freemap \
 	tests/unit/test-nbd-range \
+	tests/unit/test-nbd-server \
 	tests/unit/test-nbd-sshcarrier \
 	tests/unit/test-nbd-sshkey \
 	tests/unit/test-nbd-sshknown \
@@ -78,6 +73,7 @@ tests_unit_test_nbd_digest_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)
 tests_unit_test_nbd_extents_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)
 tests_unit_test_nbd_freemap_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)
 tests_unit_test_nbd_range_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)
+tests_unit_test_nbd_server_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)
 tests_unit_test_nbd_sshknown_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)
 tests_unit_test_nbd_sshcarrier_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)
 tests_unit_test_nbd_sshkey_LDADD = nbd/libosmnbd.la $(CMOCKA_LIBS)

@@ -1,7 +1,7 @@
 /* osm: moves servers between OpenStack clouds.
  * SPDX-License-Identifier: Apache-2.0 */
 
-/* The plugin's note of what was read: one bit for each granule of the volume, bit n%8 of byte n/8. */
+/* The server's note of what was read: one bit for each granule of the volume, bit n%8 of byte n/8. */
 
 #ifndef OSM_NBD_READS_H
 #define OSM_NBD_READS_H

@@ -29,7 +29,7 @@ print_problem (const char *what, const json_t *result)
   printf ("%s: %s%s%s\n", what, message, hint ? "\n  -> " : "", hint ? hint : "");
 }
 
-/* "nbdkit 1.32.5, libguestfs 1.48.6" */
+/* "libguestfs 1.48.6" */
 static json_t *
 tools_text (const json_t *agent)
 {

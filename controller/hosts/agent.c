@@ -33,13 +33,9 @@
 
 /* Paths as they are here and as they will be there. */
 static const char *const agent_files[] = {
-  OSM_BINDIR "/osm-agent",
-  OSM_NBDKIT_PLUGINDIR "/nbdkit-osm-plugin.so",
-  OSM_LIBEXECDIR "/agent-setup",
-  OSM_DATADIR "/sshd-osm.conf",
-  OSM_SYSTEMDUNITDIR "/osm-agent.service",
-  OSM_SYSUSERSDIR "/osm.conf",
-  OSM_TMPFILESDIR "/osm.conf",
+  OSM_BINDIR "/osm-agent",      OSM_LIBEXECDIR "/agent-setup",
+  OSM_DATADIR "/sshd-osm.conf", OSM_SYSTEMDUNITDIR "/osm-agent.service",
+  OSM_SYSUSERSDIR "/osm.conf",  OSM_TMPFILESDIR "/osm.conf",
 };
 #define NR_FILES (sizeof agent_files / sizeof agent_files[0])
 

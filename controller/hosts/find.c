@@ -257,11 +257,6 @@ check_hello (const struct osm_host *host, const struct osm_host_config *config,
                                 "image of this version, osm-controller delete-conversion-hosts "
                                 "and deploy-conversion-hosts");
   }
-  if (!osm_json_str (json_object_get (hello, "tools"), "nbdkit")) {
-    osm_error_set (err, OSM_ERROR_USER, 0, "the %s conversion host has no nbdkit",
-                   osm_side_name (host->side));
-    return osm_error_hint (err, "install it in the image");
-  }
   return 0;
 }
 

@@ -17,9 +17,9 @@
 #define TEMPLATE_MAX (64 * 1024)
 
 /* What the agent's packages are on Debian, for images that do not have it. */
-static const char *const upload_packages[] = { "nbdkit",     "libssh-4",    "libjansson4",
-                                               "libxxhash0", "libsystemd0", "libssl3",
-                                               "libzstd1",   "procps",      NULL };
+static const char *const upload_packages[] = { "libssh-4",    "libjansson4", "libxxhash0",
+                                               "libsystemd0", "libssl3",     "libzstd1",
+                                               "procps",      NULL };
 
 /* The image may have been built with another prefix than this program. */
 static const char run_agent_setup[] =

@@ -62,7 +62,7 @@ def network(src):
     ('dst', ('osm-agent', 'worker', 'copy')),
     ('dst', ('osm-agent', 'service')),
     ('src', ('osm-agent', 'service')),
-    ('src', ('nbdkit',)),
+    ('src', ('osm-agent', 'worker', 'export')),
 ], ids=['copy worker', 'destination agent', 'source agent', 'export'])
 def test_killed_in_the_conversion_host(osm, big, src, dst, side, words, network, copying):
     kill_processes({'src': src, 'dst': dst}[side], *words)

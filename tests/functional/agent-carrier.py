@@ -13,7 +13,7 @@ import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from agenthost import (BIN, EXPORTS, LIMIT, MIB, TOP, AgentTest, Channel, Refused, main, nbdkit,  # noqa: E402
+from agenthost import (BIN, EXPORTS, LIMIT, MIB, TOP, AgentTest, Channel, Refused, main, server,  # noqa: E402
                        processes, read, run, service_pid, wait_for, worker)
 
 HOST = None
@@ -110,7 +110,7 @@ class Copies(CarrierTest):
 
     def stalled(self):
         source, destination, path = self.carried(16 * MIB)
-        stopped = nbdkit()
+        stopped = server()
         os.kill(stopped, signal.SIGSTOP)
         self.copy(destination, path)
         worker("copy")
@@ -146,7 +146,7 @@ class Copies(CarrierTest):
 
     def test_service_killed_in_the_middle_of_a_copy(self):
         source, destination, _, _ = self.stalled()
-        pid, stopped = service_pid(), nbdkit()
+        pid, stopped = service_pid(), server()
         os.kill(pid, signal.SIGKILL)
         wait_for(lambda: service_pid() not in (None, pid), "another service")
         wait_for(HOST.answers, "the service")

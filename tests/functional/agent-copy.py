@@ -21,7 +21,6 @@ import agenthost
 from agenthost import BUILD, LIMIT, MIB, TOP, wait_for
 
 AGENT = BUILD + "/osm-agent"
-PLUGIN = BUILD + "/nbd/.libs/nbdkit-osm-plugin.so"
 WORK = TOP + "/work"
 WRAPPER = TOP + "/bin/osm-agent"  # what the remote side runs
 
@@ -41,18 +40,30 @@ def script(path, text):
     os.chmod(path, 0o755)
 
 
-def make_nbdkit(folder, *first, last=""):
-    """nbdkit is not built with sanitizers: a plugin that is needs their library loaded first."""
-    out = subprocess.run(["ldd", PLUGIN], check=True, stdout=subprocess.PIPE, text=True).stdout
-    preload = re.findall(r"=> (\S*/lib(?:asan|tsan)\S*)", out)
-    script(folder + "/nbdkit", "%sexec %s %s \"$@\" %s\n" % (
-        "LD_PRELOAD=%s ASAN_OPTIONS=detect_leaks=0 " % ":".join(preload) if preload else "",
-        shutil.which("nbdkit"), " ".join(first), last))
+def make_agent(path=WRAPPER, before=""):
+    script(path, "%s\nexec %s \"$@\"\n" % (before, AGENT))
+    return path
 
 
-def make_agent(path=WRAPPER, nbdkit=TOP + "/path", before=""):
-    script(path, "%s\nPATH=%s:$PATH OSM_AGENT_PLUGIN=%s exec %s \"$@\"\n" % (
-        before, nbdkit, PLUGIN, AGENT))
+SLOW = '''
+import subprocess, sys, time
+agent = subprocess.Popen(sys.argv[2:], stdout=subprocess.PIPE, bufsize=0)
+begin, said = time.monotonic(), 0
+while True:
+    data = agent.stdout.read(65536)
+    if not data:
+        break
+    said += len(data)
+    time.sleep(max(0, begin + said / float(sys.argv[1]) - time.monotonic()))
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+'''
+
+
+def make_slow(path, rate):
+    """An agent each of whose connections says so many bytes per second."""
+    script(path + ".py", SLOW)
+    script(path, "exec %s %s.py %d %s \"$@\"\n" % (sys.executable, path, rate, AGENT))
     return path
 
 
@@ -104,10 +115,8 @@ class Copy(unittest.TestCase):
         cls.sshd = nbd_copy.Sshd(WORK)
         cls.host_key = cls.sshd.read("host.pub").split()[:2]
         cls.sshd.write("known", "[127.0.0.1]:%d %s\n" % (cls.sshd.port, " ".join(cls.host_key)))
-        make_nbdkit(TOP + "/path")
         make_agent()
-        cls.environment = dict(os.environ, OSM_AGENT_PLUGIN=PLUGIN,
-                               PATH="%s/path:%s" % (TOP, os.environ["PATH"]))
+        cls.environment = dict(os.environ)
         cls.environment.pop("SSH_AUTH_SOCK", None)
 
     @classmethod
@@ -381,8 +390,7 @@ class Copy(unittest.TestCase):
         size = 200 * MIB + 3
         source = write(self.path("source"), size, [(i * 10 * MIB, 9 * MIB) for i in range(20)])
         bitmap = self.path("bitmap")
-        make_nbdkit(self.path("slow"), "--filter=rate", last="rate=240M")
-        slow = make_agent(self.path("agent"), nbdkit=self.path("slow"))
+        slow = make_slow(self.path("agent"), 30 * MIB)
         arguments = ["--resume", bitmap, "--output", "json", self.remote(source), self.path("to")]
         process = subprocess.Popen(self.command("--progress", *arguments, agent=slow),
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -409,8 +417,7 @@ class Copy(unittest.TestCase):
 
     def test_interrupt_leaves_no_half_file(self):
         source = write(self.path("source"), 100 * MIB)
-        make_nbdkit(self.path("slow"), "--filter=rate", last="rate=80M")
-        slow = make_agent(self.path("agent"), nbdkit=self.path("slow"))
+        slow = make_slow(self.path("agent"), 10 * MIB)
         process = subprocess.Popen(self.command(self.remote(source), self.path("to"), agent=slow),
                                    stderr=subprocess.PIPE, text=True, env=self.environment)
         self.addCleanup(process.stderr.close)
@@ -432,8 +439,7 @@ class Copy(unittest.TestCase):
 
     def test_lost_connection(self):
         source = write(self.path("source"), 120 * MIB)
-        make_nbdkit(self.path("slow"), "--filter=rate", last="rate=160M")
-        slow = make_agent(self.path("agent"), nbdkit=self.path("slow"))
+        slow = make_slow(self.path("agent"), 20 * MIB)
         process = subprocess.Popen(
             self.command("--progress", "--output", "json", self.remote(source), self.path("to"),
                          agent=slow),

@@ -131,7 +131,7 @@ class Rate(Case):
         self.copy("busy", 96)
         self.sent("stopped", "busy")
         self.agent.call("host.limit", bytes_per_second=8 * MIB)
-        for pid in processes(r"^\S*nbdkit --foreground"):
+        for pid in processes("worker export$"):
             if self.disks[0].volume_id and any(
                     os.path.realpath("/proc/%d/fd/%s" % (pid, fd)) == self.disks[0].path
                     for fd in os.listdir("/proc/%d/fd" % pid)):

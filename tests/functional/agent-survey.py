@@ -186,8 +186,7 @@ class Survey(copying.Copy):
         """What was copied before the map was asked for is made zero, too."""
         image, _ = self.make("mkfs.ext4", "-q", "-E", "nodiscard", size=128, mib=30)
         bitmap = self.path("bitmap")
-        copying.make_nbdkit(self.path("slow"), "--filter=rate", last="rate=160M")
-        slow = copying.make_agent(self.path("agent"), nbdkit=self.path("slow"))
+        slow = copying.make_slow(self.path("agent"), 20 * MIB)
         process = subprocess.Popen(
             self.command("--progress", "--no-sparse", "--resume", bitmap, self.remote(image),
                          self.path("to"), agent=slow),

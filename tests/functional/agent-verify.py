@@ -17,7 +17,7 @@ import tempfile
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from agenthost import (BUILD, LIMIT, MIB, TOP, AgentTest, BadDisk, Channel,  # noqa: E402
-                       Refused, main, nbdkit, read, run, service_pid, wait_for, worker)
+                       Refused, main, read, run, server, service_pid, wait_for, worker)
 
 HOST = None
 
@@ -125,7 +125,7 @@ class Repair(Verify):
     def test_a_repair_that_was_cut_off_is_finished_after_a_restart(self):
         self.copied()
         corrupt(self.destination, 7 * MIB)
-        os.kill(nbdkit(), signal.SIGSTOP)
+        os.kill(server(), signal.SIGSTOP)
         self.agent.call("copy.repair", id="copy-1", ranges=[[7 * MIB, MIB]])
         worker("copy")
         self.assertEqual(self.agent.call("copy.repair", id="copy-1", ranges=[[7 * MIB, MIB]])["state"],

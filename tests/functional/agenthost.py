@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A conversion host in namespaces of its own, for tests: the real agent-setup, sshd, service, nbdkit and disks.
+"""A conversion host in namespaces of its own, for tests: the real agent-setup, sshd, service and disks.
 
 Everything runs in private mount, process and network namespaces with a copy of /etc, so that users
 are made and sshd is configured as on a conversion host, and nothing of it is left.  Needs root.
@@ -122,8 +122,9 @@ def worker(kind):
     return wait_for(lambda: processes("worker %s$" % kind), "worker " + kind)[0]
 
 
-def nbdkit():
-    return wait_for(lambda: processes(r"^\S*nbdkit --foreground"), "nbdkit")[0]
+def server():
+    """Of an export."""
+    return worker("export")
 
 
 def as_user(uid, *argv, **options):
@@ -213,7 +214,7 @@ class BadDisk(Disk):
             os.unlink(self.link)
         run("losetup", "-d", self.path)
         os.unlink(self.path)
-        # Lazily: an nbdkit whose service was killed may still be about to let go of the disk.
+        # Lazily: a server whose service was killed may still be about to let go of the disk.
         run("umount", "-l", self.file)
         for process in self.processes:
             process.terminate()
@@ -332,22 +333,11 @@ class Host:
         private_folders()
         loopback_up()
         shutil.copy(BUILD + "/osm-agent", BIN)
-        plugin = TOP + "/nbdkit-osm-plugin.so"
-        shutil.copy(BUILD + "/nbd/.libs/nbdkit-osm-plugin.so", plugin)
         with open("/etc/group", encoding="ascii") as f:
             assert not re.search("^osm", f.read(), re.M), "this machine is a conversion host"
-        self.environment = dict(os.environ, OSM_AGENT_PLUGIN=plugin, OSM_AGENT_DEV=DEV)
-        preload = re.findall(r"=> (\S*/lib(?:asan|tsan)\S*)", run(
-            "ldd", plugin, stdout=subprocess.PIPE, text=True).stdout)
-        self.sanitized = bool(preload)
-        if preload:  # nbdkit is not built with sanitizers
-            wrapper = TOP + "/path/nbdkit"
-            os.makedirs(TOP + "/path")
-            with open(wrapper, "w", encoding="ascii") as f:
-                f.write("#!/bin/sh\nLD_PRELOAD=%s ASAN_OPTIONS=detect_leaks=0 exec %s \"$@\"\n" %
-                        (":".join(preload), shutil.which("nbdkit")))
-            os.chmod(wrapper, 0o755)
-            self.environment["PATH"] = TOP + "/path:" + os.environ["PATH"]
+        self.environment = dict(os.environ, OSM_AGENT_DEV=DEV)
+        self.sanitized = bool(re.search(r"/lib(asan|tsan)", run(
+            "ldd", BIN + "/osm-agent", stdout=subprocess.PIPE, text=True).stdout))
         for name, folder in (("agent-setup", TOP + "/libexec/osm"), ("sshd-osm.conf", TOP + "/share")):
             with open("%s/packaging/%s.in" % (SOURCE, name), encoding="ascii") as f:
                 text = f.read()

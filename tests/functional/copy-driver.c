@@ -11,6 +11,7 @@
  *   copy-driver -W OFFSET+LENGTH[,...] SIZE PATH             write a free-space map
  *   copy-driver -k PATH                                      make a key
  *   copy-driver -T LISTEN SOCKET                             compressed twin of SOCKET at LISTEN, for ever
+ *   copy-driver [-F FREE_MAP] [-R READS] -N SOCKET SIZE PATH|-  NBD server of a file (or of synthetic data), for ever
  *
  * -C auto|on|off: compression, off without it.
  *
@@ -23,6 +24,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -37,9 +39,11 @@
 #include "nbd/copy.h"
 #include "nbd/digest.h"
 #include "nbd/linktest.h"
+#include "nbd/server.h"
+#include "nbd/sshkey.h"
+#include "nbd/volume.h"
 #include "nbd/zstd.h"
 #include "nbd/zstdserver.h"
-#include "nbd/sshkey.h"
 
 struct driver {
   unsigned connections, requests, request_bytes;
@@ -180,28 +184,55 @@ write_map (const char *ranges, const char *size, const char *path, struct osm_er
 }
 
 static int
-serve_zstd (const char *path, const char *socket_path, struct osm_error *err)
+listen_at (const char *path, struct osm_error *err)
 {
   struct sockaddr_un address = { .sun_family = AF_UNIX };
   int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
   snprintf (address.sun_path, sizeof address.sun_path, "%s", path);
   if (fd == -1 || bind (fd, (struct sockaddr *)&address, sizeof address) == -1 ||
-      listen (fd, 16) == -1)
+      listen (fd, 128) == -1)
     return osm_error_set_errno (err, errno, "listen at %s", path);
-  return osm_zstd_serve (fd, socket_path, OSM_ZSTD_LEVEL, err);
+  return fd;
+}
+
+static int
+serve_zstd (const char *path, const char *socket_path, struct osm_error *err)
+{
+  int fd = listen_at (path, err);
+
+  return fd == -1 ? -1 : osm_zstd_serve (fd, socket_path, OSM_ZSTD_LEVEL, err);
+}
+
+static int
+serve_nbd (const char *socket_path, const char *free_path, const char *reads_path, const char *size,
+           const char *path, struct osm_error *err)
+{
+  struct osm_volume_options options = { .free_path = free_path, .reads_path = reads_path };
+  struct osm_volume *volume;
+  int fd;
+
+  if (osm_parse_uint (size, "size", 0, INT64_MAX, &options.size_bytes, err) == -1)
+    return -1;
+  options.fd = strcmp (path, "-") == 0 ? -1 : open (path, O_RDONLY | O_CLOEXEC);
+  if (options.fd == -1 && strcmp (path, "-") != 0)
+    return osm_error_set_errno (err, errno, "cannot open %s", path);
+  signal (SIGPIPE, SIG_IGN);
+  if (osm_volume_new (&options, &volume, err) == -1 || (fd = listen_at (socket_path, err)) == -1)
+    return -1;
+  return osm_serve_socket (volume, fd, err);
 }
 
 static int
 run (struct driver *d, int argc, char **argv, json_t *result, struct osm_error *err)
 {
   const char *link_bytes = NULL, *chunk = NULL, *key = NULL, *free_path = NULL, *ranges = NULL,
-             *twin = NULL;
+             *twin = NULL, *server = NULL, *reads = NULL;
   enum osm_compression_mode mode = OSM_COMPRESSION_OFF;
   uint64_t n;
   int o;
 
-  while ((o = getopt (argc, argv, "b:B:c:C:d:fF:k:l:pr:S:t:T:vW:x:zZ")) != -1)
+  while ((o = getopt (argc, argv, "b:B:c:C:d:fF:k:l:N:pr:R:S:t:T:vW:x:zZ")) != -1)
     switch (o) {
     case 'b':
       d->bitmap_path = optarg;
@@ -227,6 +258,12 @@ run (struct driver *d, int argc, char **argv, json_t *result, struct osm_error *
       break;
     case 'T':
       twin = optarg;
+      break;
+    case 'N':
+      server = optarg;
+      break;
+    case 'R':
+      reads = optarg;
       break;
     case 'd':
       chunk = optarg;
@@ -279,6 +316,8 @@ run (struct driver *d, int argc, char **argv, json_t *result, struct osm_error *
 
   if (twin && argc == 1)
     return serve_zstd (twin, argv[0], err);
+  if (server && argc == 2)
+    return serve_nbd (server, free_path, reads, argv[0], argv[1], err);
   if (key) {
     OSM_CLEANUP_FREE char *line = NULL;
 

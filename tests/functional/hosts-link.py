@@ -153,7 +153,7 @@ class Link(unittest.TestCase):
             self.driver.stdout.close()
 
     def behave(self, **more):
-        hello = {"hello": {"protocol": 1, "version": VERSION, "tools": {"nbdkit": "1.0"}}}
+        hello = {"hello": {"protocol": 1, "version": VERSION, "tools": {}}}
         self.write("behaviour", json.dumps(dict({"hello": hello}, **more)))
 
     def allow_client(self, allowed=True):

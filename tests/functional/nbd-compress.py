@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Compression on the tunnel: a real sshd behind a link that can be slow, nbdkit and its compressed twin."""
+"""Compression on the tunnel: a real sshd behind a link that can be slow, osm's NBD server and its compressed twin."""
 
 import contextlib
 import importlib.util
@@ -20,7 +20,6 @@ nbd_copy = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(nbd_copy)
 
 MIB = nbd_copy.MIB
-PLUGIN = nbd_copy.PLUGIN
 DRIVER = nbd_copy.DRIVER
 
 
@@ -135,7 +134,7 @@ class Compress(nbd_copy.Copy):
     def test_compressible_data_on_a_slow_link(self):
         size = 160 * MIB + 4097
         source = self.text(size)
-        nbd = self.serve(PLUGIN, "device=" + source)
+        nbd = self.export(source)
         self.twin(nbd)
         ssh = self.link(16 << 20)
         off, plain = self.timed(ssh, "off", nbd, source, size)
@@ -152,7 +151,7 @@ class Compress(nbd_copy.Copy):
     def test_random_data_stays_plain(self):
         size = 120 * MIB + 1
         source = self.image(size)
-        nbd = self.serve(PLUGIN, "device=" + source)
+        nbd = self.export(source)
         came = self.watched_twin(nbd)
         for name, ssh in (("fast", self.sshd.argument()), ("slow", self.link(40 << 20))):
             seconds, result = self.timed(ssh, "auto", nbd, source, size)
@@ -167,7 +166,7 @@ class Compress(nbd_copy.Copy):
         source = self.text(size // 2)
         with open(source, "ab") as f:
             f.write(random.Random(1).randbytes(size // 2))
-        nbd = self.serve(PLUGIN, "device=" + source)
+        nbd = self.export(source)
         self.twin(nbd)
         for mode in ("on", "auto"):
             self.timed(self.link(16 << 20), mode, nbd, source, size)
@@ -175,7 +174,7 @@ class Compress(nbd_copy.Copy):
     def test_sizes_and_holes(self):
         for size in (0, 1, 4097, 10 * MIB + 7):
             source = self.image(size, [(0, size // 3)], seed=size)
-            nbd = self.serve(PLUGIN, "device=" + source)
+            nbd = self.export(source)
             self.twin(nbd)
             with self.subTest(size=size):
                 self.timed(self.sshd.argument(), "on", nbd, source, size)
@@ -184,7 +183,7 @@ class Compress(nbd_copy.Copy):
         size = 64 * MIB + 11
         source = self.text(size)
         destination = self.destination(size)
-        nbd = self.serve("--filter=rate", PLUGIN, "device=" + source, "rate=240M")
+        nbd = self.serve("--filter=rate", "file", source, "rate=240M")
         twin = self.twin(nbd)
         process = self.start(*self.sshd.argument(), "-C", "on", nbd, size, destination)
         self.wait_done(process, 8 * MIB)
@@ -201,7 +200,7 @@ class Compress(nbd_copy.Copy):
     def test_source_without_a_twin(self):
         size = 48 * MIB
         source = self.text(size)
-        nbd = self.serve(PLUGIN, "device=" + source)
+        nbd = self.export(source)
         if os.path.exists(nbd + ".zst"):
             os.unlink(nbd + ".zst")
         _, result = self.timed(self.link(16 << 20), "auto", nbd, source, size)
@@ -212,7 +211,7 @@ class Compress(nbd_copy.Copy):
 
     def test_hostile_twin(self):
         size = MIB
-        nbd = self.serve(PLUGIN, "device=" + self.image(size))
+        nbd = self.export(self.image(size))
         for what in (b"NBDMAGICIHAVEOPT" * 64, b"\x28\xb5\x2f\xfd" + b"\xff" * 4096, b"\0" * 70000):
             came = self.watched_twin(nbd)
             process = self.start(*self.sshd.argument(), "-C", "on", nbd, size, self.path("untouched"))

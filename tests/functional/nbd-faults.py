@@ -30,7 +30,7 @@ def load(name):
 
 
 nbd = load("nbd-copy")
-BUILD, DRIVER, PLUGIN, LIMIT, MIB = nbd.BUILD, nbd.DRIVER, nbd.PLUGIN, nbd.LIMIT, nbd.MIB
+BUILD, DRIVER, LIMIT, MIB = nbd.BUILD, nbd.DRIVER, nbd.LIMIT, nbd.MIB
 USER, RETRY, REMOTE = nbd.USER, nbd.RETRY, nbd.REMOTE
 AGAIN_MAX = 64 * MIB  # what may be sent again after an interruption
 
@@ -122,7 +122,7 @@ class Connections(Base):
     def cut(self, reset):
         size = 48 * MIB + 7
         source, destination = self.image(size), self.destination(size)
-        path = self.serve(PLUGIN, "device=" + source)
+        path = self.export(source)
         proxy = Proxy(socket.AF_INET, ("127.0.0.1", self.sshd.port), ("127.0.0.1", 0),
                       budgets(1, 2 * MIB, 7 * MIB), reset=reset)
         result = self.drive(*self.through(proxy), path, size, destination)
@@ -142,7 +142,7 @@ class Connections(Base):
     def test_connections_cut_while_they_are_made(self):
         size = 4 * MIB
         source, destination = self.image(size), self.destination(size)
-        path = self.serve(PLUGIN, "device=" + source)
+        path = self.export(source)
         first = iter([10, 30, 700, 1500, 2500, 3500])
         proxy = Proxy(socket.AF_INET, ("127.0.0.1", self.sshd.port), ("127.0.0.1", 0),
                       (b for b in iter(lambda: next(first, 1 << 40), None)))
@@ -153,7 +153,7 @@ class Connections(Base):
         """Without SSH: every length of an answer is torn apart, headers too."""
         size = 3 * MIB + 1
         source, destination = self.image(size), self.destination(size)
-        real = self.serve(PLUGIN, "device=" + source)
+        real = self.export(source)
         for low, high in ((300, 2000), (100000, 600000)):
             with self.subTest(low=low):
                 destination = self.destination(size)
@@ -171,12 +171,12 @@ class Connections(Base):
     def test_answers_in_tiny_pieces(self):
         size = MIB + 511
         source, destination = self.image(size), self.destination(size)
-        real = self.serve(PLUGIN, "device=" + source)
+        real = self.export(source)
         for most in (1, 17, 1000):
             with self.subTest(most=most):
                 n = size if most > 1 else 4097
                 if most == 1:
-                    real = self.serve(PLUGIN, "device=" + self.image(n))
+                    real = self.export(self.image(n))
                 destination = self.destination(n)
                 proxy = Proxy(socket.AF_UNIX, real, self.path("proxy.sock"), most=most)
                 try:
@@ -186,13 +186,13 @@ class Connections(Base):
                     os.unlink(self.path("proxy.sock"))
                 self.assertTrue(nbd.same(source, destination))
                 if most == 1:
-                    real = self.serve(PLUGIN, "device=" + self.image(size))
+                    real = self.export(self.image(size))
 
     def test_a_source_that_comes_back_late(self):
         """As after a reboot of the source host: away for longer than a few attempts, within reconnect_ms."""
         size = 24 * MIB
         source, destination = self.image(size), self.destination(size)
-        arguments = ("--filter=rate", PLUGIN, "device=" + source, "rate=160M")
+        arguments = ("--filter=rate", "file", source, "rate=160M")
         path = self.serve(*arguments)
         process = self.start("-t", LIMIT * 1000, path, size, destination)
         self.wait_done(process, 4 * MIB)
@@ -216,7 +216,7 @@ class Workers(Base):
         bitmap = self.path("bitmap")
         if os.path.exists(bitmap):
             os.unlink(bitmap)
-        path = self.serve("--filter=rate", PLUGIN, "device=" + source, "rate=" + rate)
+        path = self.serve("--filter=rate", "file", source, "rate=" + rate)
         again = []
         before = None  # what had been received of the volume when it was killed
         for kill in tuple(kill_at) + (None,):
@@ -290,7 +290,7 @@ class Sources(Base):
         source = self.image(size, islands)
         destination = self.path("large")
         before = time.monotonic()
-        path = self.serve(PLUGIN, "device=" + source)
+        path = self.export(source)
         result = self.drive("-b", self.path("large.bitmap"), path, size, destination)
         self.assertLess(result["sent"], MIB)
         self.assertEqual(result["done"], size)
@@ -308,7 +308,7 @@ class Sources(Base):
         os.unlink(destination)
 
     def test_source_larger_or_smaller_than_expected(self):
-        path = self.serve(PLUGIN, "device=" + self.image(MIB))
+        path = self.export(self.image(MIB))
         for size in (MIB - 1, MIB + 1, 0, 1 << 40):
             with self.subTest(size=size):
                 untouched = self.path("untouched")
@@ -319,7 +319,7 @@ class Sources(Base):
     def test_source_that_shrinks(self):
         size = 8 * MIB
         source = self.image(size)
-        path = self.serve("--filter=noextents", PLUGIN, "device=" + source)
+        path = self.export(source)
         os.truncate(source, 5 * MIB)
         result = self.drive(path, size, self.destination(size), status=REMOTE)
         self.assertIn("cannot read", result["error"]["message"])
@@ -364,7 +364,7 @@ class Sources(Base):
         """Reads that fail now and then, with and without extents: never a wrong byte."""
         size = 16 * MIB
         source, destination = self.image(size), self.destination(size)
-        path = self.serve("--filter=error", PLUGIN, "device=" + source, "error-extents=EIO",
+        path = self.serve("--filter=error", "file", source, "error-extents=EIO",
                           "error-extents-rate=50%")
         self.drive(path, size, destination)
         self.assertTrue(nbd.same(source, destination))
@@ -373,7 +373,7 @@ class Sources(Base):
 class Destinations(Base):
     def test_full(self):
         size = 16 * MIB
-        path = self.serve(PLUGIN, "device=" + self.image(size))
+        path = self.export(self.image(size))
         script = "mount -t tmpfs -o size=6M tmpfs %s && exec \"$@\"" % self.path("small")
         os.makedirs(self.path("small"), exist_ok=True)
         unshare = ["unshare", "-m"] if os.getuid() == 0 else ["unshare", "-rm"]
@@ -388,7 +388,7 @@ class Destinations(Base):
     def test_failing(self):
         """Nothing beyond 8 MiB can be written."""
         size = 16 * MIB
-        path = self.serve(PLUGIN, "device=" + self.image(size))
+        path = self.export(self.image(size))
         destination = self.destination(size)
         out = subprocess.run([DRIVER, path, str(size), destination], stdout=subprocess.PIPE,
                              timeout=LIMIT, check=False, restore_signals=False,
@@ -400,7 +400,7 @@ class Destinations(Base):
         self.assertGreaterEqual(place + 512 * 1024, 8 * MIB)
 
     def test_no_file_at_all(self):
-        path = self.serve(PLUGIN, "device=" + self.image(MIB))
+        path = self.export(self.image(MIB))
         result = self.drive(path, MIB, "/dev/full", status=USER)
         self.assertIn("neither a block device nor a file", result["error"]["message"])
 

@@ -8,7 +8,7 @@ scratch=$(mktemp -d "${TMPDIR:-/tmp}/osm-fuzz.XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
 failed=0
 
-for name in frames client extents bitmap lists zstd agent xfs; do
+for name in frames client server extents bitmap lists zstd agent xfs; do
   mkdir "$scratch/$name"
   # New inputs go to the first folder.
   if "$build/fuzz-$name" -max_total_time="${FUZZ_SECONDS:-3}" -max_len=4096 -timeout=10 \

@@ -2,7 +2,7 @@
 
 # Fuzz targets: built with clang and libFuzzer, from the sources and not from the libraries, so that
 # everything in them is instrumented.
-fuzz_names = agent bitmap client extents frames lists zstd xfs
+fuzz_names = agent bitmap client extents frames lists server zstd xfs
 fuzz_programs = $(fuzz_names:%=tests/fuzz/fuzz-%)
 fuzz_sources = \
 	agent/surveyxfs.c \
@@ -10,7 +10,7 @@ fuzz_sources = \
 	common/quote.c common/ranges.c common/strbuf.c \
 	controller/migration/manifest.c \
 	nbd/badblocks.c nbd/bitmap.c nbd/client.c nbd/compression.c nbd/digest.c nbd/extents.c nbd/freemap.c \
-	nbd/zstd.c nbd/zstdstream.c
+	nbd/server.c nbd/volume.c nbd/zstd.c nbd/zstdstream.c
 # The controller's side of its talk with an agent; the rest of it is in the target itself.
 fuzz_agent_sources = \
 	common/pace.c \
