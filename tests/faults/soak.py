@@ -88,7 +88,7 @@ class Agent:
         return pids[0]
 
     def workers(self):
-        return processes(self.server, 'osm-agent', 'worker') + processes(self.server, 'nbdkit') + \
+        return processes(self.server, 'osm-agent', 'worker') + \
             processes(self.server, 'osm-agent', 'gateway')
 
     def at_rest(self):
