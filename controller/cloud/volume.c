@@ -235,15 +235,27 @@ judge_deletion (struct osm_cloud *cloud, const json_t *object, void *data, struc
   return OSM_WAIT_FAILED;
 }
 
-static bool
-is_being_deleted (struct osm_cloud *cloud, const char *path, const char *key)
+/* Cinder refuses (400) what it is deleting, and what it cannot delete now. */
+enum refusal { DELETED_BY_OTHERS, DELETABLE_AGAIN, REFUSED };
+
+static enum refusal
+judge_refusal (struct osm_cloud *cloud, const char *path, const char *key,
+               const struct osm_error *err)
 {
   OSM_CLEANUP_JSON json_t *object = NULL;
+  const char *status;
   OSM_ERROR (why);
 
+  if (err->code != 400)
+    return REFUSED;
   if (osm_cloud_get (cloud, OSM_VOLUME, path, key, &object, &why) == -1)
-    return osm_error_not_found (&why);
-  return osm_str_equal (osm_json_str (object, "status"), "deleting");
+    return osm_error_not_found (&why) ? DELETED_BY_OTHERS : REFUSED;
+  status = osm_json_str (object, "status");
+  if (osm_str_equal (status, "deleting"))
+    return DELETED_BY_OTHERS;
+  /* Whoever was deleting it was not allowed to by the backend; or it is refused for good, which asking again will tell. */
+  return osm_str_equal (status, "available") || osm_str_equal (status, "error") ? DELETABLE_AGAIN
+                                                                                : REFUSED;
 }
 
 static int
@@ -263,23 +275,27 @@ delete_and_wait (struct osm_cloud *cloud, const char *collection, const char *ke
                                        .data = &d };
 
   for (unsigned tries = 1;; tries++) {
+    enum refusal refusal = DELETED_BY_OTHERS;
+    bool again;
     OSM_ERROR (why);
 
-    /* Refused (400) where a request before it was already taken. */
-    if (osm_cloud_delete (cloud, OSM_VOLUME, path, &why) == -1 &&
-        !(why.code == 400 && is_being_deleted (cloud, path, key))) {
+    if (osm_cloud_delete (cloud, OSM_VOLUME, path, &why) == -1)
+      refusal = judge_refusal (cloud, path, key, &why);
+    if (refusal == DELETED_BY_OTHERS) {
+      osm_error_clear (&why);
+      d.under_way = false;
+      if (osm_cloud_wait (cloud, &waiting, NULL, &why) == 0)
+        return 0;
+      again = d.under_way && why.class == OSM_ERROR_RETRY; /* back in its old state */
+    }
+    else
+      again = refusal == DELETABLE_AGAIN;
+    if (!again || tries == MAX_DELETE_TRIES) {
       osm_error_move (err, &why);
       return -1;
     }
-    d.under_way = false;
-    if (osm_cloud_wait (cloud, &waiting, NULL, &why) == 0)
-      return 0;
-    /* Back in its old state. */
-    if (!d.under_way || why.class != OSM_ERROR_RETRY || tries == MAX_DELETE_TRIES ||
-        osm_wait_ms (DELETE_AGAIN_MS, err) == -1) {
-      osm_error_move (err, &why);
+    if (osm_wait_ms (DELETE_AGAIN_MS, err) == -1)
       return -1;
-    }
   }
 }
 

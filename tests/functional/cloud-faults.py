@@ -539,6 +539,16 @@ class Volumes(FaultTest):
         self.assertIn("ok", self.open()("volume-delete", "v"))
         self.assertEqual(self.asked, ["DELETE", "DELETE"])
 
+    def test_a_deletion_refused_while_somebody_elses_is_under_way_and_fails(self):
+        self.after = [(400, ["available"]), (202, ["deleting", "gone"])]
+        self.assertIn("ok", self.open()("volume-delete", "v"))
+        self.assertEqual(self.asked, ["DELETE", "DELETE"])
+
+    def test_a_deletion_that_is_refused_for_good(self):
+        self.after = [(400, ["available"])]
+        self.assert_error(self.open()("volume-delete", "v"), "remote", "HTTP 400")
+        self.assertEqual(self.asked, ["DELETE"] * 3)
+
     def test_a_volume_in_error_deleting(self):
         self.after = [(202, ["deleting", "error_deleting"])]
         self.assert_error(self.open()("volume-delete", "v"), "remote", "volume v could not be deleted", "error_deleting")
