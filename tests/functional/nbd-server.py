@@ -7,6 +7,7 @@ import importlib.util
 import json
 import os
 import random
+import re
 import signal
 import socket
 import struct
@@ -271,7 +272,9 @@ class Hostile(Server):
         wait_for(lambda: descriptors() <= before, "the connections' end")
         with open("/proc/%d/status" % pid, encoding="ascii") as f:
             memory = int(f.read().split("VmHWM:")[1].split()[0])
-        self.assertLess(memory, 96 * 1024)
+        with open("/proc/%d/maps" % pid, encoding="ascii") as f:
+            sanitized = re.search("/lib[at]san", f.read())  # keeps what was freed for a while
+        self.assertLess(memory, (600 if sanitized else 96) * 1024)
 
     def test_ended_in_the_middle(self):
         """The client sees the end of the connection, not wrong data."""
