@@ -135,6 +135,8 @@ int osm_source_release_volume (struct osm_migration *m, const json_t *volume,
 int osm_source_return_volumes (struct osm_migration *m, struct osm_error *err);
 
 /* ---- source-image.c: root disks of servers that booted from an image ---- */
+/* Before volumes are detached: its image, if there is such a disk. */
+int osm_source_image_root (struct osm_migration *m, struct osm_error *err);
 int osm_source_clone_root (struct osm_migration *m, const json_t *volume, char **ret_id,
                            struct osm_error *err);
 int osm_source_discard_root (struct osm_migration *m, const json_t *volume, struct osm_error *err);

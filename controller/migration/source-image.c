@@ -42,30 +42,75 @@ create_volume (struct osm_migration *m, const struct osm_making *making, const j
   return osm_volume_create (cloud_of (m), spec, ret_id, err);
 }
 
+/* Nova neither attaches nor detaches volumes while it makes an image of their server. */
+static int
+wait_for_server (struct osm_migration *m, const char *id, struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *server = NULL;
+
+  if (osm_server_get (cloud_of (m), id, &server, err) == -1) {
+    if (!osm_error_not_found (err))
+      return -1;
+    osm_error_clear (err);
+    return 0; /* whatever needs it says so */
+  }
+  if (!osm_json_str (server, "OS-EXT-STS:task_state") || !osm_json_str (server, "status"))
+    return 0;
+  return osm_server_wait (cloud_of (m), id, osm_json_str (server, "status"), OSM_CLONE_TIMEOUT_MS,
+                          NULL, err);
+}
+
+static int
+image_of_root (struct osm_migration *m, const json_t *volume, char **ret_id, struct osm_error *err)
+{
+  const char *id = osm_json_str (volume, "id");
+  OSM_CLEANUP_FREE char *role = osm_role_of (OSM_ROLE_IMAGE, id);
+  const struct osm_making making = { .side = OSM_SOURCE,
+                                     .kind = OSM_MADE_IMAGE,
+                                     .role = role,
+                                     .create = create_image,
+                                     .plan = volume,
+                                     .from = id };
+
+  if (osm_make (m, &making, ret_id, err) == -1 ||
+      osm_image_wait_active (cloud_of (m), *ret_id, OSM_CLONE_TIMEOUT_MS, NULL, err) == -1 ||
+      wait_for_server (m, id, err) == -1)
+    return osm_error_wrap (err, "image of the server");
+  return 0;
+}
+
+int
+osm_source_image_root (struct osm_migration *m, struct osm_error *err)
+{
+  size_t i;
+  json_t *volume;
+
+  json_array_foreach (osm_migration_volumes (m), i, volume)
+  {
+    OSM_CLEANUP_FREE char *image = NULL;
+
+    if (osm_volume_is (volume, "image") && image_of_root (m, volume, &image, err) == -1)
+      return -1;
+  }
+  return 0;
+}
+
 int
 osm_source_clone_root (struct osm_migration *m, const json_t *volume, char **ret_id,
                        struct osm_error *err)
 {
-  const char *id = osm_json_str (volume, "id");
-  OSM_CLEANUP_FREE char *image_role = osm_role_of (OSM_ROLE_IMAGE, id),
-                        *clone_role = osm_role_of (OSM_ROLE_CLONE, id), *image = NULL;
-  const struct osm_making image_making = { .side = OSM_SOURCE,
-                                           .kind = OSM_MADE_IMAGE,
-                                           .role = image_role,
-                                           .create = create_image,
-                                           .plan = volume,
-                                           .from = id };
-  struct osm_making clone_making = { .side = OSM_SOURCE,
-                                     .kind = OSM_MADE_VOLUME,
-                                     .role = clone_role,
-                                     .create = create_volume,
-                                     .plan = volume };
+  OSM_CLEANUP_FREE char *role = osm_role_of (OSM_ROLE_CLONE, osm_json_str (volume, "id")),
+                        *image = NULL;
+  struct osm_making making = { .side = OSM_SOURCE,
+                               .kind = OSM_MADE_VOLUME,
+                               .role = role,
+                               .create = create_volume,
+                               .plan = volume };
 
-  if (osm_make (m, &image_making, &image, err) == -1 ||
-      osm_image_wait_active (cloud_of (m), image, OSM_CLONE_TIMEOUT_MS, NULL, err) == -1)
-    return osm_error_wrap (err, "image of the server");
-  clone_making.from = image;
-  return osm_make (m, &clone_making, ret_id, err);
+  if (image_of_root (m, volume, &image, err) == -1)
+    return -1;
+  making.from = image;
+  return osm_make (m, &making, ret_id, err);
 }
 
 int
@@ -76,7 +121,8 @@ osm_source_discard_root (struct osm_migration *m, const json_t *volume, struct o
                         *clone_role = osm_role_of (OSM_ROLE_CLONE, id);
 
   /* The volume first: on some backends it depends on the image. */
-  if (osm_unmake (m, OSM_SOURCE, OSM_MADE_VOLUME, clone_role, err) == -1)
+  if (osm_unmake (m, OSM_SOURCE, OSM_MADE_VOLUME, clone_role, err) == -1 ||
+      osm_unmake (m, OSM_SOURCE, OSM_MADE_IMAGE, image_role, err) == -1)
     return -1;
-  return osm_unmake (m, OSM_SOURCE, OSM_MADE_IMAGE, image_role, err);
+  return wait_for_server (m, id, err);
 }

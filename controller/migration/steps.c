@@ -73,7 +73,7 @@ each_volume_both (struct osm_migration *m,
 static int
 prepare (struct osm_migration *m, struct osm_error *err)
 {
-  if (osm_migration_open_hosts (m, err) == -1)
+  if (osm_migration_open_hosts (m, err) == -1 || osm_source_image_root (m, err) == -1)
     return -1;
   return each_volume_both (m, osm_source_prepare_volume, osm_destination_prepare_volume, err);
 }

@@ -91,8 +91,9 @@ def moved(osm, before, src, dst, source):
     r = osm.run('migrate-server', '--hold', 'e2e-a').expect(0)
     copies = {v.name: v.id for v in dst.api.block_storage.volumes() if v.name.startswith('e2e-')}
     assert sums(dst, copies) == sums(src, source.volumes)
+    findings = r.findings()
     r = osm.run('resume', r.result()['id']).expect(0).result()
-    return types.SimpleNamespace(id=r['id'], state=r['state'], server=r['destination_id'],
+    return types.SimpleNamespace(findings=findings, floating_ips=r['floating_ips'], id=r['id'], state=r['state'], server=r['destination_id'],
                                  now=server_state(dst, r['destination_id']),
                                  volumes=volumes_of(dst, r['destination_id']))
 
@@ -171,10 +172,9 @@ def floating_ip_of(moved, dst):
 def test_new_server_has_a_floating_ip_and_that_is_said(moved, src, dst, source):
     old, = src.api.network.ips(port_id=source.port_id)
     new = floating_ip_of(moved, dst)
-    assert moved.run.result()['floating_ips'] == [{'source': old.floating_ip_address,
-                                                   'destination': new.floating_ip_address}]
+    assert moved.floating_ips == [{'source': old.floating_ip_address, 'destination': new.floating_ip_address}]
     assert new.description == old.description == 'leads to e2e-a'
-    assert moved.run.findings()['floating-ip-changes']['severity'] == 'warning'
+    assert moved.findings['floating-ip-changes']['severity'] == 'warning'
 
 
 def test_new_server_answers_ssh_and_has_the_files(moved, source, dst):
