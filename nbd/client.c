@@ -5,7 +5,6 @@
 
 #include "nbd/client.h"
 
-#include <endian.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -13,36 +12,7 @@
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/strbuf.h"
-
-/* doc/proto.md, "Values" */
-#define MAGIC_SERVER UINT64_C (0x4e42444d41474943)
-#define MAGIC_OPTION UINT64_C (0x49484156454f5054)
-#define MAGIC_OPTION_REPLY UINT64_C (0x0003e889045565a9)
-#define MAGIC_REQUEST UINT32_C (0x25609513)
-#define MAGIC_SIMPLE UINT32_C (0x67446698)
-#define MAGIC_CHUNK UINT32_C (0x668e33ef)
-#define FLAG_FIXED_NEWSTYLE 1u
-#define FLAG_NO_ZEROES 2u
-#define OPT_GO 7u
-#define OPT_STRUCTURED_REPLY 8u
-#define OPT_SET_META_CONTEXT 10u
-#define REP_ACK 1u
-#define REP_INFO 3u
-#define REP_META_CONTEXT 4u
-#define REP_ERROR (UINT32_C (1) << 31)
-#define INFO_EXPORT 0u
-#define INFO_BLOCK_SIZE 3u
-#define CMD_READ 0u
-#define CMD_DISC 2u
-#define CMD_BLOCK_STATUS 7u
-#define CHUNK_DONE 1u
-#define CHUNK_NONE 0u
-#define CHUNK_DATA 1u
-#define CHUNK_HOLE 2u
-#define CHUNK_STATUS 5u
-#define CHUNK_ERROR (1u << 15)
-#define STATE_ZERO 2u
-#define CONTEXT "base:allocation"
+#include "nbd/wire.h"
 
 #define MAX_REQUEST_DEFAULT (UINT32_C (32) << 20) /* what a server has to take that does not say */
 #define OPTION_BODY_MAX 65536u
@@ -92,57 +62,6 @@ broken (struct osm_error *err, const char *what)
 {
   return osm_error_set (err, OSM_ERROR_REMOTE, EPROTO, "the NBD server breaks the protocol: %s",
                         what);
-}
-
-static uint16_t
-get16 (const char *p)
-{
-  uint16_t v;
-
-  memcpy (&v, p, sizeof v);
-  return be16toh (v);
-}
-
-static uint32_t
-get32 (const char *p)
-{
-  uint32_t v;
-
-  memcpy (&v, p, sizeof v);
-  return be32toh (v);
-}
-
-static uint64_t
-get64 (const char *p)
-{
-  uint64_t v;
-
-  memcpy (&v, p, sizeof v);
-  return be64toh (v);
-}
-
-static char *
-put16 (char *p, uint16_t v)
-{
-  v = htobe16 (v);
-  memcpy (p, &v, sizeof v);
-  return p + sizeof v;
-}
-
-static char *
-put32 (char *p, uint32_t v)
-{
-  v = htobe32 (v);
-  memcpy (p, &v, sizeof v);
-  return p + sizeof v;
-}
-
-static char *
-put64 (char *p, uint64_t v)
-{
-  v = htobe64 (v);
-  memcpy (p, &v, sizeof v);
-  return p + sizeof v;
 }
 
 static void

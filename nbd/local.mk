@@ -32,6 +32,7 @@ nbd_libosmnbd_la_SOURCES = \
 	nbd/throttle.c nbd/throttle.h \
 	nbd/tunnel.c nbd/tunnel.h \
 	nbd/volume.c nbd/volume.h \
+	nbd/wire.h \
 	nbd/worker.c nbd/worker.h \
 	nbd/zstd.c nbd/zstd.h \
 	nbd/zstdserver.c nbd/zstdserver.h \
