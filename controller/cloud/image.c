@@ -9,7 +9,6 @@
 
 #include "common/cleanup.h"
 #include "common/json.h"
-#include "common/quote.h"
 #include "common/strbuf.h"
 #include "controller/cloud/wait.h"
 
@@ -38,7 +37,6 @@ int
 osm_image_list_marked (struct osm_cloud *cloud, const char *key, const char *value, json_t **ret,
                        struct osm_error *err)
 {
-  static const char *const marks[] = { "osm.migration", "osm.role" };
   OSM_CLEANUP_FREE char *path = osm_asprintf ("/images?owner=%s", osm_cloud_project_id (cloud));
   OSM_CLEANUP_JSON json_t *all = NULL;
   size_t i;
@@ -49,14 +47,14 @@ osm_image_list_marked (struct osm_cloud *cloud, const char *key, const char *val
   *ret = json_array ();
   json_array_foreach (all, i, image)
   {
-    const char *mark = osm_json_str (image, key);
-    json_t *metadata;
+    const char *mark = osm_json_str (image, key), *property;
+    json_t *metadata, *text;
 
     if (!mark || (value && strcmp (mark, value) != 0))
       continue;
     metadata = json_object ();
-    for (size_t k = 0; k < sizeof marks / sizeof marks[0]; k++)
-      osm_json_set_str (metadata, marks[k], osm_json_str (image, marks[k]));
+    json_object_foreach (image, property, text) if (osm_str_starts_with (property, "osm."))
+        json_object_set (metadata, property, text);
     json_object_set_new (image, "metadata", metadata);
     json_array_append (*ret, image);
   }

@@ -203,7 +203,6 @@ osm_cmd_migrate (const struct osm_args *args, const char *kind,
 
   if (osm_cmd_check_limit (args, err) == -1 || osm_cmd_check_bad_blocks (args, err) == -1 ||
       osm_cmd_check_path (args, err) == -1 ||
-      (input.floating_ip && osm_plan_check_floating_ip (input.floating_ip, err) == -1) ||
       osm_session_open (args, OSM_WANT_CLOUDS | OSM_WANT_STORE, &session, err) == -1)
     return OSM_EXIT_FAILED;
   if (osm_args_has (args, "no-sparse"))

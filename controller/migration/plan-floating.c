@@ -13,18 +13,6 @@
 #include "common/strbuf.h"
 #include "controller/cloud/network.h"
 
-static const char *const modes[] = { "auto", "keep", "existing", "new", "skip" };
-
-int
-osm_plan_check_floating_ip (const char *mode, struct osm_error *err)
-{
-  for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++)
-    if (osm_str_equal (mode, modes[i]))
-      return 0;
-  osm_error_set (err, OSM_ERROR_USER, 0, "--floating-ip cannot be '%s'", mode);
-  return osm_error_hint (err, "it is auto, keep, existing, new or skip");
-}
-
 /* The external networks that routers of the tenant lead to from the network: {id: true}. Routers of others are not shown. */
 static int
 reachable_networks (const struct osm_plan_input *input, const char *network_id, json_t **ret,

@@ -37,8 +37,6 @@ struct osm_plan_input {
 int osm_plan_server (const struct osm_plan_input *input, json_t **ret, struct osm_error *err);
 int osm_plan_volume (const struct osm_plan_input *input, json_t **ret, struct osm_error *err);
 
-/* USER error for what is not a value of floating_ip. */
-int osm_plan_check_floating_ip (const char *mode, struct osm_error *err);
 /* severity: "blocker", "warning" or "info" */
 void osm_plan_finding (json_t *plan, const char *id, const char *severity, const char *object,
                        const char *remedy, const char *format, ...)
