@@ -446,7 +446,9 @@ osm_destination_sweep (struct osm_migration *m, struct osm_error *err)
     if (osm_made_sweep (m, OSM_DESTINATION, OSM_MADE_PORT, role, err) == -1)
       return -1;
   }
-  return osm_made_sweep (m, OSM_DESTINATION, OSM_MADE_SERVER, OSM_ROLE_SERVER, err);
+  return osm_made_sweep (m, OSM_DESTINATION, OSM_MADE_SERVER, OSM_ROLE_SERVER, err) == -1
+             ? -1
+             : osm_floating_sweep (m, err);
 }
 
 /* ---- marks ---- */

@@ -21,10 +21,20 @@ cloud_of (const struct osm_migration *m)
   return m->context.cloud[OSM_DESTINATION];
 }
 
-static const json_t *
-planned (const struct osm_migration *m)
+static int
+each_planned (struct osm_migration *m,
+              int (*run) (struct osm_migration *m, const json_t *plan, struct osm_error *err),
+              struct osm_error *err)
 {
-  return json_object_get (m->row->plan, "floating_ips");
+  size_t i;
+  json_t *plan;
+
+  json_array_foreach (json_object_get (m->row->plan, "floating_ips"), i, plan)
+  {
+    if (run (m, plan, err) == -1)
+      return osm_error_wrap (err, "floating IP for %s", osm_json_str (plan, "address"));
+  }
+  return 0;
 }
 
 static char *
@@ -81,30 +91,35 @@ reserve (struct osm_migration *m, const json_t *plan, struct osm_error *err)
 int
 osm_floating_reserve (struct osm_migration *m, struct osm_error *err)
 {
-  size_t i;
-  json_t *plan;
+  return each_planned (m, reserve, err);
+}
 
-  json_array_foreach (planned (m), i,
-                      plan) if (reserve (m, plan, err) ==
-                                -1) return osm_error_wrap (err, "floating IP for %s",
-                                                           osm_json_str (plan, "address"));
-  return 0;
+static int
+discard (struct osm_migration *m, const json_t *plan, struct osm_error *err)
+{
+  OSM_CLEANUP_FREE char *role = role_of (plan);
+
+  return osm_unmake (m, OSM_DESTINATION, OSM_MADE_FLOATING_IP, role, err);
 }
 
 int
 osm_floating_discard (struct osm_migration *m, struct osm_error *err)
 {
-  size_t i;
-  json_t *plan;
+  return each_planned (m, discard, err);
+}
 
-  json_array_foreach (planned (m), i, plan)
-  {
-    OSM_CLEANUP_FREE char *role = role_of (plan);
+static int
+sweep (struct osm_migration *m, const json_t *plan, struct osm_error *err)
+{
+  OSM_CLEANUP_FREE char *role = role_of (plan);
 
-    if (osm_unmake (m, OSM_DESTINATION, OSM_MADE_FLOATING_IP, role, err) == -1)
-      return osm_error_wrap (err, "floating IP for %s", osm_json_str (plan, "address"));
-  }
-  return 0;
+  return osm_made_sweep (m, OSM_DESTINATION, OSM_MADE_FLOATING_IP, role, err);
+}
+
+int
+osm_floating_sweep (struct osm_migration *m, struct osm_error *err)
+{
+  return each_planned (m, sweep, err);
 }
 
 /* The id of the destination's floating IP and of the port it belongs to; NULL for what is not there. */
@@ -165,12 +180,7 @@ attach (struct osm_migration *m, const json_t *plan, struct osm_error *err)
 int
 osm_floating_attach (struct osm_migration *m, struct osm_error *err)
 {
-  size_t i;
-  json_t *plan;
-
-  json_array_foreach (planned (m), i, plan) if (attach (m, plan, err) == -1) return osm_error_wrap (
-      err, "floating IP for %s", osm_json_str (plan, "address"));
-  return 0;
+  return each_planned (m, attach, err);
 }
 
 /* Only those that were there before: the others are deleted. */
@@ -200,34 +210,29 @@ detach (struct osm_migration *m, const json_t *plan, struct osm_error *err)
 int
 osm_floating_detach (struct osm_migration *m, struct osm_error *err)
 {
-  size_t i;
-  json_t *plan;
+  return each_planned (m, detach, err);
+}
 
-  json_array_foreach (planned (m), i, plan) if (detach (m, plan, err) == -1) return osm_error_wrap (
-      err, "floating IP %s", osm_json_str (plan, "address"));
+static int
+unmark (struct osm_migration *m, const json_t *plan, struct osm_error *err)
+{
+  OSM_CLEANUP_FREE char *role = role_of (plan), *id = NULL;
+  OSM_CLEANUP_JSON json_t *no_tags = json_array ();
+
+  if (osm_made_id (m, OSM_DESTINATION, OSM_MADE_FLOATING_IP, role, &id, err) == -1)
+    return -1;
+  if (!id || osm_network_tag (cloud_of (m), &osm_floating_ips, id, no_tags, err) == 0)
+    return 0;
+  if (!osm_error_not_found (err))
+    return -1;
+  osm_error_clear (err);
   return 0;
 }
 
 int
 osm_floating_unmark (struct osm_migration *m, struct osm_error *err)
 {
-  OSM_CLEANUP_JSON json_t *no_tags = json_array ();
-  size_t i;
-  json_t *plan;
-
-  json_array_foreach (planned (m), i, plan)
-  {
-    OSM_CLEANUP_FREE char *role = role_of (plan), *id = NULL;
-
-    if (osm_made_id (m, OSM_DESTINATION, OSM_MADE_FLOATING_IP, role, &id, err) == -1)
-      return -1;
-    if (id && osm_network_tag (cloud_of (m), &osm_floating_ips, id, no_tags, err) == -1) {
-      if (!osm_error_not_found (err))
-        return -1;
-      osm_error_clear (err);
-    }
-  }
-  return 0;
+  return each_planned (m, unmark, err);
 }
 
 json_t *

@@ -161,6 +161,8 @@ int osm_destination_unmark (struct osm_migration *m, struct osm_error *err);
 /* ---- floating.c ---- */
 int osm_floating_reserve (struct osm_migration *m, struct osm_error *err);
 int osm_floating_discard (struct osm_migration *m, struct osm_error *err);
+/* Duplicates of those that were asked for twice. */
+int osm_floating_sweep (struct osm_migration *m, struct osm_error *err);
 int osm_floating_attach (struct osm_migration *m, struct osm_error *err);
 int osm_floating_detach (struct osm_migration *m, struct osm_error *err);
 int osm_floating_unmark (struct osm_migration *m, struct osm_error *err);

@@ -110,7 +110,7 @@ osm_source_clone_root (struct osm_migration *m, const json_t *volume, char **ret
   if (image_of_root (m, volume, &image, err) == -1)
     return -1;
   making.from = image;
-  return osm_make (m, &making, ret_id, err);
+  return osm_make_ready (m, &making, OSM_CLONE_TIMEOUT_MS, ret_id, err);
 }
 
 int
