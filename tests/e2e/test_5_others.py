@@ -131,8 +131,17 @@ def same_address(src, dst, source):
                                    floating_ip_address=old.floating_ip_address, description='mine'), admin.delete_ip)
 
 
+def planned_floating_ips(osm, mode, status=0):
+    plan = json.loads(osm.run('migrate-server', '--dry-run', '--floating-ip', mode, 'e2e-a').expect(status).out)
+    findings = {f['id']: f['severity'] for f in plan['findings'] if f['id'].startswith('floating-ip')}
+    return [(p.get('use'), 'create' in p) for p in plan['floating_ips']], findings
+
+
 def test_floating_ip_of_the_same_address_is_used_and_given_back(osm, src, dst, source, same_address):
     before = server_state(src, source.id), inventory(dst)
+    for mode in ('auto', 'keep', 'existing'):
+        assert planned_floating_ips(osm, mode) == ([(same_address.id, False)], {})
+    assert planned_floating_ips(osm, 'new') == ([(None, True)], {'floating-ip-changes': 'warning'})
     r = osm.run('migrate-server', '--floating-ip', 'existing', 'e2e-a').expect(0)
     try:
         address = same_address.floating_ip_address
@@ -140,6 +149,10 @@ def test_floating_ip_of_the_same_address_is_used_and_given_back(osm, src, dst, s
         now = dst.api.network.get_ip(same_address.id)
         assert dst.api.network.get_port(now.port_id).device_id == r.result()['destination_id']
         assert (now.description, now.tags) == ('mine', [])
+        # In use now; the addresses of the ports are, too, which blocks.
+        assert planned_floating_ips(osm, 'existing', 4) == ([], {'floating-ip-in-use': 'blocker'})
+        assert planned_floating_ips(osm, 'auto', 4) == ([(None, True)], {'floating-ip-in-use': 'warning',
+                                                                        'floating-ip-changes': 'warning'})
     finally:
         osm.run('rollback', r.result()['id']).expect(0)
     assert dst.api.network.get_ip(same_address.id).port_id is None
