@@ -128,6 +128,35 @@ osm_server_wait (struct osm_cloud *cloud, const char *id, const char *status, ui
   return osm_cloud_wait (cloud, &waiting, ret, err);
 }
 
+static enum osm_wait
+judge_settled (struct osm_cloud *cloud, const json_t *server, void *data, struct osm_error *err)
+{
+  const char *id = data;
+
+  if (server)
+    return osm_json_str (server, "OS-EXT-STS:task_state") ? OSM_WAIT_MORE : OSM_WAIT_DONE;
+  osm_error_set (err, OSM_ERROR_REMOTE, 404, "cloud '%s': server %s is gone",
+                 osm_cloud_name (cloud), id);
+  return OSM_WAIT_FAILED;
+}
+
+int
+osm_server_settle (struct osm_cloud *cloud, const char *id, uint64_t timeout_ms, json_t **ret,
+                   struct osm_error *err)
+{
+  OSM_CLEANUP_FREE char *path = server_path (id, ""), *what = osm_asprintf ("server %s", id);
+  const struct osm_waiting waiting = { .service = OSM_COMPUTE,
+                                       .path = path,
+                                       .key = "server",
+                                       .what = what,
+                                       .wanted = "the end of its task",
+                                       .timeout_ms = timeout_ms,
+                                       .judge = judge_settled,
+                                       .data = (void *)id };
+
+  return osm_cloud_wait (cloud, &waiting, ret, err);
+}
+
 int
 osm_server_action (struct osm_cloud *cloud, const char *id, const json_t *action,
                    struct osm_error *err)

@@ -20,6 +20,9 @@ int osm_server_create (struct osm_cloud *cloud, const json_t *body, char **ret_i
 /* Until the status is `status` and no task is running. ERROR: REMOTE error with Nova's fault message. */
 int osm_server_wait (struct osm_cloud *cloud, const char *id, const char *status,
                      uint64_t timeout_ms, json_t **ret, struct osm_error *err);
+/* Until no task is running: what another process began (one of ours that was killed, perhaps) has its effect. */
+int osm_server_settle (struct osm_cloud *cloud, const char *id, uint64_t timeout_ms, json_t **ret,
+                       struct osm_error *err);
 /* {"os-stop": null} and the like. */
 int osm_server_action (struct osm_cloud *cloud, const char *id, const json_t *action,
                        struct osm_error *err);

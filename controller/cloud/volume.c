@@ -208,6 +208,47 @@ osm_snapshot_wait (struct osm_cloud *cloud, const char *id, const char *status, 
 #define MAX_DELETE_TRIES 3
 #define DELETE_AGAIN_MS 2000
 
+/* What passes by itself. */
+static enum osm_wait
+judge_settled (struct osm_cloud *cloud, const json_t *object, void *data, struct osm_error *err)
+{
+  static const char *const passing[] = { "creating",  "downloading", "reserved",  "attaching",
+                                         "detaching", "extending",   "uploading", "retyping" };
+  const char *status = osm_json_str (object, "status");
+
+  (void)cloud;
+  (void)data;
+  (void)err;
+  for (size_t i = 0; i < sizeof passing / sizeof passing[0]; i++)
+    if (osm_str_equal (status, passing[i]))
+      return OSM_WAIT_MORE;
+  return OSM_WAIT_DONE;
+}
+
+static int
+settle (struct osm_cloud *cloud, const char *collection, const char *key, const char *id,
+        uint64_t timeout_ms, json_t **ret, struct osm_error *err)
+{
+  OSM_CLEANUP_FREE char *path = member (collection, id, ""),
+                        *what = osm_asprintf ("%s %s", key, id);
+  const struct osm_waiting waiting = { .service = OSM_VOLUME,
+                                       .path = path,
+                                       .key = key,
+                                       .what = what,
+                                       .wanted = "the end of it",
+                                       .timeout_ms = timeout_ms,
+                                       .judge = judge_settled };
+
+  return osm_cloud_wait (cloud, &waiting, ret, err);
+}
+
+int
+osm_volume_settle (struct osm_cloud *cloud, const char *id, uint64_t timeout_ms, json_t **ret,
+                   struct osm_error *err)
+{
+  return settle (cloud, "volumes", "volume", id, timeout_ms, ret, err);
+}
+
 struct deletion {
   const char *what, *id;
   bool under_way; /* seen "deleting" */
@@ -273,7 +314,12 @@ delete_and_wait (struct osm_cloud *cloud, const char *collection, const char *ke
                                        .timeout_ms = timeout_ms,
                                        .judge = judge_deletion,
                                        .data = &d };
+  OSM_CLEANUP_JSON json_t *now = NULL;
 
+  if (settle (cloud, collection, key, id, timeout_ms, &now, err) == -1)
+    return -1;
+  if (!now)
+    return 0;
   for (unsigned tries = 1;; tries++) {
     enum refusal refusal = DELETED_BY_OTHERS;
     bool again;

@@ -22,7 +22,11 @@ int osm_volume_create (struct osm_cloud *cloud, const json_t *spec, char **ret_i
 /* Until `status` ("available"); error* states: REMOTE error with Cinder's own user message when it has one. */
 int osm_volume_wait (struct osm_cloud *cloud, const char *id, const char *status,
                      uint64_t timeout_ms, json_t **ret, struct osm_error *err);
-/* Delete and wait until it is gone. Not there: success. */
+/* Until nothing is going on with it: whoever began it (a process of ours that was killed, perhaps) does not wait for it any more, and
+ * Cinder refuses what is asked meanwhile. *ret NULL if it is not there (any more). */
+int osm_volume_settle (struct osm_cloud *cloud, const char *id, uint64_t timeout_ms, json_t **ret,
+                       struct osm_error *err);
+/* Delete, once it has settled, and wait until it is gone. Not there: success. */
 int osm_volume_delete (struct osm_cloud *cloud, const char *id, uint64_t timeout_ms,
                        struct osm_error *err);
 int osm_volume_update (struct osm_cloud *cloud, const char *id, const json_t *fields,

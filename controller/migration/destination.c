@@ -66,7 +66,8 @@ osm_destination_prepare_volume (struct osm_migration *m, const json_t *volume,
   const json_t *image_metadata = json_object_get (volume, "image_metadata");
   const char *host = m->host[OSM_DESTINATION]->server_id;
 
-  if (osm_make_ready (m, &making, OSM_STEP_TIMEOUT_MS, &id, err) == -1)
+  if (osm_make_ready (m, &making, OSM_STEP_TIMEOUT_MS, &id, err) == -1 ||
+      osm_volume_settle (cloud_of (m), id, OSM_STEP_TIMEOUT_MS, NULL, err) == -1)
     return -1;
   if (json_is_true (json_object_get (volume, "bootable")) &&
       osm_volume_set_bootable (cloud_of (m), id, true, err) == -1)
@@ -91,12 +92,8 @@ osm_destination_release_volume (struct osm_migration *m, const json_t *volume,
     return -1;
   if (!id)
     return 0;
-  if (osm_volume_get (cloud_of (m), id, &now, err) == -1) {
-    if (!osm_error_not_found (err))
-      return -1;
-    osm_error_clear (err);
-    return 0;
-  }
+  if (osm_volume_settle (cloud_of (m), id, OSM_STEP_TIMEOUT_MS, &now, err) == -1)
+    return -1;
   json_array_foreach (json_object_get (now, "attachments"), i, attachment)
   {
     const char *holder = osm_json_str (attachment, "server_id");

@@ -102,10 +102,8 @@ osm_source_stop (struct osm_migration *m, struct osm_error *err)
 {
   OSM_CLEANUP_JSON json_t *server = NULL;
 
-  if (remember_starts (m, err) == -1)
-    return -1;
-
-  if (osm_server_get (cloud_of (m), server_id (m), &server, err) == -1)
+  if (remember_starts (m, err) == -1 ||
+      osm_server_settle (cloud_of (m), server_id (m), OSM_STEP_TIMEOUT_MS, &server, err) == -1)
     return -1;
   if (osm_str_equal (osm_json_str (server, "status"), "SHUTOFF"))
     return 0;
@@ -122,7 +120,8 @@ osm_source_start (struct osm_migration *m, struct osm_error *err)
 
   if (!osm_str_equal (osm_json_str (osm_migration_source (m), "status"), "ACTIVE"))
     return 0;
-  if (osm_server_get (cloud_of (m), server_id (m), &server, err) == -1)
+  /* A stop that was asked for a moment ago shows as ACTIVE until it has its effect. */
+  if (osm_server_settle (cloud_of (m), server_id (m), OSM_STEP_TIMEOUT_MS, &server, err) == -1)
     return -1;
   if (osm_str_equal (osm_json_str (server, "status"), "ACTIVE"))
     return 0;
@@ -240,23 +239,24 @@ clone_volume (struct osm_migration *m, const json_t *volume, char **ret_id, stru
   return osm_make_ready (m, &clone_making, OSM_CLONE_TIMEOUT_MS, ret_id, err);
 }
 
-/* Is it attached to that server, going by Cinder? */
+/* Is it attached to that server, going by Cinder, when nothing is going on with it any more? */
 static int
 attached_to (struct osm_migration *m, const char *volume_id, const char *server, bool *ret,
-             char **ret_status, struct osm_error *err)
+             struct osm_error *err)
 {
   OSM_CLEANUP_JSON json_t *volume = NULL;
   size_t i;
   json_t *attachment;
 
-  if (osm_volume_get (cloud_of (m), volume_id, &volume, err) == -1)
+  if (osm_volume_settle (cloud_of (m), volume_id, OSM_CLONE_TIMEOUT_MS, &volume, err) == -1)
     return -1;
+  if (!volume)
+    return osm_error_set (err, OSM_ERROR_REMOTE, 404, "cloud '%s': volume %s is gone",
+                          osm_cloud_name (cloud_of (m)), volume_id);
   *ret = false;
   json_array_foreach (
       json_object_get (volume, "attachments"), i,
       attachment) if (osm_str_equal (osm_json_str (attachment, "server_id"), server)) *ret = true;
-  if (ret_status)
-    *ret_status = osm_strdup (osm_json_str (volume, "status"));
   return 0;
 }
 
@@ -292,7 +292,7 @@ osm_source_prepare_volume (struct osm_migration *m, const json_t *volume, struct
   }
   else
     id = osm_strdup (osm_json_str (volume, "id"));
-  if (attached_to (m, id, host, &attached, NULL, err) == -1)
+  if (attached_to (m, id, host, &attached, err) == -1)
     return -1;
   if (attached)
     return 0;
@@ -312,12 +312,9 @@ detach_from_hosts (struct osm_migration *m, const char *volume_id, struct osm_er
   size_t i;
   json_t *attachment;
 
-  if (osm_volume_get (cloud_of (m), volume_id, &volume, err) == -1) {
-    if (!osm_error_not_found (err))
-      return -1;
-    osm_error_clear (err);
-    return 0;
-  }
+  /* One that is on its way to a host is not attached to it yet. */
+  if (osm_volume_settle (cloud_of (m), volume_id, OSM_STEP_TIMEOUT_MS, &volume, err) == -1)
+    return -1;
   json_array_foreach (json_object_get (volume, "attachments"), i, attachment)
   {
     const char *server = osm_json_str (attachment, "server_id");
@@ -356,9 +353,8 @@ return_volume (struct osm_migration *m, const json_t *volume, struct osm_error *
 {
   const char *id = osm_json_str (volume, "id"), *device = osm_json_str (volume, "device");
   bool attached;
-  OSM_CLEANUP_FREE char *status = NULL;
 
-  if (attached_to (m, id, server_id (m), &attached, &status, err) == -1)
+  if (attached_to (m, id, server_id (m), &attached, err) == -1)
     return -1;
   if (!attached) {
     if (osm_volume_wait (cloud_of (m), id, "available", OSM_STEP_TIMEOUT_MS, NULL, err) == -1 ||

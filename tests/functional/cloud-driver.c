@@ -77,6 +77,18 @@ do_action (const struct command *c, json_t **ret, struct osm_error *err)
 }
 
 static int
+do_volume_settle (const struct command *c, json_t **ret, struct osm_error *err)
+{
+  return osm_volume_settle (c->cloud, arg (c, 0), TIMEOUT_MS, ret, err);
+}
+
+static int
+do_server_settle (const struct command *c, json_t **ret, struct osm_error *err)
+{
+  return osm_server_settle (c->cloud, arg (c, 0), TIMEOUT_MS, ret, err);
+}
+
+static int
 do_put (const struct command *c, json_t **ret, struct osm_error *err)
 {
   return osm_cloud_put (c->cloud, service (c), arg (c, 1), json_array_get (c->args, 3), arg (c, 2),
@@ -325,11 +337,13 @@ static const struct {
   { "router-subnet", do_router_subnet },
   { "volume-create", do_volume_create },
   { "volume-delete", do_volume_delete },
+  { "volume-settle", do_volume_settle },
   { "volume-mark", do_volume_mark },
   { "snapshot-create", do_snapshot_create },
   { "snapshot-delete", do_snapshot_delete },
   { "server-create", do_server_create },
   { "server-power", do_server_power },
+  { "server-settle", do_server_settle },
   { "server-delete", do_server_delete },
   { "lock", do_lock },
   { "attach", do_attach },

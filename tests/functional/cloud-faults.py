@@ -268,6 +268,47 @@ def truncated(h, _body):
     h.cut()
 
 
+def volume(state):
+    return status(200, {"volume": {"id": "1", "status": state}})
+
+
+def server(state, task):
+    return status(200, {"server": {"id": "1", "status": state, "OS-EXT-STS:task_state": task}})
+
+
+class Killed(FaultTest):
+    """What a process that was killed had asked for takes its time; the next one waits for it before it acts."""
+
+    def setUp(self):
+        super().setUp()
+        self.server.extra_catalog = [{"type": "volumev3", "endpoints": [
+            {"interface": "public", "region_id": "R", "url": self.server.url + "/volume/v3"}]}]
+        self.server.routes[:0] = [("/volume/v3/" + "p" * 32 + "/volumes/1", lambda h, body: self.server.script.pop(0)(h, body)),
+                                  ("/volume/v3/", status(200, {"versions": [
+                                      {"id": "v3.0", "min_version": "3.0", "version": "3.50"}]}))]
+
+    def test_a_volume_on_its_way_is_waited_for(self):
+        self.server.script = [volume("reserved"), volume("attaching"), volume("in-use")]
+        self.assertEqual(self.open()("volume-settle", "1")["ok"]["status"], "in-use")
+
+    def test_a_volume_that_is_gone_has_settled(self):
+        self.server.script = [volume("detaching"), status(404, {"itemNotFound": {"message": "gone"}})]
+        answer = self.open()("volume-settle", "1")
+        self.assertIn("ok", answer)
+        self.assertIsNone(answer["ok"])
+
+    def test_a_volume_in_the_making_is_deleted_when_it_is_made(self):
+        self.server.script = [volume("creating"), volume("available"), status(202), volume("deleting"),
+                              status(404, {"itemNotFound": {"message": "gone"}})]
+        self.assertIn("ok", self.open()("volume-delete", "1"))
+        self.assertEqual([r[0] for r in self.server.seen if r[1].endswith("/volumes/1")],
+                         ["GET", "GET", "DELETE", "GET", "GET"])
+
+    def test_a_server_that_is_being_stopped_does_not_count_as_running(self):
+        self.server.script = [server("ACTIVE", "powering-off"), server("SHUTOFF", None)]
+        self.assertEqual(self.open()("server-settle", "1")["ok"]["status"], "SHUTOFF")
+
+
 class Retries(FaultTest):
     def test_503_is_retried_after_the_time_it_names(self):
         self.server.script = [status(503, b"", [("Retry-After", "1")])]
