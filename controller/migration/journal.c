@@ -22,6 +22,9 @@
 #define LOST_LOOKS 5
 #define LOST_LOOK_MS 2000
 #define MAX_CREATE_TRIES 3
+/* After a crash likewise, since its intent. */
+#define ON_ITS_WAY_MS 10000
+#define LOOK_AGAIN_MS 1000
 
 char *
 osm_role_of (const char *role, const char *id)
@@ -191,6 +194,25 @@ find_by_mark (struct osm_migration *m, enum osm_side side, enum osm_made kind, c
   return 0;
 }
 
+/* After a crash the request for it may still be on its way through the cloud: an object that is not there may come. */
+static int
+find_intended (struct osm_migration *m, enum osm_side side, enum osm_made kind, const char *role,
+               char **ret_id, struct osm_error *err)
+{
+  for (unsigned tries = 0;; tries++) {
+    int64_t age;
+
+    if (osm_store_object_age (m->context.store, m->row->id, role, &age, err) == -1 ||
+        find_by_mark (m, side, kind, role, ret_id, err) == -1)
+      return -1;
+    /* Clocks may be put back. */
+    if (*ret_id || age >= ON_ITS_WAY_MS || tries * LOOK_AGAIN_MS >= ON_ITS_WAY_MS)
+      return 0;
+    if (osm_wait_ms (LOOK_AGAIN_MS, err) == -1)
+      return -1;
+  }
+}
+
 int
 osm_made_id (struct osm_migration *m, enum osm_side side, enum osm_made kind, const char *role,
              char **ret_id, struct osm_error *err)
@@ -203,7 +225,7 @@ osm_made_id (struct osm_migration *m, enum osm_side side, enum osm_made kind, co
   if (osm_str_equal (state, "created"))
     *ret_id = osm_take (id);
   else if (osm_str_equal (state, "intended")) {
-    if (find_by_mark (m, side, kind, role, ret_id, err) == -1)
+    if (find_intended (m, side, kind, role, ret_id, err) == -1)
       return -1;
     if (*ret_id &&
         osm_store_object_created (m->context.store, m->row->id, role, *ret_id, err) == -1)

@@ -127,13 +127,13 @@ osm_store_object_intend (struct osm_store *store, const char *id, const char *ke
                          const char *cloud, const char *type, struct osm_error *err)
 {
   return osm_sql_run_alone (store, "such migration", err,
-                            "INSERT INTO object (migration, key, cloud, type, state)"
-                            " SELECT number, ?, ?, ?, 'intended' FROM migration WHERE id = ?"
+                            "INSERT INTO object (migration, key, cloud, type, state, intended_ms)"
+                            " SELECT number, ?, ?, ?, 'intended', ? FROM migration WHERE id = ?"
                             " ON CONFLICT DO UPDATE SET cloud = excluded.cloud,"
-                            "  type = excluded.type,"
+                            "  type = excluded.type, intended_ms = excluded.intended_ms,"
                             "  object_id = iif (state = 'deleted', NULL, object_id),"
                             "  state = iif (state = 'deleted', 'intended', state)",
-                            "ssss", key, cloud, type, id);
+                            "sssis", key, cloud, type, osm_wall_ms (), id);
 }
 
 int
@@ -172,6 +172,25 @@ osm_store_object_get (struct osm_store *store, const char *id, const char *key, 
     return -1;
   *ret_state = r == 1 ? osm_sql_text (s, 0) : NULL;
   *ret_object_id = r == 1 ? osm_sql_text (s, 1) : NULL;
+  return 0;
+}
+
+int
+osm_store_object_age (struct osm_store *store, const char *id, const char *key, int64_t *ret_ms,
+                      struct osm_error *err)
+{
+  OSM_TRANSACTION (t, store);
+  OSM_CLEANUP_STMT sqlite3_stmt *s = NULL;
+  int r;
+
+  if (osm_sql_prepare (store, &s, err,
+                       "SELECT intended_ms FROM object WHERE migration = " MIGRATION " AND key = ?",
+                       "ss", id, key) == -1 ||
+      (r = osm_sql_step (store, s, err)) == -1)
+    return -1;
+  *ret_ms = r == 1 && sqlite3_column_type (s, 0) != SQLITE_NULL
+                ? osm_wall_ms () - sqlite3_column_int64 (s, 0)
+                : INT64_MAX;
   return 0;
 }
 

@@ -99,7 +99,9 @@ static const char version_1[] =
     "  PRIMARY KEY (cloud, name)"
     ") STRICT;";
 
-static const char *const versions[] = { version_1 };
+static const char version_2[] = "ALTER TABLE object ADD COLUMN intended_ms INTEGER";
+
+static const char *const versions[] = { version_1, version_2 };
 const struct osm_schema osm_store_schema = { versions, sizeof versions / sizeof versions[0] };
 
 static int

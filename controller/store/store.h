@@ -94,6 +94,9 @@ int osm_store_object_created (struct osm_store *store, const char *id, const cha
                               const char *object_id, struct osm_error *err);
 int osm_store_object_deleted (struct osm_store *store, const char *id, const char *key,
                               struct osm_error *err);
+/* Milliseconds since its intent was written; INT64_MAX if that is not known. */
+int osm_store_object_age (struct osm_store *store, const char *id, const char *key, int64_t *ret_ms,
+                          struct osm_error *err);
 /* *ret_state: NULL (no row), "intended", "created", "deleted"; *ret_object_id NULL unless created. Caller frees both. */
 int osm_store_object_get (struct osm_store *store, const char *id, const char *key,
                           char **ret_state, char **ret_object_id, struct osm_error *err);

@@ -124,6 +124,20 @@ STORE_TEST (an_object_goes_through_its_states)
   assert_no_error (&err);
 }
 
+STORE_TEST (the_age_of_an_intent_is_known)
+{
+  OSM_ERROR (err);
+  const char *id = add_migration (store);
+  int64_t age;
+
+  osm_store_object_age (store, id, "volume:1", &age, &err);
+  assert_true (age == INT64_MAX);
+  osm_store_object_intend (store, id, "volume:1", "dst", "volume", &err);
+  osm_store_object_age (store, id, "volume:1", &age, &err);
+  assert_no_error (&err);
+  assert_true (age >= 0 && age < 60000);
+}
+
 STORE_TEST (an_object_without_an_intent_is_refused)
 {
   OSM_ERROR (err);
@@ -384,6 +398,7 @@ main (void)
     store_unit_test (a_step_that_was_never_begun_has_no_state),
     store_unit_test (a_step_goes_through_its_states),
     store_unit_test (an_object_goes_through_its_states),
+    store_unit_test (the_age_of_an_intent_is_known),
     store_unit_test (an_object_without_an_intent_is_refused),
     store_unit_test (objects_are_listed_in_order_of_creation),
     store_unit_test (events_are_listed_after_a_number),
