@@ -34,16 +34,20 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/hosts/pair.c \
 	controller/hosts/path.c controller/hosts/path.h \
 	controller/hosts/rules.c \
+	controller/hosts/slots.c \
 	controller/hosts/userdata.c \
 	controller/link/link.c controller/link/link.h \
 	controller/link/remote.c controller/link/remote.h \
+	controller/migration/changes.c controller/migration/changes.h \
 	controller/migration/data.c \
 	controller/migration/destination.c \
+	controller/migration/guard.c \
 	controller/migration/internal.h \
 	controller/migration/journal.c \
 	controller/migration/lease.c controller/migration/lease.h \
 	controller/migration/manifest.c controller/migration/manifest.h \
 	controller/migration/limits.c controller/migration/limits.h \
+	controller/migration/marks.c controller/migration/marks.h \
 	controller/migration/migration.c controller/migration/migration.h \
 	controller/migration/path.c \
 	controller/migration/ready.c \
@@ -52,6 +56,8 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/migration/plan-image.c controller/migration/source-image.c \
 	controller/migration/plan-ports.c \
 	controller/migration/plan-volumes.c \
+	controller/migration/recover.c controller/migration/recover.h \
+	controller/migration/slots.c \
 	controller/migration/source.c \
 	controller/migration/state.c controller/migration/state.h \
 	controller/migration/steps.c \
@@ -62,6 +68,7 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/store/leases.c \
 	controller/store/migrations.c \
 	controller/store/prune.c \
+	controller/store/restore.c \
 	controller/store/schema.c \
 	controller/store/sql.c \
 	controller/store/store.c controller/store/store.h \
@@ -88,6 +95,7 @@ osm_controller_SOURCES = \
 	controller/cmd/migrate.c controller/cmd/migrate.h \
 	controller/cmd/migrate-server.c \
 	controller/cmd/migrate-volume.c \
+	controller/cmd/recover.c \
 	controller/cmd/resume.c \
 	controller/cmd/rollback.c \
 	controller/cmd/show.c \
@@ -116,6 +124,8 @@ unit_tests += \
 	tests/unit/test-hosts-path \
 	tests/unit/test-hosts-rules \
 	tests/unit/test-hosts-userdata \
+	tests/unit/test-migration-changes \
+	tests/unit/test-migration-marks \
 	tests/unit/test-migration-plan-image \
 	tests/unit/test-store-file \
 	tests/unit/test-store-journal \
@@ -133,6 +143,8 @@ tests_unit_test_hosts_keys_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_hosts_path_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_hosts_rules_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_hosts_userdata_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
+tests_unit_test_migration_changes_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
+tests_unit_test_migration_marks_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_migration_plan_image_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_store_file_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_store_journal_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)

@@ -48,6 +48,8 @@ static const struct osm_command commands[] = {
     "accept a completed migration: remove osm's marks", false },
   { "prune", "", 0, 0, osm_options_prune, osm_cmd_prune, "forget migrations that ended long ago",
     false },
+  { "recover", "[ID...]", 0, -1, osm_options_recover, osm_cmd_recover,
+    "the journal is lost: rebuild it from the marks in both clouds", false },
   { "completion", "", 0, 0, osm_options_completion, osm_cmd_completion,
     "print the completion for bash", false },
   { "version", "", 0, 0, no_options, cmd_version, "show the version", false },

@@ -44,3 +44,11 @@ phony_targets += check-tsan
 bench: all
 	$(AM_V_at)$(top_srcdir)/tests/bench/e2e '$(abs_top_builddir)'
 phony_targets += bench
+
+# What is left of migrations whose journal, hosts or agents are gone; in the lab. OSM_CONVERSION_IMAGE: as for tests/e2e.
+check-recover: all
+	$(AM_V_at)OSM_DATADIR='$(abs_top_srcdir)' OSM_BUILD='$(abs_top_builddir)' \
+	  OSM_GUEST_IMAGE="$$($(top_srcdir)/tests/lab/lab image)" $(top_srcdir)/tests/lab/lab exec \
+	  /usr/bin/python3 -m pytest -p no:cacheprovider -v --tb=short --durations=0 \
+	  $(abs_top_srcdir)/tests/e2e/test_7_recover.py $(abs_top_srcdir)/tests/e2e/deep_recover.py
+phony_targets += check-recover

@@ -305,6 +305,16 @@ osm_server_set_metadata (struct osm_cloud *cloud, const char *id, const char *ke
 }
 
 int
+osm_server_add_metadata (struct osm_cloud *cloud, const char *id, const json_t *metadata,
+                         struct osm_error *err)
+{
+  OSM_CLEANUP_FREE char *path = osm_asprintf ("/servers/%s/metadata", id);
+  OSM_CLEANUP_JSON json_t *body = osm_json_pack ("{s:O}", "metadata", metadata);
+
+  return osm_cloud_action (cloud, OSM_COMPUTE, path, body, NULL, NULL, err);
+}
+
+int
 osm_server_delete_metadata (struct osm_cloud *cloud, const char *id, const char *key,
                             struct osm_error *err)
 {

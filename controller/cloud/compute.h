@@ -36,6 +36,9 @@ int osm_server_delete (struct osm_cloud *cloud, const char *id, uint64_t timeout
                        struct osm_error *err);
 int osm_server_set_metadata (struct osm_cloud *cloud, const char *id, const char *key,
                              const char *value, struct osm_error *err);
+/* Several at once, beside those that there are. */
+int osm_server_add_metadata (struct osm_cloud *cloud, const char *id, const json_t *metadata,
+                             struct osm_error *err);
 int osm_server_delete_metadata (struct osm_cloud *cloud, const char *id, const char *key,
                                 struct osm_error *err);
 /* Makes an image of its root disk; marks become properties of it. Returns at once, see osm_image_wait_active. Needs 2.45. */

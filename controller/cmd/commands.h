@@ -25,6 +25,7 @@ OSM_CMD (list);
 OSM_CMD (show);
 OSM_CMD (watch);
 OSM_CMD (throttle);
+OSM_CMD (recover);
 OSM_CMD (resume);
 OSM_CMD (verify);
 OSM_CMD (rollback);

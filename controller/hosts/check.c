@@ -28,16 +28,14 @@ struct side_check {
 static int
 count_volumes (struct side_check *c, const json_t *server, struct osm_error *err)
 {
-  OSM_CLEANUP_JSON json_t *attachments = NULL;
+  OSM_CLEANUP_JSON json_t *volumes = NULL;
   const struct osm_host_config *config = &c->context->config->host[c->side];
-  size_t i, used = 0;
-  json_t *attachment;
+  size_t used;
 
-  if (osm_server_attachments (c->context->cloud[c->side], osm_json_str (server, "id"), &attachments,
-                              err) == -1)
+  if (osm_host_volumes (c->context->cloud[c->side], osm_json_str (server, "id"), &volumes, err) ==
+      -1)
     return -1;
-  json_array_foreach (attachments, i, attachment) used +=
-      !osm_host_is_boot_volume (server, attachments, attachment);
+  used = json_array_size (volumes);
   json_object_set_new (c->result, "attached_volumes", json_integer ((json_int_t)used));
   json_object_set_new (c->result, "free_slots",
                        json_integer (config->max_attachments > used

@@ -106,10 +106,21 @@ detach_all (struct deletion *d, const char *server_id, const json_t *volume_ids,
   return 0;
 }
 
-/* Nova cannot detach what an agent holds open: its exports and jobs end first. An agent that does not answer holds nothing that
- * deleting its server would not end. */
-static void
-quiet_agent (struct deletion *d, const json_t *server)
+/* Nova cannot detach what an agent holds open: its exports and jobs end first. One that does not answer (or lets in another key) is
+ * switched off, as it is going to be deleted. */
+static int
+switch_off (struct deletion *d, const json_t *server, struct osm_error *err)
+{
+  const char *id = osm_json_str (server, "id");
+
+  if (osm_server_stop (d->cloud, id, err) == -1)
+    return -1;
+  changed (d, "server %s switched off: its agent does not answer", id);
+  return osm_server_wait (d->cloud, id, "SHUTOFF", TIMEOUT_MS, NULL, err);
+}
+
+static int
+quiet_agent (struct deletion *d, const json_t *server, struct osm_error *err)
 {
   OSM_CLEANUP_HOST struct osm_host *host = NULL;
   OSM_CLEANUP_JSON json_t *exports = NULL, *jobs = NULL;
@@ -121,7 +132,8 @@ quiet_agent (struct deletion *d, const json_t *server)
       osm_link_call (host->link, "job.list", json_object (), &jobs, &why) == -1 ||
       osm_link_call (host->link, "export.list", json_object (), &exports, &why) == -1) {
     osm_info ("%s conversion host: %s", osm_side_name (d->side), why.message);
-    return;
+    return osm_str_equal (osm_json_str (server, "status"), "ACTIVE") ? switch_off (d, server, err)
+                                                                     : 0;
   }
   json_array_foreach (json_object_get (jobs, "jobs"), i, item)
   {
@@ -142,6 +154,7 @@ quiet_agent (struct deletion *d, const json_t *server)
                          osm_json_pack ("{s:s?}", "id", osm_json_str (item, "id")), &answer,
                          &ignored);
   }
+  return 0;
 }
 
 static int
@@ -166,10 +179,8 @@ release_volumes (struct deletion *d, const json_t *server, struct osm_error *err
   }
   if (json_array_size (volume_ids) == 0)
     return 0;
-  if (d->force) {
-    quiet_agent (d, server);
-    return detach_all (d, id, volume_ids, err);
-  }
+  if (d->force)
+    return quiet_agent (d, server, err) == -1 ? -1 : detach_all (d, id, volume_ids, err);
   osm_error_set (err, OSM_ERROR_USER, 0,
                  "%zu volumes are attached to the %s conversion host %s: %s",
                  json_array_size (volume_ids), osm_side_name (d->side), id, osm_strbuf_str (&list));

@@ -62,6 +62,12 @@ int osm_hosts_check (struct osm_hosts_context *context, json_t **ret, struct osm
  * they are. */
 int osm_hosts_delete (struct osm_hosts_context *context, bool force, bool *ret_changed,
                       struct osm_error *err);
+/* Ids of the volumes that a host holds, without the disk it boots from. New array. */
+int osm_host_volumes (struct osm_cloud *cloud, const char *server_id, json_t **ret,
+                      struct osm_error *err);
+/* By its mark; a server that is gone is none. */
+int osm_is_conversion_host (struct osm_cloud *cloud, const char *server_id, bool *ret,
+                            struct osm_error *err);
 /* The user-data that deploy would give to the server of that side. Caller frees. */
 int osm_hosts_render_user_data (const struct osm_config *config, enum osm_side side,
                                 const char *controller_public_key, char **ret,

@@ -43,6 +43,26 @@ volume_id_at (struct osm_migration *m, enum osm_side side, const json_t *volume,
   return 0;
 }
 
+/* A job of an earlier process still has the copy's device open: then it was found, and asking for it again would only say that it is in use. */
+static bool
+destination_works (struct osm_migration *m, size_t index)
+{
+  static const char *const kinds[] = { "copy", "digest" };
+
+  for (size_t i = 0; i < 2; i++) {
+    OSM_CLEANUP_FREE char *id = job_id (m, kinds[i], index);
+    OSM_CLEANUP_JSON json_t *answer = NULL;
+    OSM_ERROR (ignored);
+
+    if (osm_migration_agent (m, OSM_DESTINATION, "job.get", osm_json_pack ("{s:[s]}", "ids", id),
+                             AGENT_TIMEOUT_MS, &answer, &ignored) == 0 &&
+        osm_str_equal (osm_json_str (json_array_get (json_object_get (answer, "jobs"), 0), "state"),
+                       "running"))
+      return true;
+  }
+  return false;
+}
+
 static int
 export_volume (struct osm_migration *m, const json_t *volume, size_t index, struct osm_error *err)
 {
@@ -54,6 +74,8 @@ export_volume (struct osm_migration *m, const json_t *volume, size_t index, stru
   for (enum osm_side side = OSM_SOURCE; side <= OSM_DESTINATION; side++) {
     OSM_CLEANUP_FREE char *at = NULL;
 
+    if (side == OSM_DESTINATION && destination_works (m, index))
+      continue;
     if (volume_id_at (m, side, volume, &at, err) == -1 ||
         osm_migration_agent (m, side, "device.find",
                              osm_json_pack ("{s:s, s:I, s:i}", "volume_id", at, "size_bytes", size,

@@ -64,7 +64,6 @@ osm_destination_prepare_volume (struct osm_migration *m, const json_t *volume,
                                      .create = create_volume,
                                      .plan = volume };
   const json_t *image_metadata = json_object_get (volume, "image_metadata");
-  const char *host = m->host[OSM_DESTINATION]->server_id;
 
   if (osm_make_ready (m, &making, OSM_STEP_TIMEOUT_MS, &id, err) == -1 ||
       osm_volume_settle (cloud_of (m), id, OSM_STEP_TIMEOUT_MS, NULL, err) == -1)
@@ -75,7 +74,7 @@ osm_destination_prepare_volume (struct osm_migration *m, const json_t *volume,
   if (json_object_size (image_metadata) > 0 &&
       osm_volume_set_image_metadata (cloud_of (m), id, image_metadata, err) == -1)
     return -1;
-  return osm_server_attach (cloud_of (m), host, id, NULL, -1, OSM_STEP_TIMEOUT_MS, err);
+  return osm_attach_to_host (m, OSM_DESTINATION, id, err);
 }
 
 int
@@ -99,7 +98,7 @@ osm_destination_release_volume (struct osm_migration *m, const json_t *volume,
     const char *holder = osm_json_str (attachment, "server_id");
 
     if (holder && !osm_str_equal (holder, server) &&
-        osm_server_detach (cloud_of (m), holder, id, OSM_STEP_TIMEOUT_MS, err) == -1)
+        osm_detach_from_host (m, OSM_DESTINATION, holder, id, err) == -1)
       return -1;
   }
   return 0;
@@ -295,10 +294,15 @@ create_server (struct osm_migration *m, const struct osm_making *making, const j
       "config_drive", json_is_true (json_object_get (plan, "config_drive")), "networks",
       "block_device_mapping_v2");
   OSM_CLEANUP_JSON json_t *body = osm_json_pack ("{s:o}", "server", server);
+  OSM_CLEANUP_FREE char *from = NULL;
   size_t i;
   json_t *port;
 
   json_object_update (json_object_get (server, "metadata"), (json_t *)marks);
+  /* What a rollback without the journal has to know. */
+  from = osm_source_text (osm_json_str (osm_migration_source (m), "id"),
+                          osm_json_str (osm_migration_source (m), "status"));
+  osm_json_set_str (json_object_get (server, "metadata"), OSM_MARK_SOURCE, from);
   for (i = 0; i < sizeof optional / sizeof optional[0]; i++)
     osm_json_set_str (server, optional[i], osm_json_str (plan, optional[i]));
   if (add_user_data (m, plan, server, err) == -1)
@@ -465,13 +469,14 @@ osm_destination_unmark (struct osm_migration *m, struct osm_error *err)
 {
   OSM_CLEANUP_FREE char *server = NULL;
   OSM_CLEANUP_JSON json_t *no_tags = json_array ();
-  static const char *const marks[] = { OSM_MARK_MIGRATION, OSM_MARK_ROLE };
+  /* Which migration it was comes off last: until then all is found again. */
+  static const char *const marks[] = { OSM_MARK_SOURCE, OSM_MARK_ROLE, OSM_MARK_MIGRATION };
   size_t i;
   json_t *item;
 
   if (osm_made_id (m, OSM_DESTINATION, OSM_MADE_SERVER, OSM_ROLE_SERVER, &server, err) == -1)
     return -1;
-  for (size_t k = 0; k < 2; k++) {
+  for (size_t k = 0; k < 3; k++) {
     if (server && ignore_missing (osm_server_delete_metadata (cloud_of (m), server, marks[k], err),
                                   err) == -1)
       return -1;

@@ -7,6 +7,7 @@
 #define OSM_CONTROLLER_MIGRATION_INTERNAL_H
 
 #include "controller/hosts/hosts.h"
+#include "controller/migration/marks.h"
 #include "controller/migration/migration.h"
 
 struct osm_migration {
@@ -18,7 +19,9 @@ struct osm_migration {
   struct osm_lease_keeper *lease;
   uint64_t started_ms;  /* osm_now_ms of this run */
   uint64_t limit_at_ms; /* when the rate limit was last looked at */
-  uint64_t limit_told;  /* that limit + 1 as the agent knows it; 0: not told */
+  uint64_t
+      claimed_ms; /* osm_now_ms when this process wrote its mark on the source server; 0: it did not */
+  uint64_t limit_told; /* that limit + 1 as the agent knows it; 0: not told */
 };
 
 /* One step. `run` makes it so: it looks before it acts, because it may be called again after a crash at any line; `undo` makes it as
@@ -28,7 +31,13 @@ struct osm_step {
   const char *text; /* for people, while it runs */
   int (*run) (struct osm_migration *m, struct osm_error *err);
   int (*undo) (struct osm_migration *m, struct osm_error *err);
-  bool cutover; /* the first step after the copies are there and verified: --hold stops before it */
+  unsigned flags;
+};
+enum {
+  OSM_STEP_CUTOVER =
+      1, /* the first step after the copies are there and verified: --hold stops before it */
+  OSM_STEP_AT_HOSTS = 2, /* done again by every process until the last of them is done */
+  OSM_STEP_LAST_AT_HOSTS = 4,
 };
 extern const struct osm_step osm_server_steps[], osm_volume_steps[]; /* end: name NULL */
 
@@ -37,10 +46,6 @@ extern const struct osm_step osm_server_steps[], osm_volume_steps[]; /* end: nam
 /* A clone or a volume from a snapshot copies all bytes on some backends. */
 #define OSM_CLONE_TIMEOUT_MS (6 * 60 * 60 * 1000)
 #define OSM_DEVICE_TIMEOUT_MS 60000
-
-/* Marks on everything that osm makes in a cloud. */
-#define OSM_MARK_MIGRATION "osm.migration"
-#define OSM_MARK_ROLE "osm.role"
 
 /* Plan, shortly. */
 const json_t *osm_migration_source (const struct osm_migration *m); /* plan["source"] */
@@ -96,13 +101,6 @@ int osm_make_ready (struct osm_migration *m, const struct osm_making *making, ui
                     char **ret_id, struct osm_error *err);
 /* "temporary-volume:ID" and the like. Caller frees. */
 char *osm_role_of (const char *role, const char *id);
-#define OSM_ROLE_SNAPSHOT "snapshot"
-#define OSM_ROLE_IMAGE "image"
-#define OSM_ROLE_CLONE "temporary-volume"
-#define OSM_ROLE_VOLUME "volume"
-#define OSM_ROLE_PORT "port"
-#define OSM_ROLE_SERVER "server"
-#define OSM_ROLE_FLOATING_IP "floating-ip"
 /* Objects of Neutron have no metadata: the marks as a description (created with it), and as tags (set afterwards). Caller frees. */
 char *osm_marks_text (const json_t *marks);
 json_t *osm_marks_tags (const char *migration, const char *role);
@@ -113,13 +111,28 @@ int osm_each_volume (struct osm_migration *m,
                                  struct osm_error *err),
                      struct osm_error *err);
 
-/* ---- source.c ---- */
+/* ---- guard.c ---- */
 int osm_source_claim (struct osm_migration *m, struct osm_error *err);
 int osm_source_unclaim (struct osm_migration *m, struct osm_error *err);
+/* Some time after the claim: is it still ours? */
+int osm_source_confirm_claim (struct osm_migration *m, struct osm_error *err);
+/* Another migration has claimed the server: then undo must not touch it. */
+bool osm_source_is_others (struct osm_migration *m, const json_t *server);
+/* The source server; *ret NULL: it is gone. */
+int osm_source_get (struct osm_migration *m, json_t **ret, struct osm_error *err);
+/* The same, once Nova does nothing more with it. */
+int osm_source_settle (struct osm_migration *m, json_t **ret, struct osm_error *err);
+/* The same mark on a volume that is migrated alone. */
+int osm_source_claim_volume (struct osm_migration *m, const char *id, struct osm_error *err);
+int osm_source_unclaim_volume (struct osm_migration *m, const char *id, struct osm_error *err);
+/* Before its disks are copied: what osm_source_check_quiet compares with. */
+int osm_source_remember_starts (struct osm_migration *m, struct osm_error *err);
+/* Is the server as it was planned, and off since it was copied? One that ran in between has data that the copies lack. */
+int osm_source_check_quiet (struct osm_migration *m, struct osm_error *err);
+
+/* ---- source.c ---- */
 int osm_source_stop (struct osm_migration *m, struct osm_error *err);
 int osm_source_start (struct osm_migration *m, struct osm_error *err);
-/* Still off since it was copied? A server that ran in between has data that the copies lack. */
-int osm_source_check_quiet (struct osm_migration *m, struct osm_error *err);
 int osm_source_lock (struct osm_migration *m, struct osm_error *err);
 int osm_source_unlock (struct osm_migration *m, struct osm_error *err);
 /* The volume that is attached to the source conversion host: the clone, or the source volume itself. Caller frees; NULL if it does not
@@ -140,6 +153,15 @@ int osm_source_image_root (struct osm_migration *m, struct osm_error *err);
 int osm_source_clone_root (struct osm_migration *m, const json_t *volume, char **ret_id,
                            struct osm_error *err);
 int osm_source_discard_root (struct osm_migration *m, const json_t *volume, struct osm_error *err);
+/* ---- slots.c: conversion hosts as holders of volumes ---- */
+/* Waits until both hosts have room for all volumes of this migration, and says so. */
+int osm_wait_for_slots (struct osm_migration *m, struct osm_error *err);
+/* Attach; waits if there is no room after all. */
+int osm_attach_to_host (struct osm_migration *m, enum osm_side side, const char *volume_id,
+                        struct osm_error *err);
+/* Also from a host that does not obey and does not answer us: such a one is switched off if nothing else depends on it. */
+int osm_detach_from_host (struct osm_migration *m, enum osm_side side, const char *server_id,
+                          const char *volume_id, struct osm_error *err);
 
 /* ---- destination.c ---- */
 int osm_destination_prepare_volume (struct osm_migration *m, const json_t *volume,

@@ -68,41 +68,22 @@ static int
 list_marked (struct osm_cloud *cloud, const struct osm_collection *collection, const char *key,
              const char *value, json_t **ret, struct osm_error *err)
 {
-  OSM_CLEANUP_FREE char *mark = osm_asprintf ("%s=%s", key, value);
   OSM_CLEANUP_JSON json_t *objects = NULL;
   OSM_CLEANUP_FREE char *query = osm_asprintf ("project_id=%s", osm_cloud_project_id (cloud));
-  size_t i, j;
-  json_t *object, *tag;
+  size_t i;
+  json_t *object;
 
   if (osm_network_list (cloud, collection, query, &objects, err) == -1)
     return -1;
   *ret = json_array ();
   json_array_foreach (objects, i, object)
   {
-    const char *description = osm_json_str (object, "description");
-    json_t *marks = json_object ();
+    OSM_CLEANUP_JSON json_t *marks = osm_port_marks (object);
 
-    if (description && osm_str_starts_with (description, mark)) {
-      const char *role = strstr (description, " " OSM_MARK_ROLE "=");
-
-      osm_json_set_str (marks, key, value);
-      if (role)
-        osm_json_set_str (marks, OSM_MARK_ROLE, role + strlen (" " OSM_MARK_ROLE "="));
-    }
-    json_array_foreach (json_object_get (object, "tags"), j, tag)
-    {
-      const char *text = json_string_value (tag);
-
-      if (osm_str_equal (text, mark))
-        osm_json_set_str (marks, key, value);
-      else if (text && osm_str_starts_with (text, OSM_MARK_ROLE "="))
-        osm_json_set_str (marks, OSM_MARK_ROLE, text + strlen (OSM_MARK_ROLE "="));
-    }
-    if (json_object_get (marks, key)) {
+    if (osm_str_equal (osm_json_str (marks, key), value)) {
       json_object_set (object, "metadata", marks);
       json_array_append (*ret, object);
     }
-    json_decref (marks);
   }
   return 0;
 }

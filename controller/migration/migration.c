@@ -17,6 +17,7 @@
 #include "controller/migration/internal.h"
 #include "controller/migration/lease.h"
 #include "controller/migration/plan.h"
+#include "controller/migration/recover.h"
 #include "controller/migration/state.h"
 
 /* ---- the plan, shortly ---- */
@@ -211,17 +212,40 @@ osm_migration_open (const struct osm_migration_context *context, const char *id,
 
 /* ---- forwards ---- */
 
+/* Is a step that was done to be done again? Conversion hosts may have been replaced or have lost their memory since, as long as there is
+ * something to copy or to compare; and the source is looked at before anything is made of the copies, whenever that was. */
+static int
+is_wanted_again (struct osm_migration *m, const struct osm_step *step, bool *ret,
+                 struct osm_error *err)
+{
+  const struct osm_step *steps = steps_of (m);
+  OSM_CLEANUP_FREE char *state = NULL;
+  unsigned seq = 0;
+
+  *ret = (step->flags & OSM_STEP_CUTOVER) != 0;
+  if (!(step->flags & OSM_STEP_AT_HOSTS))
+    return 0;
+  while (steps[seq + 1].name && !(steps[seq].flags & OSM_STEP_LAST_AT_HOSTS))
+    seq++;
+  if (osm_store_step_state (m->context.store, m->row->id, seq, &state, err) == -1)
+    return -1;
+  *ret = !osm_str_equal (state, "done");
+  return 0;
+}
+
 static int
 run_step (struct osm_migration *m, const struct osm_step *step, unsigned seq, struct osm_error *err)
 {
   struct osm_store *store = m->context.store;
   OSM_CLEANUP_FREE char *state = NULL;
   OSM_CLEANUP_JSON json_t *error = NULL;
+  bool again = false;
   OSM_ERROR (ignored);
 
-  if (osm_store_step_state (store, m->row->id, seq, &state, err) == -1)
+  if (osm_store_step_state (store, m->row->id, seq, &state, err) == -1 ||
+      is_wanted_again (m, step, &again, err) == -1)
     return -1;
-  if (osm_str_equal (state, "done"))
+  if (osm_str_equal (state, "done") && !again)
     return 0;
   if (osm_interrupt_check (err) == -1 ||
       osm_store_step_begin (store, m->row->id, seq, step->name, err) == -1)
@@ -259,12 +283,13 @@ osm_migration_run (struct osm_migration *m, bool hold, struct osm_error *err)
   struct osm_store *store = m->context.store;
   const struct osm_migration_row *row = m->row;
 
-  if (osm_migration_set_state (store, m->row, OSM_STATE_RUNNING, NULL, err) == -1)
+  if (osm_recover_check_resume (row->plan, row->id, err) == -1 ||
+      osm_migration_set_state (store, m->row, OSM_STATE_RUNNING, NULL, err) == -1)
     return -1;
   for (unsigned seq = 0; steps[seq].name; seq++) {
     OSM_ERROR (ignored);
 
-    if (hold && steps[seq].cutover)
+    if (hold && (steps[seq].flags & OSM_STEP_CUTOVER))
       return osm_migration_set_state (store, m->row, OSM_STATE_HELD, NULL, err);
     if (run_step (m, &steps[seq], seq, err) == 0)
       continue;

@@ -234,8 +234,8 @@ check_server_state (json_t *plan, const json_t *server)
 
   if (owner)
     osm_plan_finding (plan, "source-server-claimed", "blocker", name,
-                      "finish or roll back that migration; if nobody knows it any more: openstack "
-                      "server unset --property osm.migration SERVER",
+                      "finish or roll back that migration; if its journal is lost: osm-controller "
+                      "recover",
                       "server '%s' is claimed by migration %s", name, owner);
   if (task)
     osm_plan_finding (plan, "source-server-busy", "blocker", name,
@@ -371,6 +371,24 @@ plan_server_fields (const struct osm_plan_input *input, json_t *plan, const json
   return plan_user_data (input, plan, server, planned, err);
 }
 
+/* Those that are not on their server any more. */
+static void
+add_away (json_t *attachments, const json_t *away)
+{
+  size_t i, k;
+  json_t *one, *other;
+
+  json_array_foreach (away, i, one)
+  {
+    bool there = false;
+
+    json_array_foreach (attachments, k, other) there |=
+        osm_str_equal (osm_json_str (one, "volume_id"), osm_json_str (other, "volume_id"));
+    if (!there)
+      json_array_append (attachments, one);
+  }
+}
+
 static int
 plan_server_volumes (const struct osm_plan_input *input, json_t *plan, const json_t *server,
                      struct osm_error *err)
@@ -385,6 +403,7 @@ plan_server_volumes (const struct osm_plan_input *input, json_t *plan, const jso
   if (osm_server_attachments (input->cloud[OSM_SOURCE], osm_json_str (server, "id"), &found, err) ==
       -1)
     return -1;
+  add_away (found, input->away);
   attachments = osm_sorted_by_device (found);
   json_array_foreach (attachments, i, attachment)
   {
@@ -496,6 +515,12 @@ osm_plan_volume (const struct osm_plan_input *input, json_t **ret, struct osm_er
     osm_plan_finding (plan, "source-volume-state", "blocker", input->object,
                       "bring it to 'available' first", "volume '%s' is in state '%s'",
                       input->object, status);
+  if (osm_json_str (json_object_get (volume, "metadata"), "osm.migration"))
+    osm_plan_finding (plan, "source-volume-claimed", "blocker", input->object,
+                      "finish or roll back that migration; if its journal is lost: osm-controller "
+                      "recover",
+                      "volume '%s' is claimed by migration %s", input->object,
+                      osm_json_str (json_object_get (volume, "metadata"), "osm.migration"));
   if (osm_plan_add_volume (input, plan, volume, NULL, false, "direct", err) == -1 ||
       osm_plan_check_volume_quota (input, plan, err) == -1)
     return osm_error_wrap (err, "plan of volume '%s'", input->object);

@@ -32,6 +32,8 @@ struct osm_plan_input {
   const char *availability_zone; /* at the destination, or NULL */
   const char *compression;       /* "auto", "on", "off" */
   const char *floating_ip;       /* "auto", "keep", "existing", "new", "skip" */
+  const json_t
+      *away; /* volumes that osm has taken from the server, as attachments (compute.h), or NULL */
 };
 
 int osm_plan_server (const struct osm_plan_input *input, json_t **ret, struct osm_error *err);

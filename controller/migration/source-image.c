@@ -42,24 +42,6 @@ create_volume (struct osm_migration *m, const struct osm_making *making, const j
   return osm_volume_create (cloud_of (m), spec, ret_id, err);
 }
 
-/* Nova neither attaches nor detaches volumes while it makes an image of their server. */
-static int
-wait_for_server (struct osm_migration *m, const char *id, struct osm_error *err)
-{
-  OSM_CLEANUP_JSON json_t *server = NULL;
-
-  if (osm_server_get (cloud_of (m), id, &server, err) == -1) {
-    if (!osm_error_not_found (err))
-      return -1;
-    osm_error_clear (err);
-    return 0; /* whatever needs it says so */
-  }
-  if (!osm_json_str (server, "OS-EXT-STS:task_state") || !osm_json_str (server, "status"))
-    return 0;
-  return osm_server_wait (cloud_of (m), id, osm_json_str (server, "status"), OSM_CLONE_TIMEOUT_MS,
-                          NULL, err);
-}
-
 static int
 image_of_root (struct osm_migration *m, const json_t *volume, char **ret_id, struct osm_error *err)
 {
@@ -72,9 +54,10 @@ image_of_root (struct osm_migration *m, const json_t *volume, char **ret_id, str
                                      .plan = volume,
                                      .from = id };
 
+  /* Nova neither attaches nor detaches volumes while it makes an image of their server. */
   if (osm_make (m, &making, ret_id, err) == -1 ||
       osm_image_wait_active (cloud_of (m), *ret_id, OSM_CLONE_TIMEOUT_MS, NULL, err) == -1 ||
-      wait_for_server (m, id, err) == -1)
+      osm_source_settle (m, NULL, err) == -1)
     return osm_error_wrap (err, "image of the server");
   return 0;
 }
@@ -124,5 +107,5 @@ osm_source_discard_root (struct osm_migration *m, const json_t *volume, struct o
   if (osm_unmake (m, OSM_SOURCE, OSM_MADE_VOLUME, clone_role, err) == -1 ||
       osm_unmake (m, OSM_SOURCE, OSM_MADE_IMAGE, image_role, err) == -1)
     return -1;
-  return wait_for_server (m, id, err);
+  return osm_source_settle (m, NULL, err);
 }

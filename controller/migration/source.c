@@ -10,6 +10,7 @@
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/json.h"
+#include "common/log.h"
 #include "common/strbuf.h"
 #include "controller/cloud/compute.h"
 #include "controller/cloud/volume.h"
@@ -27,89 +28,21 @@ cloud_of (const struct osm_migration *m)
   return m->context.cloud[OSM_SOURCE];
 }
 
-/* The server says whose it is, so that a second operator sees it. Must come before the lock: a locked server refuses metadata. */
-int
-osm_source_claim (struct osm_migration *m, struct osm_error *err)
-{
-  OSM_CLEANUP_JSON json_t *server = NULL;
-  const char *owner, *name = osm_json_str (osm_migration_source (m), "name");
-
-  if (osm_server_get (cloud_of (m), server_id (m), &server, err) == -1)
-    return -1;
-  owner = osm_json_str (json_object_get (server, "metadata"), OSM_MARK_MIGRATION);
-  if (osm_str_equal (owner, m->row->id))
-    return 0;
-  if (owner) {
-    osm_error_set (err, OSM_ERROR_USER, 0,
-                   "server '%s' is claimed by migration %s (its metadata %s)", name, owner,
-                   OSM_MARK_MIGRATION);
-    return osm_error_hint (err,
-                           "finish or roll back that migration; if nobody knows it any more: "
-                           "openstack server unset --property %s %s",
-                           OSM_MARK_MIGRATION, server_id (m));
-  }
-  return osm_server_set_metadata (cloud_of (m), server_id (m), OSM_MARK_MIGRATION, m->row->id, err);
-}
-
-int
-osm_source_unclaim (struct osm_migration *m, struct osm_error *err)
-{
-  OSM_CLEANUP_JSON json_t *server = NULL;
-
-  if (osm_server_get (cloud_of (m), server_id (m), &server, err) == -1)
-    return -1;
-  if (!osm_str_equal (osm_json_str (json_object_get (server, "metadata"), OSM_MARK_MIGRATION),
-                      m->row->id))
-    return 0; /* somebody else's, or none */
-  return osm_server_delete_metadata (cloud_of (m), server_id (m), OSM_MARK_MIGRATION, err);
-}
-
-/* How often the server was started or changed so that its disks may have been written to, by Nova's record of actions. */
-static int
-count_starts (struct osm_migration *m, json_int_t *ret, struct osm_error *err)
-{
-  static const char *const writing[] = { "start",    "reboot",  "rebuild", "resize",  "rescue",
-                                         "unshelve", "unpause", "resume",  "evacuate" };
-  OSM_CLEANUP_FREE char *path = osm_asprintf ("/servers/%s/os-instance-actions", server_id (m));
-  OSM_CLEANUP_JSON json_t *actions = NULL;
-  size_t i;
-  json_t *action;
-
-  if (osm_cloud_list (cloud_of (m), OSM_COMPUTE, path, "instanceActions", &actions, err) == -1)
-    return -1;
-  *ret = 0;
-  json_array_foreach (actions, i, action) for (size_t k = 0; k < sizeof writing / sizeof writing[0];
-                                               k++) *ret +=
-      osm_str_equal (osm_json_str (action, "action"), writing[k]);
-  return 0;
-}
-
-/* Before its disks are copied: what osm_source_check_quiet compares with. */
-static int
-remember_starts (struct osm_migration *m, struct osm_error *err)
-{
-  OSM_CLEANUP_JSON json_t *fact = NULL;
-  json_int_t starts;
-
-  if (count_starts (m, &starts, err) == -1)
-    return -1;
-  fact = osm_json_pack ("{s:I}", "count", starts);
-  return osm_store_fact_set (m->context.store, m->row->id, "source-starts", fact, err);
-}
-
 int
 osm_source_stop (struct osm_migration *m, struct osm_error *err)
 {
   OSM_CLEANUP_JSON json_t *server = NULL;
 
-  if (remember_starts (m, err) == -1 ||
+  if (osm_source_remember_starts (m, err) == -1 ||
       osm_server_settle (cloud_of (m), server_id (m), OSM_STEP_TIMEOUT_MS, &server, err) == -1)
     return -1;
-  if (osm_str_equal (osm_json_str (server, "status"), "SHUTOFF"))
-    return 0;
-  if (osm_server_stop (cloud_of (m), server_id (m), err) == -1)
+  if (!osm_str_equal (osm_json_str (server, "status"), "SHUTOFF") &&
+      (osm_server_stop (cloud_of (m), server_id (m), err) == -1 ||
+       osm_server_wait (cloud_of (m), server_id (m), "SHUTOFF", OSM_STEP_TIMEOUT_MS, NULL, err) ==
+           -1))
     return -1;
-  return osm_server_wait (cloud_of (m), server_id (m), "SHUTOFF", OSM_STEP_TIMEOUT_MS, NULL, err);
+  /* It takes its time to stop. Whoever lost the claim has only done what the winner does, too. */
+  return osm_source_confirm_claim (m, err);
 }
 
 /* Undo of the stop: running again if it was running when the plan was made. */
@@ -120,45 +53,15 @@ osm_source_start (struct osm_migration *m, struct osm_error *err)
 
   if (!osm_str_equal (osm_json_str (osm_migration_source (m), "status"), "ACTIVE"))
     return 0;
-  /* A stop that was asked for a moment ago shows as ACTIVE until it has its effect. */
-  if (osm_server_settle (cloud_of (m), server_id (m), OSM_STEP_TIMEOUT_MS, &server, err) == -1)
+  /* A stop that was asked for a moment ago shows as ACTIVE until it has its effect; an image of it may still be in the making. */
+  if (osm_source_settle (m, &server, err) == -1)
     return -1;
-  if (osm_str_equal (osm_json_str (server, "status"), "ACTIVE"))
+  if (!server || osm_source_is_others (m, server) ||
+      osm_str_equal (osm_json_str (server, "status"), "ACTIVE"))
     return 0;
-  /* An image of it may still be in the making. */
-  if (osm_json_str (server, "OS-EXT-STS:task_state") &&
-      osm_server_wait (cloud_of (m), server_id (m), "SHUTOFF", OSM_STEP_TIMEOUT_MS, NULL, err) ==
-          -1)
-    return -1;
   if (osm_server_start (cloud_of (m), server_id (m), err) == -1)
     return -1;
   return osm_server_wait (cloud_of (m), server_id (m), "ACTIVE", OSM_STEP_TIMEOUT_MS, NULL, err);
-}
-
-int
-osm_source_check_quiet (struct osm_migration *m, struct osm_error *err)
-{
-  OSM_CLEANUP_JSON json_t *server = NULL, *then = NULL;
-  const char *status;
-  json_int_t starts;
-
-  if (osm_server_get (cloud_of (m), server_id (m), &server, err) == -1 ||
-      count_starts (m, &starts, err) == -1 ||
-      osm_store_fact_get (m->context.store, m->row->id, "source-starts", &then, err) == -1)
-    return -1;
-  status = osm_json_str (server, "status");
-  if (osm_str_equal (status, "SHUTOFF") &&
-      starts == json_integer_value (json_object_get (then, "count")))
-    return 0;
-  osm_error_set (err, OSM_ERROR_USER, 0,
-                 "server '%s' is %s in cloud '%s': it ran after it was copied, so that the copies "
-                 "are out of date",
-                 osm_json_str (osm_migration_source (m), "name"), status,
-                 osm_cloud_name (cloud_of (m)));
-  return osm_error_hint (err,
-                         "have everything back with 'osm-controller rollback %s', and migrate "
-                         "it again",
-                         m->row->id);
 }
 
 /* Nova lets a non-admin neither stop a locked server nor detach its volumes, not even the one who locked it. So the lock comes
@@ -171,9 +74,23 @@ osm_source_lock (struct osm_migration *m, struct osm_error *err)
   return osm_server_lock (cloud_of (m), server_id (m), reason, err);
 }
 
+/* Somebody else's lock stays; where Nova tells no reason (before 2.73), it is ours. */
 int
 osm_source_unlock (struct osm_migration *m, struct osm_error *err)
 {
+  OSM_CLEANUP_FREE char *reason = osm_asprintf ("osm migration %s", m->row->id);
+  OSM_CLEANUP_JSON json_t *server = NULL;
+  const json_t *its;
+
+  if (osm_source_get (m, &server, err) == -1)
+    return -1;
+  its = json_object_get (server, "locked_reason");
+  if (!server)
+    return 0;
+  if (json_object_get (server, "locked") &&
+      (!json_is_true (json_object_get (server, "locked")) ||
+       (its && !osm_str_equal (json_string_value (its), reason))))
+    return 0;
   return osm_server_unlock (cloud_of (m), server_id (m), err);
 }
 
@@ -296,15 +213,16 @@ osm_source_prepare_volume (struct osm_migration *m, const json_t *volume, struct
     return -1;
   if (attached)
     return 0;
+  if (osm_volume_is (volume, "direct") && osm_source_claim_volume (m, id, err) == -1)
+    return -1;
   if (osm_volume_is (volume, "detach") && take_from_server (m, volume, err) == -1)
     return -1;
   if (osm_volume_wait (cloud_of (m), id, "available", OSM_CLONE_TIMEOUT_MS, NULL, err) == -1)
     return -1;
-  return osm_server_attach (cloud_of (m), host, id, NULL, -1, OSM_STEP_TIMEOUT_MS, err);
+  return osm_attach_to_host (m, OSM_SOURCE, id, err);
 }
 
-/* The conversion host may be gone: then whatever server still holds a temporary or a detached volume, other than its home, gives it
- * back. */
+/* Any conversion host that holds it, also one that was replaced since; never a server of the tenant. */
 static int
 detach_from_hosts (struct osm_migration *m, const char *volume_id, struct osm_error *err)
 {
@@ -318,10 +236,12 @@ detach_from_hosts (struct osm_migration *m, const char *volume_id, struct osm_er
   json_array_foreach (json_object_get (volume, "attachments"), i, attachment)
   {
     const char *server = osm_json_str (attachment, "server_id");
+    bool ours;
 
     if (!server || osm_str_equal (server, server_id (m)))
       continue;
-    if (osm_server_detach (cloud_of (m), server, volume_id, OSM_STEP_TIMEOUT_MS, err) == -1)
+    if (osm_is_conversion_host (cloud_of (m), server, &ours, err) == -1 ||
+        (ours && osm_detach_from_host (m, OSM_SOURCE, server, volume_id, err) == -1))
       return -1;
   }
   return 0;
@@ -340,6 +260,8 @@ osm_source_release_volume (struct osm_migration *m, const json_t *volume, struct
     return -1;
   if (osm_volume_is (volume, "image"))
     return osm_source_discard_root (m, volume, err);
+  if (osm_volume_is (volume, "direct"))
+    return osm_source_unclaim_volume (m, id, err);
   if (!osm_volume_is (volume, "snapshot"))
     return 0;
   /* The clone first: some backends refuse to delete a snapshot that a volume still depends on. */
@@ -348,24 +270,72 @@ osm_source_release_volume (struct osm_migration *m, const json_t *volume, struct
   return osm_unmake (m, OSM_SOURCE, OSM_MADE_SNAPSHOT, snapshot_role, err);
 }
 
+/* Neither on its server nor free: whose is it now? */
+static int
+refuse_foreign (struct osm_migration *m, const char *id, struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *volume = NULL;
+  size_t i;
+  json_t *attachment;
+
+  if (osm_volume_get (cloud_of (m), id, &volume, err) == -1)
+    return -1;
+  json_array_foreach (json_object_get (volume, "attachments"), i, attachment)
+  {
+    const char *server = osm_json_str (attachment, "server_id");
+    bool ours;
+
+    if (!server || osm_is_conversion_host (cloud_of (m), server, &ours, err) == -1)
+      return -1;
+    if (ours)
+      continue;
+    osm_error_set (err, OSM_ERROR_USER, 0,
+                   "volume %s was attached to server %s, which is not the one it was taken from",
+                   id, server);
+    return osm_error_hint (err, "detach it from there: openstack server remove volume %s %s",
+                           server, id);
+  }
+  return 0;
+}
+
+static int
+take_marks_off (struct osm_migration *m, const char *id, struct osm_error *err)
+{
+  if (osm_volume_delete_metadata (cloud_of (m), id, OSM_MARK_HOME, err) == -1)
+    return -1;
+  return osm_volume_delete_metadata (cloud_of (m), id, OSM_MARK_MIGRATION, err);
+}
+
 static int
 return_volume (struct osm_migration *m, const json_t *volume, struct osm_error *err)
 {
   const char *id = osm_json_str (volume, "id"), *device = osm_json_str (volume, "device");
+  OSM_CLEANUP_JSON json_t *server = NULL;
   bool attached;
 
-  if (attached_to (m, id, server_id (m), &attached, err) == -1)
-    return -1;
-  if (!attached) {
-    if (osm_volume_wait (cloud_of (m), id, "available", OSM_STEP_TIMEOUT_MS, NULL, err) == -1 ||
-        osm_server_attach (cloud_of (m), server_id (m), id, device,
-                           json_is_true (json_object_get (volume, "delete_on_termination")),
-                           OSM_STEP_TIMEOUT_MS, err) == -1)
+  if (attached_to (m, id, server_id (m), &attached, err) == -1) {
+    if (!osm_error_not_found (err))
       return -1;
+    osm_error_clear (err);
+    osm_warning ("volume '%s' (%s) was deleted by somebody else", osm_volume_label (volume), id);
+    return 0;
   }
-  if (osm_volume_delete_metadata (cloud_of (m), id, OSM_MARK_HOME, err) == -1)
+  if (attached)
+    return take_marks_off (m, id, err);
+  if (osm_source_get (m, &server, err) == -1)
     return -1;
-  return osm_volume_delete_metadata (cloud_of (m), id, OSM_MARK_MIGRATION, err);
+  if (!server) {
+    osm_warning ("server '%s' was deleted by somebody else: its volume '%s' (%s) stays by itself",
+                 m->row->object_name, osm_volume_label (volume), id);
+    return take_marks_off (m, id, err);
+  }
+  if (refuse_foreign (m, id, err) == -1 ||
+      osm_volume_wait (cloud_of (m), id, "available", OSM_STEP_TIMEOUT_MS, NULL, err) == -1 ||
+      osm_server_attach (cloud_of (m), server_id (m), id, device,
+                         json_is_true (json_object_get (volume, "delete_on_termination")),
+                         OSM_STEP_TIMEOUT_MS, err) == -1)
+    return -1;
+  return take_marks_off (m, id, err);
 }
 
 int

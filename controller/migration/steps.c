@@ -73,7 +73,7 @@ each_volume_both (struct osm_migration *m,
 static int
 prepare (struct osm_migration *m, struct osm_error *err)
 {
-  if (osm_migration_open_hosts (m, err) == -1 || osm_source_image_root (m, err) == -1)
+  if (osm_wait_for_slots (m, err) == -1 || osm_source_image_root (m, err) == -1)
     return -1;
   return each_volume_both (m, osm_source_prepare_volume, osm_destination_prepare_volume, err);
 }
@@ -130,29 +130,37 @@ stop_copying (struct osm_migration *m, struct osm_error *err)
   return osm_data_forget (m, err);
 }
 
+/* In line as long as the source server still runs. */
+static int
+claim (struct osm_migration *m, struct osm_error *err)
+{
+  return osm_wait_for_slots (m, err) == -1 ? -1 : osm_source_claim (m, err);
+}
+
 const struct osm_step osm_server_steps[] = {
-  { "claim-source", "claim the source server", osm_source_claim, osm_source_unclaim, false },
-  { "reserve-floating-ips", "reserve floating IPs", osm_floating_reserve, osm_floating_discard,
-    false },
-  { "stop-source", "stop the source server", osm_source_stop, osm_source_start, false },
+  { "claim-source", "claim the source server", claim, osm_source_unclaim, 0 },
+  { "reserve-floating-ips", "reserve floating IPs", osm_floating_reserve, osm_floating_discard, 0 },
+  { "stop-source", "stop the source server", osm_source_stop, osm_source_start, 0 },
   { "prepare-volumes", "clone or detach source volumes, create destination volumes, attach both",
-    prepare, unprepare, false },
-  { "lock-source", "lock the source server", osm_source_lock, osm_source_unlock, false },
-  { "export", "export the source volumes", osm_data_export, osm_data_unexport, false },
-  { "copy", "copy", osm_data_copy, stop_copying, false },
-  { "verify", "verify every byte", osm_data_verify, NULL, false },
-  { "unlock-source", "unlock the source server", osm_source_unlock, NULL, false },
+    prepare, unprepare, OSM_STEP_AT_HOSTS },
+  { "lock-source", "lock the source server", osm_source_lock, osm_source_unlock,
+    OSM_STEP_AT_HOSTS },
+  { "export", "export the source volumes", osm_data_export, osm_data_unexport, OSM_STEP_AT_HOSTS },
+  { "copy", "copy", osm_data_copy, stop_copying, OSM_STEP_AT_HOSTS },
+  { "verify", "verify every byte", osm_data_verify, NULL,
+    OSM_STEP_AT_HOSTS | OSM_STEP_LAST_AT_HOSTS },
+  { "unlock-source", "unlock the source server", osm_source_unlock, NULL, 0 },
   { "release-volumes", "detach, give the source its volumes back, delete temporaries", release,
-    NULL, false },
-  { "check-source", "see that the source was left alone", osm_source_check_quiet, NULL, true },
-  { "create-ports", "create ports", osm_destination_make_ports, osm_destination_discard_ports,
-    false },
+    NULL, 0 },
+  { "check-source", "see that the source was left alone", osm_source_check_quiet, NULL,
+    OSM_STEP_CUTOVER },
+  { "create-ports", "create ports", osm_destination_make_ports, osm_destination_discard_ports, 0 },
   { "create-server", "create the server", osm_destination_make_server,
-    osm_destination_discard_server, false },
-  { "floating-ips", "give it its floating IPs", osm_floating_attach, osm_floating_detach, false },
-  { "power-state", "bring it to its power state", osm_destination_power, NULL, false },
-  { "unclaim-source", "take the mark off the source server", osm_source_unclaim, NULL, false },
-  { NULL, NULL, NULL, NULL, false },
+    osm_destination_discard_server, 0 },
+  { "floating-ips", "give it its floating IPs", osm_floating_attach, osm_floating_detach, 0 },
+  { "power-state", "bring it to its power state", osm_destination_power, NULL, 0 },
+  { "unclaim-source", "take the mark off the source server", osm_source_unclaim, NULL, 0 },
+  { NULL, NULL, NULL, NULL, 0 },
 };
 
 /* The copy of a detached volume is the result itself. */
@@ -181,10 +189,12 @@ release_volume_only (struct osm_migration *m, struct osm_error *err)
 }
 
 const struct osm_step osm_volume_steps[] = {
-  { "prepare-volumes", "attach the volume, create its copy", prepare, unprepare, false },
-  { "export", "export the source volume", osm_data_export, osm_data_unexport, false },
-  { "copy", "copy", osm_data_copy, stop_copying, false },
-  { "verify", "verify every byte", osm_data_verify, NULL, false },
-  { "release-volumes", "detach", release_volume_only, NULL, false },
-  { NULL, NULL, NULL, NULL, false },
+  { "prepare-volumes", "attach the volume, create its copy", prepare, unprepare,
+    OSM_STEP_AT_HOSTS },
+  { "export", "export the source volume", osm_data_export, osm_data_unexport, OSM_STEP_AT_HOSTS },
+  { "copy", "copy", osm_data_copy, stop_copying, OSM_STEP_AT_HOSTS },
+  { "verify", "verify every byte", osm_data_verify, NULL,
+    OSM_STEP_AT_HOSTS | OSM_STEP_LAST_AT_HOSTS },
+  { "release-volumes", "detach", release_volume_only, NULL, 0 },
+  { NULL, NULL, NULL, NULL, 0 },
 };

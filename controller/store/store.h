@@ -43,6 +43,10 @@ void osm_migration_row_free (struct osm_migration_row *row);
 /* Inserts; fills row->id. A second unfinished migration of the same object is refused (USER, names its id). */
 int osm_store_migration_add (struct osm_store *store, struct osm_migration_row *row,
                              struct osm_error *err);
+/* Inserts a migration whose id is known, with its steps [{"name","state"}] in their order and the objects that were made for it
+ * [{"key","cloud","type","object_id"}]: all or nothing. */
+int osm_store_migration_restore (struct osm_store *store, const struct osm_migration_row *row,
+                                 const json_t *steps, const json_t *objects, struct osm_error *err);
 /* By id or unique prefix of an id. None: USER, code 404. */
 int osm_store_migration_get (struct osm_store *store, const char *id,
                              struct osm_migration_row **ret, struct osm_error *err);

@@ -25,10 +25,19 @@ def test_force_gives_volumes_back_to_their_server(hosts, osm, clouds, source):
     assert not [name for (kind, id), name in inventory(dst).items() if kind == 'volume' and (kind, id) not in before[1]]
 
 
-def test_hosts_are_found_by_their_marks_when_the_state_is_lost(osm, clouds):
+def test_everything_is_found_by_its_marks_when_the_state_is_lost(osm, clouds, big):
     before = [inventory(c) for c in clouds]
     osm.run('deploy-conversion-hosts').expect(0)
+    run = osm.start('migrate-volume', big)
+    run.copying()
+    migration = osm.migrations()[0]['id']
+    run.signal(signal.SIGKILL)
+    run.end()
     shutil.rmtree(osm.state_dir)
+    # Also the key is lost that the agents let in: nobody can tell them to close the volumes.
+    osm.run('recover', migration).expect(0)
+    osm.run('rollback', migration).expect(0).says('switched off')
+    assert not [v for v in clouds[0].api.block_storage.volumes() if 'osm.migration' in v.metadata]
     osm.run('delete-conversion-hosts').expect(0)
     for cloud, was in zip(clouds, before):
         assert osm_left(cloud) == []

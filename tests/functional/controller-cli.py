@@ -25,7 +25,7 @@ MIB = 1 << 20
 LIMIT = 60  # seconds, for anything that should take one
 COMMANDS = ["deploy-conversion-hosts", "check-conversion-hosts", "delete-conversion-hosts",
             "migrate-server", "migrate-volume", "list", "show", "watch", "throttle", "resume", "verify",
-            "rollback", "cleanup", "prune", "completion", "version"]
+            "rollback", "cleanup", "prune", "recover", "completion", "version"]
 
 
 class Case(unittest.TestCase):
@@ -483,7 +483,7 @@ class Completion(WithJournal):
         self.assertEqual(self.complete("osm-controller migrate-"),
                          ["migrate-server", "migrate-volume"])
         self.assertEqual(self.complete("osm-controller --src-cloud list sho"), ["show"])
-        self.assertEqual(self.complete("osm-controller help re"), ["resume"])
+        self.assertEqual(self.complete("osm-controller help re"), ["recover", "resume"])
 
     def test_options_of_the_command_and_of_all(self):
         self.assertEqual(self.complete("osm-controller migrate-server --d"),
