@@ -184,6 +184,23 @@ give (struct way *w, int64_t now)
   return true;
 }
 
+/* False: nothing more to take from it now. */
+static bool
+take_one (struct way *w, int64_t now)
+{
+  struct connection *c = w->connection;
+  int direction = (int)(w - c->way);
+  size_t before = w->bytes;
+
+  if (!c->open || !may_read (w, direction, now))
+    return false;
+  if (!take (w, direction, now)) {
+    close_connection (c);
+    return false;
+  }
+  return w->bytes > before;
+}
+
 static void
 turn (int listener, const struct sockaddr_in *address)
 {
@@ -191,6 +208,7 @@ turn (int listener, const struct sockaddr_in *address)
   static struct way *ways[1 + 2 * CONNECTIONS_MAX];
   int64_t now = now_ns (), wake = now + 1000000000;
   struct timespec timeout;
+  static nfds_t first;
   nfds_t n = 1;
 
   fds[0] = (struct pollfd){ .fd = listener, .events = POLLIN };
@@ -227,23 +245,19 @@ turn (int listener, const struct sockaddr_in *address)
   now = now_ns ();
   if (fds[0].revents)
     accept_connection (listener, address);
-  for (nfds_t i = 1; i < n; i++) {
-    struct connection *c;
-    int d;
+  /* A chunk of each in turn, and not always the same one first: TCP shares a line, too. */
+  for (bool any = true; any;) {
+    any = false;
+    for (nfds_t k = 0; k + 1 < n; k++) {
+      nfds_t i = 1 + (first + k) % (n - 1);
 
-    if (!fds[i].revents || !ways[i])
-      continue;
-    c = ways[i]->connection;
-    d = (int)(ways[i] - c->way);
-    while (c->open && may_read (ways[i], d, now)) {
-      size_t before = ways[i]->bytes;
-
-      if (!take (ways[i], d, now))
-        close_connection (c);
-      if (ways[i]->bytes == before)
-        break;
+      if (fds[i].revents && ways[i] && take_one (ways[i], now))
+        any = true;
+      else
+        ways[i] = NULL;
     }
   }
+  first++;
 }
 
 int
