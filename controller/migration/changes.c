@@ -75,6 +75,9 @@ compare_volumes (struct osm_strbuf *b, const json_t *plan, const struct osm_sour
     json_int_t size = json_integer_value (json_object_get (there, "size")),
                was = json_integer_value (json_object_get (volume, "size_gb"));
 
+    /* The root disk that is no volume goes by the id of the server. */
+    if (osm_str_equal (osm_json_str (volume, "access"), "image"))
+      continue;
     attachment = find (now->attachments, "volume_id", id);
     is = osm_json_str (attachment, "device");
     if (!there)

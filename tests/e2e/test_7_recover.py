@@ -214,7 +214,7 @@ def test_changes_of_the_tenant_are_found_before_the_cutover(osm, src, dst, sourc
         b.wait_for_status(b.get_volume(volume), 'in-use', interval=0.3, wait=60)
 
     def detach(volume):
-        c.delete_volume_attachment(source.id, volume)
+        c.delete_volume_attachment(volume, source.id, ignore_missing=False)
         b.wait_for_status(b.get_volume(volume), 'available', interval=0.3, wait=60)
 
     detach(odd)

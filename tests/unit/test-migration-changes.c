@@ -12,7 +12,8 @@
 static const char plan_text[] =
     "{\"server\": {\"flavor_name\": \"small\"},"
     " \"volumes\": [{\"id\": \"v1\", \"name\": \"boot\", \"device\": \"/dev/vda\", \"size_gb\": 2},"
-    "               {\"id\": \"v2\", \"name\": \"\", \"device\": \"/dev/vdb\", \"size_gb\": 1}],"
+    "               {\"id\": \"v2\", \"name\": \"\", \"device\": \"/dev/vdb\", \"size_gb\": 1},"
+    "               {\"id\": \"s1\", \"name\": \"root\", \"access\": \"image\", \"size_gb\": 2}],"
     " \"ports\": [{\"id\": \"p1\", \"addresses\": \"10.0.0.4, fd00::4\","
     "              \"create\": {\"mac_address\": \"fa:16:3e:00:00:01\"}}]}";
 static const char now_text[] =
