@@ -79,9 +79,12 @@ check_json (void)
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   return 0; /* what is freed must not be looked at */
 #else
+  const char *preload = getenv ("LD_PRELOAD");
   json_t *value;
   const char *volatile text;
 
+  if (preload && strstr (preload, "vgpreload"))
+    return 0; /* valgrind, the same */
   osm_harden ();
   value = json_pack ("{s:s}", "password", SECRET);
   text = json_string_value (json_object_get (value, "password"));
