@@ -41,6 +41,7 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/migration/changes.c controller/migration/changes.h \
 	controller/migration/data.c \
 	controller/migration/destination.c \
+	controller/migration/findings.c controller/migration/findings.h \
 	controller/migration/guard.c \
 	controller/migration/internal.h \
 	controller/migration/journal.c \
@@ -54,8 +55,14 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/migration/plan.c controller/migration/plan.h controller/migration/plan-internal.h \
 	controller/migration/plan-floating.c controller/migration/floating.c \
 	controller/migration/plan-image.c controller/migration/source-image.c \
+	controller/migration/plan-carried.c \
+	controller/migration/plan-checks.c \
+	controller/migration/plan-flavor.c \
+	controller/migration/plan-network.c \
 	controller/migration/plan-ports.c \
 	controller/migration/plan-volumes.c \
+	controller/migration/preflight.c controller/migration/preflight.h \
+	controller/migration/quota.c controller/migration/quota.h \
 	controller/migration/recover.c controller/migration/recover.h \
 	controller/migration/slots.c \
 	controller/migration/source.c \
@@ -82,6 +89,8 @@ controller_libosmcontroller_la_LIBADD = \
 bin_PROGRAMS += osm-controller
 osm_controller_SOURCES = \
 	controller/cmd/check-conversion-hosts.c \
+	controller/cmd/check-server.c \
+	controller/cmd/check-servers.c \
 	controller/cmd/cleanup.c \
 	controller/cmd/prune.c \
 	controller/cmd/commands.h \
@@ -95,6 +104,7 @@ osm_controller_SOURCES = \
 	controller/cmd/migrate.c controller/cmd/migrate.h \
 	controller/cmd/migrate-server.c \
 	controller/cmd/migrate-volume.c \
+	controller/cmd/preflight.c controller/cmd/preflight.h \
 	controller/cmd/recover.c \
 	controller/cmd/resume.c \
 	controller/cmd/rollback.c \
@@ -126,7 +136,10 @@ unit_tests += \
 	tests/unit/test-hosts-userdata \
 	tests/unit/test-migration-changes \
 	tests/unit/test-migration-marks \
+	tests/unit/test-migration-findings \
+	tests/unit/test-migration-plan-checks \
 	tests/unit/test-migration-plan-image \
+	tests/unit/test-migration-quota \
 	tests/unit/test-store-file \
 	tests/unit/test-store-journal \
 	tests/unit/test-store-migrations \
@@ -145,6 +158,9 @@ tests_unit_test_hosts_rules_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS
 tests_unit_test_hosts_userdata_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_migration_changes_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_migration_marks_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
+tests_unit_test_migration_findings_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
+tests_unit_test_migration_plan_checks_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
+tests_unit_test_migration_quota_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_migration_plan_image_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_store_file_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_store_journal_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)

@@ -21,6 +21,8 @@ OSM_CMD (check_conversion_hosts);
 OSM_CMD (delete_conversion_hosts);
 OSM_CMD (migrate_server);
 OSM_CMD (migrate_volume);
+OSM_CMD (check_server);
+OSM_CMD (check_servers);
 OSM_CMD (list);
 OSM_CMD (show);
 OSM_CMD (watch);

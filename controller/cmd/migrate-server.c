@@ -18,6 +18,8 @@ const struct osm_option osm_options_migrate_server[] = {
   { "floating-ip", 0, "auto|keep|existing|new|skip", "floating IP of the new server" },
   { "availability-zone", 0, "ZONE", "availability zone of the new server" },
   { "compress", 0, "auto|on|off", "compress the data on its way" },
+  { "strict", 0, NULL, "warnings stop it, too, unless they are accepted" },
+  { "accept", 0, "ID", "accept warnings of this id; may be repeated" },
   { NULL, 0, NULL, NULL },
 };
 

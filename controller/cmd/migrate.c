@@ -17,6 +17,7 @@
 #include "controller/cloud/compute.h"
 #include "controller/cloud/volume.h"
 #include "controller/hosts/path.h"
+#include "controller/migration/findings.h"
 #include "controller/migration/limits.h"
 
 static struct osm_migration_context
@@ -136,8 +137,9 @@ show_findings (struct osm_session *session, const json_t *plan)
     OSM_CLEANUP_FREE char *text = osm_quote_terminal (osm_json_str (finding, "text"));
     OSM_CLEANUP_FREE char *remedy = osm_quote_terminal (osm_json_str (finding, "remedy"));
     OSM_CLEANUP_FREE char *line =
-        osm_asprintf ("%s: %s%s%s [%s]", osm_json_str (finding, "severity"), text,
-                      remedy ? "; " : "", remedy ? remedy : "", osm_json_str (finding, "id"));
+        osm_asprintf ("%s: %s%s%s [%s%s]", osm_json_str (finding, "severity"), text,
+                      remedy ? "; " : "", remedy ? remedy : "", osm_json_str (finding, "id"),
+                      json_is_true (json_object_get (finding, "accepted")) ? ", accepted" : "");
 
     json_object_set_new (event, "event", json_string ("finding"));
     osm_ui_event (session->ui, event, line);
@@ -145,7 +147,7 @@ show_findings (struct osm_session *session, const json_t *plan)
 }
 
 static int
-dry_run (struct osm_session *session, const json_t *plan)
+dry_run (struct osm_session *session, const json_t *plan, size_t stopping)
 {
   OSM_CLEANUP_FREE char *text =
       osm_plan_text (plan, osm_cloud_name (session->cloud[OSM_DESTINATION]));
@@ -154,7 +156,58 @@ dry_run (struct osm_session *session, const json_t *plan)
     osm_ui_json (plan);
   else
     fputs (text, stdout);
-  return osm_plan_count_findings (plan, "blocker") > 0 ? OSM_EXIT_BLOCKED : OSM_EXIT_OK;
+  return stopping > 0 ? OSM_EXIT_BLOCKED : OSM_EXIT_OK;
+}
+
+struct osm_plan_input
+osm_cmd_plan_input (const struct osm_args *args, const struct osm_session *session,
+                    const char *object)
+{
+  struct osm_plan_input input = { .config = session->config,
+                                  .cloud = { session->cloud[0], session->cloud[1] },
+                                  .object = object,
+                                  .boot_volume = osm_args_get (args, "boot-volume"),
+                                  .user_data_path = osm_args_get (args, "user-data"),
+                                  .availability_zone = osm_args_get (args, "availability-zone"),
+                                  .compression = osm_args_get (args, "compress"),
+                                  .floating_ip = osm_args_get (args, "floating-ip") };
+
+  if (!input.compression)
+    input.compression = session->config->compression;
+  if (!input.floating_ip)
+    input.floating_ip = session->config->floating_ip;
+  return input;
+}
+
+int
+osm_cmd_accepted (const struct osm_args *args, char ***ret, struct osm_error *err)
+{
+  OSM_CLEANUP_STRV char **ids = NULL;
+  const char *id;
+
+  for (size_t i = 0; (id = osm_args_nth (args, "accept", i)); i++)
+    osm_strv_append (&ids, id);
+  if (osm_findings_check_accepted (ids, err) == -1)
+    return -1;
+  *ret = osm_take (ids);
+  return 0;
+}
+
+/* Blockers, and with --strict warnings that were not accepted. */
+static int
+refuse (const char *kind, const char *object, size_t blockers, size_t warnings,
+        struct osm_error *err)
+{
+  if (blockers > 0)
+    osm_error_set (err, OSM_ERROR_USER, 0, "%s '%s' cannot be migrated: %zu blocker%s, see above",
+                   kind, object, blockers, blockers == 1 ? "" : "s");
+  else
+    osm_error_set (err, OSM_ERROR_USER, 0,
+                   "%s '%s' is not migrated, as --strict says: %zu warning%s, see above; "
+                   "--accept ID accepts one",
+                   kind, object, warnings, warnings == 1 ? "" : "s");
+  osm_error_hint (err, "both clouds are as they were");
+  return OSM_EXIT_BLOCKED;
 }
 
 int
@@ -191,16 +244,15 @@ osm_cmd_migrate (const struct osm_args *args, const char *kind,
   OSM_CLEANUP_SESSION struct osm_session *session = NULL;
   OSM_CLEANUP_MIGRATION struct osm_migration *m = NULL;
   OSM_CLEANUP_JSON json_t *plan = NULL;
+  OSM_CLEANUP_STRV char **accepted = NULL;
   const char *const *operands;
-  struct osm_plan_input input = { .boot_volume = osm_args_get (args, "boot-volume"),
-                                  .user_data_path = osm_args_get (args, "user-data"),
-                                  .availability_zone = osm_args_get (args, "availability-zone"),
-                                  .compression = osm_args_get (args, "compress"),
-                                  .floating_ip = osm_args_get (args, "floating-ip") };
+  struct osm_plan_input input;
   struct osm_migration_context context;
-  size_t blockers;
+  size_t blockers, warnings;
   bool there;
 
+  if (osm_cmd_accepted (args, &accepted, err) == -1)
+    return OSM_EXIT_USAGE;
   if (osm_cmd_check_limit (args, err) == -1 || osm_cmd_check_bad_blocks (args, err) == -1 ||
       osm_cmd_check_path (args, err) == -1 ||
       osm_session_open (args, OSM_WANT_CLOUDS | OSM_WANT_STORE, &session, err) == -1)
@@ -208,30 +260,22 @@ osm_cmd_migrate (const struct osm_args *args, const char *kind,
   if (osm_args_has (args, "no-sparse"))
     osm_str_set (&session->config->sparse, "off");
   osm_args_operands (args, &operands);
-  input.object = operands[0];
-  input.config = session->config;
-  if (!input.compression)
-    input.compression = session->config->compression;
-  if (!input.floating_ip)
-    input.floating_ip = session->config->floating_ip;
-  input.cloud[OSM_SOURCE] = session->cloud[OSM_SOURCE];
-  input.cloud[OSM_DESTINATION] = session->cloud[OSM_DESTINATION];
+  input = osm_cmd_plan_input (args, session, operands[0]);
   if (make_plan (&input, &plan, err) == -1)
     return OSM_EXIT_FAILED;
+  blockers = osm_plan_count_findings (plan, "blocker");
+  warnings = osm_findings_accept (plan, accepted);
+  if (!osm_args_has (args, "strict"))
+    warnings = 0;
   if (osm_args_has (args, "dry-run"))
-    return dry_run (session, plan);
+    return dry_run (session, plan, blockers + warnings);
   if (already_there (session, kind, plan, &there, err) == -1)
     return OSM_EXIT_FAILED;
   if (there)
     return OSM_EXIT_NOTHING;
   show_findings (session, plan);
-  blockers = osm_plan_count_findings (plan, "blocker");
-  if (blockers > 0) {
-    osm_error_set (err, OSM_ERROR_USER, 0, "%s '%s' cannot be migrated: %zu blocker%s, see above",
-                   kind, input.object, blockers, blockers == 1 ? "" : "s");
-    osm_error_hint (err, "both clouds are as they were");
-    return OSM_EXIT_BLOCKED;
-  }
+  if (blockers + warnings > 0)
+    return refuse (kind, input.object, blockers, warnings, err);
 
   context = context_of (session);
   if (osm_migration_create (&context, plan, &m, err) == -1 ||

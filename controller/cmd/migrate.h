@@ -12,6 +12,11 @@
 #include "controller/migration/plan.h"
 #include "controller/migration/state.h"
 
+/* What the options and the configuration say about a plan; boot-volume ... may be missing in the command's table. */
+struct osm_plan_input osm_cmd_plan_input (const struct osm_args *args,
+                                          const struct osm_session *session, const char *object);
+/* --accept: all that were given, a vector; an id that is none is a USER error. Caller frees. */
+int osm_cmd_accepted (const struct osm_args *args, char ***ret, struct osm_error *err);
 /* Plan, findings, dry run or run, result. Returns an osm_exit. */
 int osm_cmd_migrate (const struct osm_args *args, const char *kind,
                      int (*make_plan) (const struct osm_plan_input *input, json_t **ret,

@@ -105,8 +105,8 @@ check_link (struct osm_hosts_context *context, struct osm_host *source,
   return 0;
 }
 
-int
-osm_hosts_check (struct osm_hosts_context *context, json_t **ret, struct osm_error *err)
+static int
+check (struct osm_hosts_context *context, bool with_link, json_t **ret, struct osm_error *err)
 {
   struct side_check c[2] = {
     { .context = context, .side = OSM_SOURCE, .result = json_object () },
@@ -116,7 +116,7 @@ osm_hosts_check (struct osm_hosts_context *context, json_t **ret, struct osm_err
   json_t *link = NULL;
   int r = osm_parallel (tasks, 2, err);
 
-  if (r == 0 && c[0].host && c[1].host)
+  if (r == 0 && with_link && c[0].host && c[1].host)
     r = check_link (context, c[0].host, c[1].host, &link, err);
   if (r == 0) {
     *ret = osm_json_pack ("{s:O, s:O}", "source", c[0].result, "destination", c[1].result);
@@ -130,4 +130,16 @@ osm_hosts_check (struct osm_hosts_context *context, json_t **ret, struct osm_err
     osm_error_done (&c[i].why);
   }
   return r;
+}
+
+int
+osm_hosts_check (struct osm_hosts_context *context, json_t **ret, struct osm_error *err)
+{
+  return check (context, true, ret, err);
+}
+
+int
+osm_hosts_look (struct osm_hosts_context *context, json_t **ret, struct osm_error *err)
+{
+  return check (context, false, ret, err);
 }

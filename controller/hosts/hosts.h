@@ -58,6 +58,8 @@ int osm_hosts_choose_cipher (struct osm_hosts_context *context, struct osm_path 
 /* {"source": {...}, "destination": {...}, "link": {"path":..., "rtt_us":..., "bytes_per_second":..., "cipher":..., "tried":...}}; works with what is there: what
  * is wrong is an "error" in its place. */
 int osm_hosts_check (struct osm_hosts_context *context, json_t **ret, struct osm_error *err);
+/* The same without "link": quicker, and nothing is changed for the sake of a path. */
+int osm_hosts_look (struct osm_hosts_context *context, json_t **ret, struct osm_error *err);
 /* Refuses while volumes are attached or a migration uses them, unless force: then volumes are detached, and go back to the servers whose
  * they are. */
 int osm_hosts_delete (struct osm_hosts_context *context, bool force, bool *ret_changed,

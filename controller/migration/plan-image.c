@@ -19,7 +19,7 @@
 static bool
 is_disk_property (const char *key)
 {
-  static const char *const prefixes[] = { "hw_", "os_", "img_" };
+  static const char *const prefixes[] = { "hw_", "os_", "img_", "trait:" };
   static const char *const names[] = { "architecture", "vm_mode", "hypervisor_type" };
 
   if (osm_str_starts_with (key, "os_hash_") || strcmp (key, "os_hidden") == 0)
@@ -105,6 +105,7 @@ osm_plan_add_root (const struct osm_plan_input *input, json_t *plan, const json_
       "name", volume_name, "size_gb", size, "boot", 1, "bootable", 1, "access", OSM_ACCESS_IMAGE,
       "metadata", "image_metadata", metadata, "device", device, "delete_on_termination", 1);
   json_array_append_new (json_object_get (plan, "volumes"), planned);
+  osm_plan_carried_image (plan, name, image, metadata);
   osm_plan_finding (plan, "source-image-booted", "info", name, NULL,
                     "server '%s' boots from an image: its root disk becomes a volume of %" PRId64
                     " GiB, read from an image of the stopped server",

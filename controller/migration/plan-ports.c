@@ -98,8 +98,10 @@ plan_security_groups (const struct osm_plan_input *input, json_t *plan, const js
         osm_plan_look_up (input, plan, "security_groups", &osm_security_groups,
                           osm_json_str (group, "name"), &target, err) == -1)
       return -1;
-    if (target)
-      json_array_append (ids, json_object_get (target, "id"));
+    if (!target)
+      continue;
+    json_array_append (ids, json_object_get (target, "id"));
+    osm_plan_compare_groups (plan, group, target);
   }
   return 0;
 }
@@ -131,6 +133,7 @@ plan_port (const struct osm_plan_input *input, json_t *plan, const json_t *port,
     osm_json_set_str (planned, "description", description);
   if (vnic && strcmp (vnic, "normal") != 0)
     osm_json_set_str (create, "binding:vnic_type", vnic);
+  osm_plan_check_port (plan, port);
   pairs = json_object_get (port, "allowed_address_pairs");
   if (json_array_size (pairs) > 0)
     json_object_set (create, "allowed_address_pairs", pairs);
@@ -152,6 +155,8 @@ plan_port (const struct osm_plan_input *input, json_t *plan, const json_t *port,
   if (!network_id)
     return -1;
   network_name = osm_json_str (target, "name");
+  osm_plan_check_network (plan, osm_cloud_name (input->cloud[OSM_DESTINATION]),
+                          osm_cloud_project_id (input->cloud[OSM_DESTINATION]), target);
   osm_json_set_str (planned, "network_name", network_name);
   osm_json_set_str (create, "network_id", network_id);
 

@@ -5,7 +5,6 @@
 
 #include "controller/migration/plan-internal.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 #include "common/cleanup.h"
@@ -17,15 +16,13 @@
  * mapping names it: then the operator meant it. */
 static int
 destination_type (const struct osm_plan_input *input, json_t *plan, const char *volume_name,
-                  const char *type, json_t *planned, struct osm_error *err)
+                  const char *type, json_t *planned, json_t **ret, struct osm_error *err)
 {
   const char *wanted = osm_config_map (input->config, "volume_types", type);
-  OSM_CLEANUP_JSON json_t *found = NULL;
   OSM_ERROR (why);
 
-  if (osm_cloud_find (input->cloud[OSM_DESTINATION], &osm_volume_types, wanted, &found, &why) ==
-      0) {
-    osm_json_set_str (planned, "type", osm_json_str (found, "name"));
+  if (osm_cloud_find (input->cloud[OSM_DESTINATION], &osm_volume_types, wanted, ret, &why) == 0) {
+    osm_json_set_str (planned, "type", osm_json_str (*ret, "name"));
     return 0;
   }
   if (why.class != OSM_ERROR_USER) {
@@ -40,6 +37,32 @@ destination_type (const struct osm_plan_input *input, json_t *plan, const char *
   return 0;
 }
 
+void
+osm_plan_check_volume (json_t *plan, const char *label, const json_t *volume, const json_t *type)
+{
+  const char *multiattach = osm_json_str (json_object_get (type, "extra_specs"), "multiattach"),
+             *name = osm_json_str (type, "name");
+
+  if (json_is_true (json_object_get (volume, "multiattach")) &&
+      !osm_str_equal (multiattach, "<is> True"))
+    osm_plan_finding (
+        plan, "source-volume-multiattach", "warning", label,
+        "map its type to one of the destination that has multiattach: map: { "
+        "volume_types: { OLD: NEW } }",
+        "volume '%s' can be attached to several servers; of its copy's type (%s) that "
+        "is not known",
+        label, name ? name : "the default");
+  if (json_is_true (json_object_get (volume, "encrypted")))
+    osm_plan_finding (
+        plan, "source-volume-encrypted", "warning", label,
+        "see that the copy's type encrypts, too; whether it does is shown to "
+        "administrators only",
+        "volume '%s' is encrypted by its cloud: the conversion hosts read and write it "
+        "in clear, and its copy is encrypted if its type (%s) is",
+        label, name ? name : "the default");
+  osm_plan_carried_volume (plan, label, volume);
+}
+
 int
 osm_plan_add_volume (const struct osm_plan_input *input, json_t *plan, const json_t *volume,
                      const json_t *attachment, bool boot, const char *access, struct osm_error *err)
@@ -47,6 +70,7 @@ osm_plan_add_volume (const struct osm_plan_input *input, json_t *plan, const jso
   const char *name = osm_json_str (volume, "name"), *id = osm_json_str (volume, "id");
   const char *label = name && *name ? name : id, *type = osm_json_str (volume, "volume_type");
   json_int_t size = json_integer_value (json_object_get (volume, "size"));
+  OSM_CLEANUP_JSON json_t *destination = NULL;
   json_t *planned, *metadata = json_object_get (volume, "volume_image_metadata");
 
   if (!id || size <= 0 || size > (json_int_t)1 << 20)
@@ -79,72 +103,10 @@ osm_plan_add_volume (const struct osm_plan_input *input, json_t *plan, const jso
                       "wait until it is 'in-use', or have its state reset",
                       "volume '%s' of the server is in state '%s'", label,
                       osm_json_str (volume, "status"));
-  if (type && *type)
-    return destination_type (input, plan, label, type, planned, err);
-  return 0;
-}
-
-/* One side's absolute limits against what this plan needs there. */
-static int
-check_side (const struct osm_plan_input *input, json_t *plan, enum osm_side side,
-            json_int_t volumes, json_int_t gigabytes, json_int_t snapshots, struct osm_error *err)
-{
-  const struct {
-    const char *what, *max, *used;
-    json_int_t need;
-  } quotas[] = {
-    { "volumes", "maxTotalVolumes", "totalVolumesUsed", volumes },
-    { "gigabytes", "maxTotalVolumeGigabytes", "totalGigabytesUsed", gigabytes },
-    { "snapshots", "maxTotalSnapshots", "totalSnapshotsUsed", snapshots },
-  };
-  OSM_CLEANUP_JSON json_t *limits = NULL;
-  const char *cloud = osm_cloud_name (input->cloud[side]);
-
-  if (osm_volume_limits (input->cloud[side], &limits, err) == -1)
+  osm_json_set_str (planned, "source_type", type);
+  if (type && *type &&
+      destination_type (input, plan, label, type, planned, &destination, err) == -1)
     return -1;
-  for (size_t i = 0; i < sizeof quotas / sizeof quotas[0]; i++) {
-    json_int_t max = json_integer_value (json_object_get (limits, quotas[i].max));
-    json_int_t used = json_integer_value (json_object_get (limits, quotas[i].used));
-
-    if (quotas[i].need > 0 && max >= 0 && used + quotas[i].need > max)
-      osm_plan_finding (
-          plan, side == OSM_SOURCE ? "source-volume-quota" : "destination-volume-quota", "blocker",
-          quotas[i].what,
-          side == OSM_SOURCE ? "the temporary clone of the boot volume needs it: free some, or ask "
-                               "for a larger quota"
-                             : "free some at the destination, or ask for a larger quota",
-          "cloud '%s': quota of %s is %" JSON_INTEGER_FORMAT ", %" JSON_INTEGER_FORMAT
-          " used, %" JSON_INTEGER_FORMAT " more needed",
-          cloud, quotas[i].what, max, used, quotas[i].need);
-  }
+  osm_plan_check_volume (plan, label, volume, destination);
   return 0;
-}
-
-int
-osm_plan_check_volume_quota (const struct osm_plan_input *input, json_t *plan,
-                             struct osm_error *err)
-{
-  json_int_t volumes = 0, gigabytes = 0, clones = 0, clone_gigabytes = 0, snapshots = 0;
-  size_t i;
-  json_t *volume;
-
-  json_array_foreach (json_object_get (plan, "volumes"), i, volume)
-  {
-    json_int_t size = json_integer_value (json_object_get (volume, "size_gb"));
-
-    volumes++;
-    gigabytes += size;
-    if (osm_str_equal (osm_json_str (volume, "access"), "snapshot")) {
-      clones++;
-      snapshots++;
-      clone_gigabytes += 2 * size; /* Cinder counts a snapshot's size as well */
-    }
-    if (osm_str_equal (osm_json_str (volume, "access"), OSM_ACCESS_IMAGE)) {
-      clones++;
-      clone_gigabytes += size;
-    }
-  }
-  if (check_side (input, plan, OSM_DESTINATION, volumes, gigabytes, 0, err) == -1)
-    return -1;
-  return check_side (input, plan, OSM_SOURCE, clones, clone_gigabytes, snapshots, err);
 }

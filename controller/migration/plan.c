@@ -169,39 +169,6 @@ osm_plan_find_boot (const json_t *attachments, const json_t *volumes, const char
   return -1;
 }
 
-static int
-check_compute_quota (const struct osm_plan_input *input, json_t *plan, const json_t *flavor,
-                     struct osm_error *err)
-{
-  static const struct {
-    const char *what, *max, *used, *flavor_key;
-  } quotas[] = {
-    { "instances", "maxTotalInstances", "totalInstancesUsed", NULL },
-    { "cores", "maxTotalCores", "totalCoresUsed", "vcpus" },
-    { "ram (MiB)", "maxTotalRAMSize", "totalRAMUsed", "ram" },
-  };
-  OSM_CLEANUP_JSON json_t *limits = NULL;
-  const char *cloud = osm_cloud_name (input->cloud[OSM_DESTINATION]);
-
-  if (osm_compute_limits (input->cloud[OSM_DESTINATION], &limits, err) == -1)
-    return -1;
-  for (size_t i = 0; i < sizeof quotas / sizeof quotas[0]; i++) {
-    json_int_t max = json_integer_value (json_object_get (limits, quotas[i].max));
-    json_int_t used = json_integer_value (json_object_get (limits, quotas[i].used));
-    json_int_t need = quotas[i].flavor_key
-                          ? json_integer_value (json_object_get (flavor, quotas[i].flavor_key))
-                          : 1;
-
-    if (max >= 0 && used + need > max)
-      osm_plan_finding (plan, "destination-quota", "blocker", quotas[i].what,
-                        "free some at the destination or ask for a larger quota",
-                        "cloud '%s': quota of %s is %" JSON_INTEGER_FORMAT ", %" JSON_INTEGER_FORMAT
-                        " used, %" JSON_INTEGER_FORMAT " more needed",
-                        cloud, quotas[i].what, max, used, need);
-  }
-  return 0;
-}
-
 /* NULL with err if the object has no id. */
 static json_t *
 new_plan (const struct osm_plan_input *input, const char *kind, const json_t *object,
@@ -341,19 +308,10 @@ plan_server_fields (const struct osm_plan_input *input, json_t *plan, const json
     return -1;
   if (flavor) {
     osm_json_set_str (planned, "flavor_id", osm_json_str (flavor, "id"));
-    for (size_t i = 0; i < 3; i++) {
-      static const char *const keys[] = { "vcpus", "ram", "disk" };
-      json_int_t was = json_integer_value (json_object_get (old_flavor, keys[i]));
-      json_int_t is = json_integer_value (json_object_get (flavor, keys[i]));
-
-      if (was != is && json_object_get (old_flavor, keys[i]))
-        osm_plan_finding (plan, "flavor-differs", "warning", flavor_name, NULL,
-                          "flavor '%s' at the destination has %s %" JSON_INTEGER_FORMAT
-                          ", the server was made with %" JSON_INTEGER_FORMAT,
-                          osm_json_str (flavor, "name"), keys[i], is, was);
-    }
-    if (check_compute_quota (input, plan, flavor, err) == -1)
-      return -1;
+    json_object_set (planned, "vcpus", json_object_get (flavor, "vcpus"));
+    json_object_set (planned, "ram_mb", json_object_get (flavor, "ram"));
+    json_object_set (planned, "extra_specs", json_object_get (flavor, "extra_specs"));
+    osm_plan_compare_flavors (plan, flavor_name, old_flavor, flavor);
   }
   if (json_integer_value (json_object_get (old_flavor, "ephemeral")) > 0)
     osm_plan_finding (plan, "source-ephemeral-disk", "warning", osm_json_str (server, "name"),
@@ -442,7 +400,7 @@ plan_server_volumes (const struct osm_plan_input *input, json_t *plan, const jso
                                                            attachment, (int)i == boot,
                                                            (int)i == boot ? "snapshot" : "detach",
                                                            err) == -1) return -1;
-  return osm_plan_check_volume_quota (input, plan, err);
+  return 0;
 }
 
 /* OpenStack allows several servers of one name; an operator who sees two should know beforehand. */
@@ -488,7 +446,8 @@ osm_plan_server (const struct osm_plan_input *input, json_t **ret, struct osm_er
       plan_server_volumes (input, plan, server, err) == -1 ||
       osm_plan_ports (input, plan, id, err) == -1 ||
       check_same_name (input, plan, osm_json_str (json_object_get (plan, "source"), "name"), err) ==
-          -1)
+          -1 ||
+      osm_plan_checks (input, plan, server, err) == -1)
     return osm_error_wrap (err, "plan of server '%s'", osm_json_str (server, "name"));
   *ret = osm_take (plan);
   return 0;
@@ -522,7 +481,7 @@ osm_plan_volume (const struct osm_plan_input *input, json_t **ret, struct osm_er
                       "volume '%s' is claimed by migration %s", input->object,
                       osm_json_str (json_object_get (volume, "metadata"), "osm.migration"));
   if (osm_plan_add_volume (input, plan, volume, NULL, false, "direct", err) == -1 ||
-      osm_plan_check_volume_quota (input, plan, err) == -1)
+      osm_plan_checks (input, plan, NULL, err) == -1)
     return osm_error_wrap (err, "plan of volume '%s'", input->object);
   *ret = osm_take (plan);
   return 0;

@@ -6,15 +6,16 @@
  *
  *   { "version": 1, "kind": "server", "compression": "auto" | "on" | "off",
  *     "source": {"cloud", "id", "name", "status"},
- *     "server": {"name", "description", "flavor_id", "flavor_name", "key_name", "metadata", "user_data_file" or "user_data_of_source",
- *                "config_drive", "availability_zone"},
- *     "volumes": [{"id", "name", "description", "size_gb", "type", "boot", "bootable", "device", "delete_on_termination",
+ *     "server": {"name", "description", "flavor_id", "flavor_name", "vcpus", "ram_mb", "extra_specs": of the destination's flavor,
+ *                "key_name", "metadata", "user_data_file" or "user_data_of_source", "config_drive", "availability_zone"},
+ *     "volumes": [{"id", "name", "description", "size_gb", "type", "source_type", "boot", "bootable", "device", "delete_on_termination",
  *                  "metadata", "image_metadata", "access": "snapshot" | "detach" | "direct" |
  *                  "image": the root disk of a server that booted from an image; its id is the server's}],
  *     "ports": [{"id", "create": {body of the port to create}, "network_name", "addresses"}],
  *     "floating_ips": [{"id", "address", "port_id": the source's, "fixed_ip_address", "description",
  *                       "use": id of an existing one, or "create": {body of the one to create}, "network_name"}],
- *     "findings": [{"id", "severity", "object", "text", "remedy"}] }
+ *     "needs": {"source", "destination"}: of the quotas, see quota.h,
+ *     "findings": [{"id", "severity", "object", "text", "remedy", "accepted"}] }
  */
 
 #ifndef OSM_CONTROLLER_MIGRATION_PLAN_H

@@ -82,9 +82,10 @@ list_all (const struct osm_migration_context *c, struct osm_marks_input *in, str
 static bool
 is_ours (const char *finding)
 {
-  static const char *const ours[] = { "source-server-claimed", "source-server-locked",
-                                      "source-volume-",        "destination-address-in-use",
-                                      "destination-quota",     "destination-volume-quota" };
+  static const char *const ours[] = { "source-server-claimed",    "source-server-locked",
+                                      "source-volume-",           "destination-address-in-use",
+                                      "destination-quota",        "destination-volume-quota",
+                                      "destination-network-quota" };
 
   for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++)
     if (osm_str_starts_with (finding, ours[i]))

@@ -37,7 +37,7 @@ def documents(cloud):
               'metadata': {'owner': 'me'}, 'description': 'a server', 'config_drive': 'True', 'key_name': 'mine',
               'OS-EXT-AZ:availability_zone': 'nova', 'OS-EXT-SRV-ATTR:root_device_name': '/dev/vda',
               'OS-EXT-SRV-ATTR:user_data': 'aGVsbG8=', 'image': '', 'tenant_id': PROJECT[cloud], 'user_id': 'c' * 32,
-              'flavor': {'original_name': 'small', 'vcpus': 1, 'ram': 512, 'disk': 1},
+              'flavor': {'original_name': 'small', 'vcpus': 1, 'ram': 512, 'disk': 1, 'extra_specs': {'hw:numa_nodes': '1'}},
               'addresses': {'net': [{'addr': '10.0.0.5'}]}, 'fault': {'message': 'none'}}
     volumes = [volume(cloud, BOOT, 'boot', True, SERVER), volume(cloud, DATA, 'data', False, SERVER),
                volume(cloud, LOOSE, 'loose', False, None)] if own else []
@@ -49,7 +49,7 @@ def documents(cloud):
     subnet = {'id': SUBNET[cloud], 'name': 'subnet', 'cidr': '10.0.0.0/24', 'network_id': NETWORK[cloud],
               'project_id': PROJECT[cloud]}
     group = {'id': GROUP[cloud], 'name': 'ssh', 'project_id': PROJECT[cloud], 'description': '', 'security_group_rules': []}
-    flavor = {'id': FLAVOR, 'name': 'small', 'vcpus': 1, 'ram': 512, 'disk': 1}
+    flavor = {'id': FLAVOR, 'name': 'small', 'vcpus': 1, 'ram': 512, 'disk': 1, 'extra_specs': {'hw:numa_nodes': '1'}}
     key = {'name': 'mine', 'public_key': 'ssh-ed25519 AAAA', 'fingerprint': 'aa:bb', 'id': 1}
     interface = {'port_id': PORT, 'net_id': NETWORK[cloud], 'mac_addr': port['mac_address'], 'port_state': 'ACTIVE',
                  'fixed_ips': port['fixed_ips']}
@@ -73,6 +73,14 @@ def documents(cloud):
         (r'/volume/v3/$', {'versions': [{'id': 'v3.0', 'status': 'CURRENT', 'version': '3.70', 'min_version': '3.0'}]}),
         (r'/volume/v3/volumes/detail', {'volumes': volumes}),
         *[(r'/volume/v3/volumes/%s$' % v['id'], {'volume': v}) for v in volumes],
+        (r'/compute/v2\.1/os-availability-zone$', {'availabilityZoneInfo': [{'zoneName': 'nova',
+                                                                            'zoneState': {'available': True}}]}),
+        (r'/volume/v3/os-quota-sets/%s' % PROJECT[cloud], {'quota_set': {
+            k: {'limit': 1000, 'in_use': 1, 'reserved': 0} for k in ('volumes', 'gigabytes', 'snapshots', 'gigabytes_fast',
+                                                                     'per_volume_gigabytes')}}),
+        (r'/volume/v3/backups/detail', {'backups': []}),
+        (r'/network/v2\.0/quotas/%s' % PROJECT[cloud], {'quota': {
+            k: {'limit': 100, 'used': 1, 'reserved': 0} for k in ('port', 'floatingip')}}),
         (r'/volume/v3/types', {'volume_types': [{'id': TYPE, 'name': 'fast', 'is_public': True}]}),
         (r'/volume/v3/limits', {'limits': {'absolute': volume_limits, 'rate': []}}),
         (r'/volume/v3/snapshots/detail', {'snapshots': []}),
