@@ -55,6 +55,22 @@ all_servers (struct osm_cloud *cloud, char ***ret, struct osm_error *err)
   return 0;
 }
 
+/* By another name, or with --all? */
+static bool
+was_checked (const struct check *c, const json_t *plan)
+{
+  const char *id = osm_json_str (json_object_get (plan, "source"), "id");
+  size_t i;
+  const json_t *other;
+
+  json_array_foreach (c->plans, i, other)
+  {
+    if (osm_str_equal (osm_json_str (json_object_get (other, "source"), "id"), id))
+      return true;
+  }
+  return false;
+}
+
 /* One that cannot be looked at does not keep the others from being checked. */
 static int
 check_one (struct check *c, const char *server, struct osm_error *err)
@@ -71,6 +87,10 @@ check_one (struct check *c, const char *server, struct osm_error *err)
     report = osm_json_pack ("{s:{s:s}, s:o}", "server", "name", server, "error",
                             osm_error_to_json (&why));
     c->failed++;
+  }
+  else if (was_checked (c, plan)) {
+    json_array_append (c->plans, plan); /* for the remark about it */
+    return 0;
   }
   else {
     size_t volumes = json_array_size (json_object_get (plan, "volumes"));

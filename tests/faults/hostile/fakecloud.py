@@ -93,7 +93,8 @@ def documents(cloud):
         (r'/network/v2\.0/security-groups/%s$' % GROUP[cloud], {'security_group': group}),
         (r'/network/v2\.0/security-groups', {'security_groups': [group]}),
         (r'/network/v2\.0/floatingips', {'floatingips': [
-            {'id': TYPE, 'floating_ip_address': '172.24.4.5', 'port_id': PORT, 'description': ''}] if own else []}),
+            {'id': TYPE, 'floating_ip_address': '172.24.4.5', 'port_id': PORT, 'description': '',
+             'floating_network_id': NETWORK[cloud]}] if own else []}),
         (r'/network/v2\.0/routers', {'routers': []}),
         (r'/image/v2/images', {'images': []}),
     ]
