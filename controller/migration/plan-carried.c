@@ -102,10 +102,11 @@ osm_plan_carried_server (json_t *plan, const json_t *server)
                       "server '%s' is a member of a server group (affinity or anti-affinity): the "
                       "new server will be in none",
                       name);
-  if (osm_str_equal (osm_json_str (server, "OS-DCF:diskConfig"), "MANUAL"))
+  /* MANUAL is what a server gets of which nothing is said. */
+  if (osm_str_equal (osm_json_str (server, "OS-DCF:diskConfig"), "AUTO"))
     osm_plan_finding (plan, "server-disk-config", "info", name, NULL,
-                      "server '%s' has disk configuration MANUAL; the new server has AUTO, which "
-                      "counts when it is rebuilt or resized",
+                      "server '%s' has disk configuration AUTO, which is not asked for at the "
+                      "destination; it counts when a server is rebuilt or resized",
                       name);
   if (lost)
     osm_plan_finding (plan, "server-property-not-carried", "warning", name, NULL,

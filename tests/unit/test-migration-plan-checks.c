@@ -351,7 +351,7 @@ what_is_not_carried_is_named (void **state)
   OSM_CLEANUP_JSON json_t *server =
       parse ("{'name': 'web', 'id': 'x', 'accessIPv4': '192.0.2.1', 'accessIPv6': '', 'tags': "
              "['a'], 'server_groups': [],"
-             " 'trusted_image_certificates': null, 'OS-DCF:diskConfig': 'MANUAL', "
+             " 'trusted_image_certificates': null, 'OS-DCF:diskConfig': 'AUTO', "
              "'OS-SRV-USG:launched_at': 'now',"
              " 'a_member_of_2099': {'answer': 42}, 'a_list_of_2099': []}");
   OSM_CLEANUP_JSON json_t
