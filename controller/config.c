@@ -138,8 +138,8 @@ static const char *const top_sections[] = { "source", "destination", "copy", "co
 static const char *const host_sections[] = { "source", "destination", NULL };
 static const char *const no_sections[] = { NULL };
 static const char *const map_kinds[] = {
-  "availability_zones", "flavors", "key_pairs",    "networks",
-  "security_groups",    "subnets", "volume_types", NULL,
+  "availability_zones", "flavors",       "key_pairs", "networks",     "qos_policies",
+  "security_groups",    "server_groups", "subnets",   "volume_types", NULL,
 };
 
 /* ---- sections ---- */

@@ -20,7 +20,7 @@
  *     source: { ... }
  *     destination: { ... }
  *   map: { flavors: {old: new}, networks: {}, subnets: {}, volume_types: {}, availability_zones: {},
- *          key_pairs: {}, security_groups: {} }
+ *          key_pairs: {}, security_groups: {}, server_groups: {}, qos_policies: {} }
  */
 
 #ifndef OSM_CONTROLLER_CONFIG_H

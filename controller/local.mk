@@ -38,6 +38,7 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/hosts/userdata.c \
 	controller/link/link.c controller/link/link.h \
 	controller/link/remote.c controller/link/remote.h \
+	controller/migration/belongings.c \
 	controller/migration/changes.c controller/migration/changes.h \
 	controller/migration/data.c \
 	controller/migration/destination.c \
@@ -59,7 +60,10 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/migration/plan-checks.c \
 	controller/migration/plan-flavor.c \
 	controller/migration/plan-network.c \
+	controller/migration/plan-nics.c \
 	controller/migration/plan-ports.c \
+	controller/migration/plan-server.c \
+	controller/migration/plan-state.c \
 	controller/migration/plan-volumes.c \
 	controller/migration/preflight.c controller/migration/preflight.h \
 	controller/migration/quota.c controller/migration/quota.h \
@@ -140,6 +144,7 @@ unit_tests += \
 	tests/unit/test-migration-plan-checks \
 	tests/unit/test-migration-plan-image \
 	tests/unit/test-migration-quota \
+	tests/unit/test-migration-plan-kinds \
 	tests/unit/test-store-file \
 	tests/unit/test-store-journal \
 	tests/unit/test-store-migrations \
@@ -162,6 +167,7 @@ tests_unit_test_migration_findings_LDADD = controller/libosmcontroller.la $(CMOC
 tests_unit_test_migration_plan_checks_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_migration_quota_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_migration_plan_image_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
+tests_unit_test_migration_plan_kinds_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_store_file_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_store_journal_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_store_migrations_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
-EXTRA_DIST += docs/ARCHITECTURE.md docs/FINDINGS.md docs/PERFORMANCE.md docs/PROTOCOL.md docs/RELIABILITY.md
+EXTRA_DIST += docs/ARCHITECTURE.md docs/FINDINGS.md docs/PERFORMANCE.md docs/PROTOCOL.md docs/RELIABILITY.md \
+	docs/SUPPORT.md
 
 # The page names tests; they exist.
 script_tests += tests/functional/promises.py

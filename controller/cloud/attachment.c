@@ -197,8 +197,8 @@ ask_to_attach (struct osm_cloud *cloud, struct move *move, const json_t *body, b
 
 int
 osm_server_attach (struct osm_cloud *cloud, const char *server_id, const char *volume_id,
-                   const char *device, int delete_on_termination, uint64_t timeout_ms,
-                   struct osm_error *err)
+                   const char *device, const char *tag, int delete_on_termination,
+                   uint64_t timeout_ms, struct osm_error *err)
 {
   OSM_CLEANUP_FREE char *volume_path = osm_asprintf ("/volumes/%s", volume_id),
                         *what = osm_asprintf ("volume %s", volume_id);
@@ -221,6 +221,8 @@ osm_server_attach (struct osm_cloud *cloud, const char *server_id, const char *v
   if (held_by (volume, server_id))
     return osm_cloud_wait (cloud, &waiting, NULL, err);
   osm_json_set_str (attachment, "device", device);
+  if (osm_cloud_has_microversion (cloud, OSM_COMPUTE, "2.49"))
+    osm_json_set_str (attachment, "tag", tag);
   if (delete_on_termination >= 0 && osm_cloud_has_microversion (cloud, OSM_COMPUTE, "2.79"))
     json_object_set_new (attachment, "delete_on_termination", json_boolean (delete_on_termination));
   /* Nova puts the volume back when its compute host fails. Often that goes better the next time. */

@@ -34,6 +34,13 @@ const struct osm_collection osm_keypairs = { .service = OSM_COMPUTE,
                                              .member_key = "keypair",
                                              .free_ids = true };
 
+const struct osm_collection osm_server_groups = { .service = OSM_COMPUTE,
+                                                  .what = "server group",
+                                                  .list_path = "/os-server-groups",
+                                                  .member_path = "/os-server-groups",
+                                                  .list_key = "server_groups",
+                                                  .member_key = "server_group" };
+
 static char *
 server_path (const char *id, const char *suffix)
 {
@@ -365,17 +372,39 @@ has_key_pair (struct osm_cloud *cloud, const char *name, const char *public_key)
 
 int
 osm_keypair_create (struct osm_cloud *cloud, const char *name, const char *public_key,
-                    struct osm_error *err)
+                    const char *type, struct osm_error *err)
 {
   OSM_CLEANUP_JSON json_t *body =
       osm_json_pack ("{s:{s:s, s:s}}", "keypair", "name", name, "public_key", public_key);
   OSM_ERROR (why);
 
+  if (type && strcmp (type, "ssh") != 0)
+    osm_json_set_str (json_object_get (body, "keypair"), "type", type);
   if (osm_cloud_action (cloud, OSM_COMPUTE, "/os-keypairs", body, NULL, NULL, &why) == 0 ||
       (why.code == 409 && has_key_pair (cloud, name, public_key)))
     return 0;
   osm_error_move (err, &why);
   return -1;
+}
+
+const char *
+osm_server_group_policy (const json_t *group)
+{
+  const char *policy = osm_json_str (group, "policy");
+
+  /* Before 2.64 a list, which has always had one member. */
+  return policy ? policy
+                : json_string_value (json_array_get (json_object_get (group, "policies"), 0));
+}
+
+int
+osm_server_set_tags (struct osm_cloud *cloud, const char *id, const json_t *tags,
+                     struct osm_error *err)
+{
+  OSM_CLEANUP_FREE char *path = server_path (id, "/tags");
+  OSM_CLEANUP_JSON json_t *body = osm_json_pack ("{s:O}", "tags", tags);
+
+  return osm_cloud_put (cloud, OSM_COMPUTE, path, body, NULL, NULL, err);
 }
 
 int

@@ -8,7 +8,7 @@
 
 #include "controller/cloud/cloud.h"
 
-extern const struct osm_collection osm_servers, osm_flavors, osm_keypairs;
+extern const struct osm_collection osm_servers, osm_flavors, osm_keypairs, osm_server_groups;
 
 int osm_server_get (struct osm_cloud *cloud, const char *id, json_t **ret, struct osm_error *err);
 /* Servers of the project whose metadata has key=value; value NULL: any value. New array. */
@@ -55,11 +55,12 @@ int osm_device_name_compare (const char *a, const char *b);
 /* Objects with a key "device" (attachments), in the order of their devices: Nova lists them in no promised order, and gives out names
  * in the order in which volumes are attached. New array. (pure) */
 json_t *osm_sorted_by_device (const json_t *attachments);
-/* Attach and wait until the volume is in-use there. device may be NULL (Nova chooses).
- * Already attached to that server: success. */
+/* Attach and wait until the volume is in-use there. device may be NULL (Nova chooses), likewise the tag that the server's metadata
+ * has for it. Already attached to that server: success. */
 int osm_server_attach (struct osm_cloud *cloud, const char *server_id, const char *volume_id,
-                       const char *device, int delete_on_termination /* -1: default */,
-                       uint64_t timeout_ms, struct osm_error *err);
+                       const char *device, const char *tag,
+                       int delete_on_termination /* -1: default */, uint64_t timeout_ms,
+                       struct osm_error *err);
 /* Detach and wait until the volume has left that server. Not attached there: success. A detach that the guest refuses (volume
  * back to in-use) is a RETRY error. */
 int osm_server_detach (struct osm_cloud *cloud, const char *server_id, const char *volume_id,
@@ -67,9 +68,14 @@ int osm_server_detach (struct osm_cloud *cloud, const char *server_id, const cha
 /* The ports of a server, in the order Nova has them (os-interface). New array. */
 int osm_server_interfaces (struct osm_cloud *cloud, const char *id, json_t **ret,
                            struct osm_error *err);
-/* {"keypair": {"name":..., "public_key":...}} */
+/* type: "ssh" or "x509"; NULL: "ssh". The same key is there already: success. */
 int osm_keypair_create (struct osm_cloud *cloud, const char *name, const char *public_key,
-                        struct osm_error *err);
+                        const char *type, struct osm_error *err);
+/* Or NULL. Borrowed. (pure) */
+const char *osm_server_group_policy (const json_t *group);
+/* Replaces the tags of a server. Needs 2.26. */
+int osm_server_set_tags (struct osm_cloud *cloud, const char *id, const json_t *tags,
+                         struct osm_error *err);
 /* Absolute limits of the project ("limits.absolute"). */
 int osm_compute_limits (struct osm_cloud *cloud, json_t **ret, struct osm_error *err);
 

@@ -27,6 +27,9 @@ const struct osm_collection osm_security_groups =
 const struct osm_collection osm_floating_ips =
     COLLECTION ("floating IP", "/floatingips", "floatingips", "floatingip", false);
 
+const struct osm_collection osm_qos_policies =
+    COLLECTION ("QoS policy", "/qos/policies", "policies", "policy", true);
+
 int
 osm_network_list (struct osm_cloud *cloud, const struct osm_collection *c, const char *query,
                   json_t **ret, struct osm_error *err)
@@ -35,6 +38,26 @@ osm_network_list (struct osm_cloud *cloud, const struct osm_collection *c, const
       osm_asprintf ("%s%s%s", c->list_path, query && *query ? "?" : "", query ? query : "");
 
   return osm_cloud_list (cloud, OSM_NETWORK, path, c->list_key, ret, err);
+}
+
+int
+osm_network_extensions (struct osm_cloud *cloud, json_t **ret, struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *all = NULL;
+  size_t i;
+  const json_t *extension;
+
+  if (osm_cloud_list (cloud, OSM_NETWORK, "/extensions", "extensions", &all, err) == -1)
+    return -1;
+  *ret = json_object ();
+  json_array_foreach (all, i, extension)
+  {
+    const char *alias = osm_json_str (extension, "alias");
+
+    if (alias)
+      json_object_set_new (*ret, alias, json_true ());
+  }
+  return 0;
 }
 
 int

@@ -9,11 +9,13 @@
 #include "controller/cloud/cloud.h"
 
 extern const struct osm_collection osm_networks, osm_subnets, osm_routers, osm_ports,
-    osm_security_groups, osm_floating_ips;
+    osm_security_groups, osm_floating_ips, osm_qos_policies;
 
 /* query: "device_id=ID&..." already encoded, or "". New array. collection as above. */
 int osm_network_list (struct osm_cloud *cloud, const struct osm_collection *collection,
                       const char *query, json_t **ret, struct osm_error *err);
+/* What this Neutron can do beside its core: {ALIAS: true}. New object. */
+int osm_network_extensions (struct osm_cloud *cloud, json_t **ret, struct osm_error *err);
 /* spec: the inner object; *ret the created one. Tags are set by osm_network_tag (a second request). */
 int osm_network_create (struct osm_cloud *cloud, const struct osm_collection *collection,
                         const json_t *spec, json_t **ret, struct osm_error *err);

@@ -17,6 +17,8 @@ const struct osm_option osm_options_migrate_server[] = {
   { "user-data", 0, "FILE", "user data of the new server" },
   { "floating-ip", 0, "auto|keep|existing|new|skip", "floating IP of the new server" },
   { "availability-zone", 0, "ZONE", "availability zone of the new server" },
+  { "power", 0, "keep|on|off", "power state of the new server (keep: as it was)" },
+  { "local-disks", 0, "refuse|drop", "ephemeral and swap disks, which are not copied" },
   { "compress", 0, "auto|on|off", "compress the data on its way" },
   { "strict", 0, NULL, "warnings stop it, too, unless they are accepted" },
   { "accept", 0, "ID", "accept warnings of this id; may be repeated" },

@@ -170,12 +170,18 @@ osm_cmd_plan_input (const struct osm_args *args, const struct osm_session *sessi
                                   .user_data_path = osm_args_get (args, "user-data"),
                                   .availability_zone = osm_args_get (args, "availability-zone"),
                                   .compression = osm_args_get (args, "compress"),
-                                  .floating_ip = osm_args_get (args, "floating-ip") };
+                                  .floating_ip = osm_args_get (args, "floating-ip"),
+                                  .power = osm_args_get (args, "power"),
+                                  .local_disks = osm_args_get (args, "local-disks") };
 
   if (!input.compression)
     input.compression = session->config->compression;
   if (!input.floating_ip)
     input.floating_ip = session->config->floating_ip;
+  if (!input.power)
+    input.power = "keep";
+  if (!input.local_disks)
+    input.local_disks = "refuse";
   return input;
 }
 

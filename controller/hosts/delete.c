@@ -63,7 +63,7 @@ send_home (struct deletion *d, const json_t *home, struct osm_error *err)
   if (json_is_true (json_object_get (server, "locked")) &&
       osm_server_unlock (d->cloud, id, err) == -1)
     return -1;
-  if (osm_server_attach (d->cloud, id, volume_id, osm_json_str (home, "device"),
+  if (osm_server_attach (d->cloud, id, volume_id, osm_json_str (home, "device"), NULL,
                          json_is_true (json_object_get (home, "delete_on_termination")), TIMEOUT_MS,
                          err) == -1)
     return -1;

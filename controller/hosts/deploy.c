@@ -256,7 +256,7 @@ ensure_key_pair (struct deployment *d, struct osm_error *err)
     osm_error_move (err, &why);
     return -1;
   }
-  if (osm_keypair_create (d->cloud, d->key_pair, d->public_key, err) == -1)
+  if (osm_keypair_create (d->cloud, d->key_pair, d->public_key, NULL, err) == -1)
     return -1;
   made (d, "key pair", d->key_pair);
   return 0;

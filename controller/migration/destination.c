@@ -142,10 +142,13 @@ make_port (struct osm_migration *m, const json_t *plan, char **ret_id, struct os
                                      .create = create_port,
                                      .plan = plan };
   const char *description = osm_json_str (plan, "description");
+  json_t *own = json_object_get (plan, "tags");
   OSM_CLEANUP_JSON json_t *tags = osm_marks_tags (m->row->id, role),
                           *fields = osm_json_pack ("{s:s}", "description",
                                                    description ? description : "");
 
+  if (own)
+    json_array_extend (tags, own);
   /* Tags need a second request; until then the description carries the mark. */
   if (osm_make (m, &making, &id, err) == -1 ||
       osm_network_tag (cloud_of (m), &osm_ports, id, tags, err) == -1 ||
@@ -213,6 +216,20 @@ osm_destination_discard_ports (struct osm_migration *m, struct osm_error *err)
 
 /* ---- server ---- */
 
+/* Names that the server's metadata has for a port or a volume. 2.32 to 2.36 had them, too. */
+static bool
+has_device_tags (const struct osm_migration *m)
+{
+  return osm_cloud_has_microversion (cloud_of (m), OSM_COMPUTE, "2.42");
+}
+
+/* Before that they are given to the server that is there. */
+static bool
+has_tags_at_once (const struct osm_migration *m)
+{
+  return osm_cloud_has_microversion (cloud_of (m), OSM_COMPUTE, "2.52");
+}
+
 /* delete_on_termination is set after the server runs: Nova deletes such volumes together with a server whose build failed, and the copy
  * would have to be made again. Before microversion 2.85 it can only be given here. */
 static bool
@@ -243,7 +260,8 @@ block_devices (struct osm_migration *m, json_t *devices, struct osm_error *err)
                             "delete_on_termination",
                             !late_termination_flag (m) &&
                                 json_is_true (json_object_get (volume, "delete_on_termination")));
-    osm_json_set_str (device, "tag", osm_json_str (volume, "tag"));
+    if (has_device_tags (m))
+      osm_json_set_str (device, "tag", osm_json_str (volume, "tag"));
     /* The boot disk leads; the others follow in the order of their devices. */
     if (boot)
       json_array_insert_new (devices, 0, device);
@@ -286,7 +304,7 @@ create_server (struct osm_migration *m, const struct osm_making *making, const j
 {
   /* "user_data" is in plans of older versions. */
   static const char *const optional[] = { "key_name", "user_data", "description",
-                                          "availability_zone" };
+                                          "availability_zone", "hostname" };
   const json_t *plan = making->plan;
   json_t *server = osm_json_pack (
       "{s:s, s:s, s:o, s:b, s:[], s:[]}", "name", osm_json_str (plan, "name"), "flavorRef",
@@ -305,20 +323,29 @@ create_server (struct osm_migration *m, const struct osm_making *making, const j
   osm_json_set_str (json_object_get (server, "metadata"), OSM_MARK_SOURCE, from);
   for (i = 0; i < sizeof optional / sizeof optional[0]; i++)
     osm_json_set_str (server, optional[i], osm_json_str (plan, optional[i]));
+  osm_json_set_str (server, "OS-DCF:diskConfig", osm_json_str (plan, "disk_config"));
+  if (has_tags_at_once (m) && json_object_get (plan, "tags"))
+    json_object_set (server, "tags", json_object_get (plan, "tags"));
+  if (making->from)
+    json_object_set_new (body, "os:scheduler_hints",
+                         osm_json_pack ("{s:s}", "group", making->from));
   if (add_user_data (m, plan, server, err) == -1)
     return -1;
   json_array_foreach (json_object_get (m->row->plan, "ports"), i, port)
   {
     OSM_CLEANUP_FREE char *role = osm_role_of (OSM_ROLE_PORT, osm_json_str (port, "id")),
                           *id = NULL;
+    json_t *network;
 
     if (osm_made_id (m, OSM_DESTINATION, OSM_MADE_PORT, role, &id, err) == -1)
       return -1;
     if (!id)
       return osm_error_set (err, OSM_ERROR_BUG, 0, "port with %s was not made at the destination",
                             osm_json_str (port, "addresses"));
-    json_array_append_new (json_object_get (server, "networks"),
-                           osm_json_pack ("{s:s}", "port", id));
+    network = osm_json_pack ("{s:s}", "port", id);
+    if (has_device_tags (m))
+      osm_json_set_str (network, "tag", osm_json_str (port, "tag"));
+    json_array_append_new (json_object_get (server, "networks"), network);
   }
   if (json_array_size (json_object_get (server, "networks")) == 0)
     json_object_set_new (server, "networks", json_string ("none"));
@@ -371,15 +398,19 @@ is_in_error (struct osm_migration *m, const char *id, bool *ret, struct osm_erro
 int
 osm_destination_make_server (struct osm_migration *m, struct osm_error *err)
 {
-  const struct osm_making making = { .side = OSM_DESTINATION,
-                                     .kind = OSM_MADE_SERVER,
-                                     .role = OSM_ROLE_SERVER,
-                                     .create = create_server,
-                                     .plan = json_object_get (m->row->plan, "server") };
-  OSM_CLEANUP_FREE char *id = NULL;
+  OSM_CLEANUP_FREE char *id = NULL, *group = NULL;
+  struct osm_making making = { .side = OSM_DESTINATION,
+                               .kind = OSM_MADE_SERVER,
+                               .role = OSM_ROLE_SERVER,
+                               .create = create_server,
+                               .plan = json_object_get (m->row->plan, "server") };
+  const json_t *tags = json_object_get (making.plan, "tags");
   OSM_CLEANUP_JSON json_t *server = NULL;
   bool failed;
 
+  if (osm_belongings_make (m, &group, err) == -1)
+    return -1;
+  making.from = group;
   if (osm_make (m, &making, &id, err) == -1 || is_in_error (m, id, &failed, err) == -1)
     return -1;
   if (failed && late_termination_flag (m)) {
@@ -396,6 +427,8 @@ osm_destination_make_server (struct osm_migration *m, struct osm_error *err)
     return -1;
   if (late_termination_flag (m) && set_termination_flags (m, id, err) == -1)
     return -1;
+  if (tags && !has_tags_at_once (m) && osm_server_set_tags (cloud_of (m), id, tags, err) == -1)
+    return -1;
   if (osm_store_migration_set_result (m->context.store, m->row->id, id, err) == -1)
     return -1;
   osm_str_set (&m->row->result_id, id);
@@ -405,17 +438,28 @@ osm_destination_make_server (struct osm_migration *m, struct osm_error *err)
 int
 osm_destination_discard_server (struct osm_migration *m, struct osm_error *err)
 {
-  return osm_unmake (m, OSM_DESTINATION, OSM_MADE_SERVER, OSM_ROLE_SERVER, err);
+  if (osm_unmake (m, OSM_DESTINATION, OSM_MADE_SERVER, OSM_ROLE_SERVER, err) == -1)
+    return -1;
+  return osm_belongings_discard (m, err);
 }
 
-/* A server that was off stays off. */
+/* A server that was off stays off, unless the operator wants something else. */
+static bool
+is_to_be_off (const struct osm_migration *m)
+{
+  const char *power = osm_json_str (json_object_get (m->row->plan, "server"), "power");
+
+  return power ? strcmp (power, "off") == 0
+               : osm_str_equal (osm_json_str (osm_migration_source (m), "status"), "SHUTOFF");
+}
+
 int
 osm_destination_power (struct osm_migration *m, struct osm_error *err)
 {
   OSM_CLEANUP_FREE char *id = NULL;
   OSM_CLEANUP_JSON json_t *server = NULL;
 
-  if (!osm_str_equal (osm_json_str (osm_migration_source (m), "status"), "SHUTOFF"))
+  if (!is_to_be_off (m))
     return 0;
   if (osm_made_id (m, OSM_DESTINATION, OSM_MADE_SERVER, OSM_ROLE_SERVER, &id, err) == -1 ||
       osm_server_get (cloud_of (m), id, &server, err) == -1)
@@ -494,10 +538,12 @@ osm_destination_unmark (struct osm_migration *m, struct osm_error *err)
   {
     OSM_CLEANUP_FREE char *role = osm_role_of (OSM_ROLE_PORT, osm_json_str (item, "id")),
                           *id = NULL;
+    const json_t *own = json_object_get (item, "tags");
 
     if (osm_made_id (m, OSM_DESTINATION, OSM_MADE_PORT, role, &id, err) == -1 ||
         (id &&
-         ignore_missing (osm_network_tag (cloud_of (m), &osm_ports, id, no_tags, err), err) == -1))
+         ignore_missing (osm_network_tag (cloud_of (m), &osm_ports, id, own ? own : no_tags, err),
+                         err) == -1))
       return -1;
   }
   return osm_floating_unmark (m, err);

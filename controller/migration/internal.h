@@ -180,6 +180,12 @@ int osm_destination_power (struct osm_migration *m, struct osm_error *err);
 /* Marks off everything that stays. */
 int osm_destination_unmark (struct osm_migration *m, struct osm_error *err);
 
+/* ---- belongings.c: key pair and server group, if they are not there ---- */
+/* *ret_group: id of the server group, NULL: the server is in none. */
+int osm_belongings_make (struct osm_migration *m, char **ret_group, struct osm_error *err);
+/* Those that osm made and nobody else uses. */
+int osm_belongings_discard (struct osm_migration *m, struct osm_error *err);
+
 /* ---- floating.c ---- */
 int osm_floating_reserve (struct osm_migration *m, struct osm_error *err);
 int osm_floating_discard (struct osm_migration *m, struct osm_error *err);

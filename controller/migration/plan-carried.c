@@ -93,21 +93,6 @@ osm_plan_carried_server (json_t *plan, const json_t *server)
   const char *name = osm_json_str (server, "name");
   OSM_CLEANUP_FREE char *lost = osm_plan_not_carried (server, known);
 
-  if (json_array_size (json_object_get (server, "tags")) > 0)
-    osm_plan_finding (plan, "server-tags-not-carried", "warning", name,
-                      "set them afterwards: openstack server set --tag",
-                      "server '%s' has tags: the new server will have none", name);
-  if (json_array_size (json_object_get (server, "server_groups")) > 0)
-    osm_plan_finding (plan, "server-group-not-carried", "warning", name, NULL,
-                      "server '%s' is a member of a server group (affinity or anti-affinity): the "
-                      "new server will be in none",
-                      name);
-  /* MANUAL is what a server gets of which nothing is said. */
-  if (osm_str_equal (osm_json_str (server, "OS-DCF:diskConfig"), "AUTO"))
-    osm_plan_finding (plan, "server-disk-config", "info", name, NULL,
-                      "server '%s' has disk configuration AUTO, which is not asked for at the "
-                      "destination; it counts when a server is rebuilt or resized",
-                      name);
   if (lost)
     osm_plan_finding (plan, "server-property-not-carried", "warning", name, NULL,
                       "server '%s' has what the new server will not have: %s", name, lost);
@@ -119,7 +104,8 @@ osm_plan_carried_port (json_t *plan, const char *label, const json_t *port)
   static const char *const known[] = {
     /* carried */
     "name", "description", "mac_address", "admin_state_up", "port_security_enabled", "dns_name",
-    "binding:vnic_type", "allowed_address_pairs", "fixed_ips", "security_groups", "network_id",
+    "binding:vnic_type", "allowed_address_pairs", "fixed_ips", "tags", "extra_dhcp_opts",
+    "dns_domain", "security_groups", "network_id",
     /* with findings of their own */
     "qos_policy_id", "resource_request", "trunk_details", "binding:profile",
     /* about the old port, or said by its network */

@@ -123,6 +123,20 @@ any_volume (const json_t *plan, const char *key, const char *value)
   return false;
 }
 
+static bool
+any_port_tag (const json_t *plan)
+{
+  const json_t *port;
+  size_t i;
+
+  json_array_foreach (json_object_get (plan, "ports"), i, port)
+  {
+    if (osm_json_str (port, "tag"))
+      return true;
+  }
+  return false;
+}
+
 void
 osm_plan_check_versions (json_t *plan, const char *source, const char *destination)
 {
@@ -135,7 +149,8 @@ osm_plan_check_versions (json_t *plan, const char *source, const char *destinati
     { any_volume (plan, "access", OSM_ACCESS_IMAGE), OSM_SOURCE, "2.45", "blocker",
       "images of servers, by which the root disk is read" },
     { description && *description, OSM_DESTINATION, "2.19", "blocker", "the server's description" },
-    { any_volume (plan, "tag", NULL), OSM_DESTINATION, "2.42", "blocker", "device tags" },
+    { any_volume (plan, "tag", NULL) || any_port_tag (plan), OSM_DESTINATION, "2.42", "blocker",
+      "device tags" },
     { any_volume (plan, "delete_on_termination", NULL), OSM_DESTINATION, "2.85", "info",
       "delete_on_termination of a server that runs; it is set when the server is made, so that a "
       "build "

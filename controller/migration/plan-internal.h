@@ -23,13 +23,61 @@ int osm_plan_add_volume (const struct osm_plan_input *input, json_t *plan, const
 /* (pure) What is special about it. type: the destination's that it gets, or NULL. */
 void osm_plan_check_volume (json_t *plan, const char *label, const json_t *volume,
                             const json_t *type);
+/* owners: the servers that it is attached to, with "id", "name", "status" (null: not for us to see). May it be read from a snapshot,
+ * because all but that server are off? Else there is a blocker. (pure) */
+bool osm_plan_share_volume (json_t *plan, const char *label, bool multiattach, const json_t *owners,
+                            const char *server_id);
 /* plan-image.c: the root disk of a server that booted from an image. */
 int osm_plan_add_root (const struct osm_plan_input *input, json_t *plan, const json_t *server,
                        struct osm_error *err);
 #define OSM_ACCESS_IMAGE "image"
-/* plan-ports.c: plan["ports"] */
-int osm_plan_ports (const struct osm_plan_input *input, json_t *plan, const char *server_id,
+/* plan-ports.c: plan["ports"]; plan["server"] is there. */
+int osm_plan_ports (const struct osm_plan_input *input, json_t *plan, const json_t *server,
                     struct osm_error *err);
+
+/* ---- plan-state.c (pure) ---- */
+/* Can it be moved as it is? */
+void osm_plan_check_state (json_t *plan, const json_t *server);
+/* Ephemeral and swap disks by the old flavor; flavor is that of the new server, or NULL. policy: "refuse", "drop". */
+void osm_plan_check_local_disks (json_t *plan, const json_t *server, const json_t *old_flavor,
+                                 const json_t *flavor, const char *policy);
+
+/* ---- plan-server.c ---- */
+/* Tags, hostname, power, local disks, key pair, server group into planned, which is plan["server"]. flavor: the new one, or NULL. */
+int osm_plan_belongings (const struct osm_plan_input *input, json_t *plan, const json_t *server,
+                         const json_t *flavor, json_t *planned, struct osm_error *err);
+/* What the destination's Nova is new enough for. */
+struct osm_plan_abilities {
+  const char *cloud;
+  bool tags, hostname;
+};
+/* The following are pure. */
+void osm_plan_identity (json_t *plan, const json_t *server,
+                        const struct osm_plan_abilities *destination, json_t *planned);
+/* What Nova makes of a server's name. Caller frees. */
+char *osm_plan_default_hostname (const char *name);
+/* Would Nova take it? */
+bool osm_plan_is_hostname (const char *text);
+/* name: at the source. old: what the source shows of it, or NULL. there: the destination's, or NULL if old is to be imported. */
+void osm_plan_choose_key_pair (json_t *plan, const char *name, const json_t *old,
+                               const json_t *there, const char *cloud, json_t *planned);
+/* group: of the source. there: the destination's, or NULL if it is to be made. */
+void osm_plan_choose_group (json_t *plan, const json_t *group, const json_t *there,
+                            const char *cloud, json_t *planned);
+/* The one of which it is a member, or NULL. Borrowed. */
+const json_t *osm_plan_group_of (const json_t *groups, const char *server_id);
+
+/* ---- plan-nics.c (pure) ---- */
+/* Interfaces ({"port_id","mac_addr"}, which Nova lists in no order) in the order in which the server has them. New array. */
+json_t *osm_plan_order_ports (const json_t *interfaces, const json_t *server, bool *ret_certain);
+/* Does Neutron give addresses of that subnet by itself, by the MAC address? */
+bool osm_plan_is_automatic (const json_t *subnet);
+/* Is that the address which it gives? */
+bool osm_plan_is_eui64 (const char *cidr, const char *mac, const char *address);
+/* The tenant's own of a port into planned, and planned["create"]. extensions: {ALIAS: true} of the destination, or NULL: not known.
+ * hostname: of the new server, or NULL. */
+void osm_plan_port_fields (json_t *plan, const json_t *port, const json_t *extensions,
+                           const char *hostname, json_t *planned);
 /* plan-floating.c: plan["floating_ips"] of that source port. network_id: of its successor, NULL if there is none (a blocker was noted). */
 int osm_plan_floating_ips (const struct osm_plan_input *input, json_t *plan, const char *port_id,
                            const char *network_id, struct osm_error *err);

@@ -38,18 +38,12 @@ check_vnic_type (json_t *plan, const char *label, const char *type)
 void
 osm_plan_check_port (json_t *plan, const json_t *port)
 {
-  const char *name = osm_json_str (port, "name"), *id = osm_json_str (port, "id"),
-             *policy = osm_json_str (port, "qos_policy_id");
+  const char *name = osm_json_str (port, "name"), *id = osm_json_str (port, "id");
   const char *label = name && *name ? name : id ? id : "";
   const json_t *profile = json_object_get (port, "binding:profile"),
                *request = json_object_get (port, "resource_request"), *trusted;
 
   check_vnic_type (plan, label, osm_json_str (port, "binding:vnic_type"));
-  if (policy && *policy)
-    osm_plan_finding (plan, "port-qos-policy", "warning", label,
-                      "set one afterwards: openstack port set --qos-policy",
-                      "port %s has a QoS policy (%s): the new port has its network's", label,
-                      policy);
   if (json_object_size (request) > 0)
     osm_plan_finding (plan, "port-resource-request", "warning", label,
                       "give the new port a QoS policy with that minimum before the server needs it",

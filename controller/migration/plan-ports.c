@@ -18,7 +18,7 @@
 static int
 find_subnet (const struct osm_plan_input *input, json_t *plan, const char *network_id,
              const char *network_name, const char *source_subnet_name, const char *address,
-             const char **ret_id, json_t **ret_subnets, struct osm_error *err)
+             const json_t **ret, json_t **ret_subnets, struct osm_error *err)
 {
   OSM_CLEANUP_FREE char *query = osm_asprintf ("network_id=%s", network_id);
   const char *wanted = NULL;
@@ -29,7 +29,7 @@ find_subnet (const struct osm_plan_input *input, json_t *plan, const char *netwo
     wanted = osm_config_map (input->config, "subnets", source_subnet_name);
   if (osm_network_list (input->cloud[OSM_DESTINATION], &osm_subnets, query, ret_subnets, err) == -1)
     return -1;
-  *ret_id = NULL;
+  *ret = NULL;
   json_array_foreach (*ret_subnets, i, subnet)
   {
     const char *cidr = osm_json_str (subnet, "cidr");
@@ -38,10 +38,10 @@ find_subnet (const struct osm_plan_input *input, json_t *plan, const char *netwo
 
     if (!cidr || !osm_cidr_contains (cidr, address))
       continue;
-    if (!*ret_id || named)
-      *ret_id = osm_json_str (subnet, "id");
+    if (osm_json_str (subnet, "id") && (!*ret || named))
+      *ret = subnet;
   }
-  if (!*ret_id)
+  if (!*ret)
     osm_plan_finding (plan, "destination-subnet-missing", "blocker", address,
                       "create a subnet with that range at the destination, or map the network to "
                       "another one",
@@ -106,37 +106,111 @@ plan_security_groups (const struct osm_plan_input *input, json_t *plan, const js
   return 0;
 }
 
+/* By name. Where there is none of it the new port has none, with a warning, unless the mapping names it: then the operator meant it. */
+static int
+plan_qos (const struct osm_plan_input *input, json_t *plan, const json_t *port, json_t *create,
+          struct osm_error *err)
+{
+  const char *id = osm_json_str (port, "qos_policy_id"), *label = osm_json_str (port, "id"), *name,
+             *wanted, *cloud = osm_cloud_name (input->cloud[OSM_DESTINATION]);
+  OSM_CLEANUP_JSON json_t *old = NULL, *found = NULL;
+  OSM_ERROR (why);
+
+  if (!id)
+    return 0;
+  if (osm_cloud_find (input->cloud[OSM_SOURCE], &osm_qos_policies, id, &old, &why) == -1 &&
+      why.code != 404 && why.code != 403) {
+    osm_error_move (err, &why);
+    return -1;
+  }
+  name = osm_json_str (old, "name");
+  if (!name) {
+    osm_plan_finding (plan, "source-qos-policy-hidden", "warning", label, NULL,
+                      "port %s has a QoS policy that these credentials cannot see (%s): the new "
+                      "port has none",
+                      label, id);
+    return 0;
+  }
+  wanted = osm_config_map (input->config, "qos_policies", name);
+  osm_error_clear (&why);
+  if (osm_cloud_find (input->cloud[OSM_DESTINATION], &osm_qos_policies, wanted, &found, &why) ==
+      0) {
+    osm_json_set_str (create, "qos_policy_id", osm_json_str (found, "id"));
+    return 0;
+  }
+  if (why.class != OSM_ERROR_USER && why.code != 404) {
+    osm_error_move (err, &why);
+    return -1;
+  }
+  osm_plan_finding (plan, "destination-qos-policy-missing", wanted == name ? "warning" : "blocker",
+                    label, "map it in the configuration: map: { qos_policies: { OLD: NEW } }",
+                    "port %s: cloud '%s' has no QoS policy '%s'%s", label, cloud, wanted,
+                    wanted == name ? ", so the new port has none" : "");
+  return 0;
+}
+
+/* That the new server is going to have, as far as is known. */
+static const char *
+hostname_of (const json_t *plan)
+{
+  return osm_json_str (json_object_get (plan, "server"), "hostname");
+}
+
+/* One address into its place in create["fixed_ips"]. */
+static int
+plan_address (const struct osm_plan_input *input, json_t *plan, const json_t *port,
+              const json_t *fixed_ip, const char *network_id, const char *network_name,
+              json_t *fixed_ips, struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *old_subnet = NULL, *subnets = NULL;
+  const char *address = text_of (fixed_ip, "ip_address", err), *subnet_id;
+  const json_t *subnet;
+
+  if (!address ||
+      osm_cloud_find (input->cloud[OSM_SOURCE], &osm_subnets, osm_json_str (fixed_ip, "subnet_id"),
+                      &old_subnet, err) == -1 ||
+      find_subnet (input, plan, network_id, network_name, osm_json_str (old_subnet, "name"),
+                   address, &subnet, &subnets, err) == -1)
+    return -1;
+  if (!subnet)
+    return 0;
+  subnet_id = osm_json_str (subnet, "id");
+  if (!osm_plan_is_automatic (subnet))
+    json_array_append_new (
+        fixed_ips, osm_json_pack ("{s:s, s:s}", "subnet_id", subnet_id, "ip_address", address));
+  /* There Neutron lets nobody choose: the address comes from prefix and MAC address, which are the same. */
+  else if (osm_plan_is_eui64 (osm_json_str (subnet, "cidr"), osm_json_str (port, "mac_address"),
+                              address))
+    json_array_append_new (fixed_ips, osm_json_pack ("{s:s}", "subnet_id", subnet_id));
+  else
+    osm_plan_finding (plan, "destination-address-automatic", "blocker", address,
+                      "make a subnet without SLAAC (dhcpv6-stateful) at the destination, or map "
+                      "the network to another one",
+                      "address %s: subnet '%s' of cloud '%s' gives addresses by itself (SLAAC), "
+                      "and would give another one",
+                      address, osm_json_str (subnet, "name") ? osm_json_str (subnet, "name") : "",
+                      osm_cloud_name (input->cloud[OSM_DESTINATION]));
+  return check_free (input, plan, network_id, network_name, "address", "fixed_ips=ip_address%3D",
+                     address, err);
+}
+
 /* One source port into the body of its successor. */
 static int
 plan_port (const struct osm_plan_input *input, json_t *plan, const json_t *port,
-           struct osm_error *err)
+           const json_t *extensions, const char *tag, struct osm_error *err)
 {
-  static const char *const kept[] = { "name", "mac_address", "admin_state_up",
-                                      "port_security_enabled", "dns_name" };
   OSM_CLEANUP_JSON json_t *network = NULL, *target = NULL;
   OSM_STRBUF (addresses);
-  json_t *create = json_object (), *fixed_ips = json_array (), *fixed_ip, *planned, *pairs;
-  const char *network_id, *network_name, *description = osm_json_str (port, "description"),
-                                         *vnic = osm_json_str (port, "binding:vnic_type");
+  json_t *create = json_object (), *fixed_ips = json_array (), *fixed_ip, *planned;
+  const char *network_id, *network_name;
   size_t i;
 
   planned = osm_json_pack ("{s:s?, s:o}", "id", osm_json_str (port, "id"), "create", create);
   json_array_append_new (json_object_get (plan, "ports"), planned);
   json_object_set_new (create, "fixed_ips", fixed_ips);
-  for (i = 0; i < sizeof kept / sizeof kept[0]; i++) {
-    json_t *value = json_object_get (port, kept[i]);
-
-    if (value && !json_is_null (value) && !(json_is_string (value) && !*json_string_value (value)))
-      json_object_set (create, kept[i], value);
-  }
-  if (description && *description)
-    osm_json_set_str (planned, "description", description);
-  if (vnic && strcmp (vnic, "normal") != 0)
-    osm_json_set_str (create, "binding:vnic_type", vnic);
+  osm_json_set_str (planned, "tag", tag);
+  osm_plan_port_fields (plan, port, extensions, hostname_of (plan), planned);
   osm_plan_check_port (plan, port);
-  pairs = json_object_get (port, "allowed_address_pairs");
-  if (json_array_size (pairs) > 0)
-    json_object_set (create, "allowed_address_pairs", pairs);
 
   if (osm_cloud_find (input->cloud[OSM_SOURCE], &osm_networks, osm_json_str (port, "network_id"),
                       &network, err) == -1)
@@ -162,26 +236,13 @@ plan_port (const struct osm_plan_input *input, json_t *plan, const json_t *port,
 
   json_array_foreach (json_object_get (port, "fixed_ips"), i, fixed_ip)
   {
-    OSM_CLEANUP_JSON json_t *old_subnet = NULL, *subnets = NULL;
-    const char *address = text_of (fixed_ip, "ip_address", err), *subnet_id;
-
-    if (!address ||
-        osm_cloud_find (input->cloud[OSM_SOURCE], &osm_subnets,
-                        osm_json_str (fixed_ip, "subnet_id"), &old_subnet, err) == -1 ||
-        find_subnet (input, plan, network_id, network_name, osm_json_str (old_subnet, "name"),
-                     address, &subnet_id, &subnets, err) == -1)
-      return -1;
-    if (!subnet_id)
-      continue;
-    json_array_append_new (
-        fixed_ips, osm_json_pack ("{s:s, s:s?}", "subnet_id", subnet_id, "ip_address", address));
-    if (check_free (input, plan, network_id, network_name, "address", "fixed_ips=ip_address%3D",
-                    address, err) == -1)
+    if (plan_address (input, plan, port, fixed_ip, network_id, network_name, fixed_ips, err) == -1)
       return -1;
   }
   if (!text_of (port, "mac_address", err) ||
       check_free (input, plan, network_id, network_name, "MAC address",
-                  "mac_address=", osm_json_str (port, "mac_address"), err) == -1)
+                  "mac_address=", osm_json_str (port, "mac_address"), err) == -1 ||
+      plan_qos (input, plan, port, create, err) == -1)
     return -1;
   return plan_security_groups (input, plan, port, create, err);
 }
@@ -195,23 +256,46 @@ network_of_last_port (const json_t *plan)
   return osm_json_str (json_object_get (last, "create"), "network_id");
 }
 
+/* Those of Neutron at the destination; *ret NULL: it does not tell. */
+static int
+extensions_of (const struct osm_plan_input *input, json_t **ret, struct osm_error *err)
+{
+  *ret = NULL;
+  if (osm_network_extensions (input->cloud[OSM_DESTINATION], ret, err) == 0)
+    return 0;
+  if (!osm_error_not_found (err) && err->code != 403)
+    return -1;
+  osm_error_clear (err);
+  return 0;
+}
+
 int
-osm_plan_ports (const struct osm_plan_input *input, json_t *plan, const char *server_id,
+osm_plan_ports (const struct osm_plan_input *input, json_t *plan, const json_t *server,
                 struct osm_error *err)
 {
-  OSM_CLEANUP_JSON json_t *interfaces = NULL;
+  OSM_CLEANUP_JSON json_t *found = NULL, *interfaces = NULL, *extensions = NULL;
+  const char *id = osm_json_str (server, "id"), *name = osm_json_str (server, "name");
+  bool certain;
   size_t i;
-  json_t *interface;
+  const json_t *interface;
 
-  if (osm_server_interfaces (input->cloud[OSM_SOURCE], server_id, &interfaces, err) == -1)
+  if (osm_server_interfaces (input->cloud[OSM_SOURCE], id, &found, err) == -1 ||
+      extensions_of (input, &extensions, err) == -1)
     return -1;
+  interfaces = osm_plan_order_ports (found, server, &certain);
+  if (!certain)
+    osm_plan_finding (plan, "source-port-order", "warning", name,
+                      "look at the order of the plan's ports (--dry-run); inside the server its "
+                      "network cards go by their MAC addresses, which stay",
+                      "server '%s': Nova does not tell the order of all of its %zu ports", name,
+                      json_array_size (interfaces));
   json_array_foreach (interfaces, i, interface)
   {
     OSM_CLEANUP_JSON json_t *port = NULL;
     const char *port_id = osm_json_str (interface, "port_id");
 
     if (osm_cloud_find (input->cloud[OSM_SOURCE], &osm_ports, port_id, &port, err) == -1 ||
-        plan_port (input, plan, port, err) == -1 ||
+        plan_port (input, plan, port, extensions, osm_json_str (interface, "tag"), err) == -1 ||
         osm_plan_floating_ips (input, plan, port_id, network_of_last_port (plan), err) == -1)
       return osm_error_wrap (err, "port %s", port_id);
   }

@@ -10,6 +10,7 @@
 #include "common/cleanup.h"
 #include "common/json.h"
 #include "common/strbuf.h"
+#include "controller/cloud/compute.h"
 #include "controller/cloud/volume.h"
 
 /* The destination's type of that name (or of the mapping). Where there is none, the destination's default with a warning, unless the
@@ -53,20 +54,88 @@ osm_plan_check_volume (json_t *plan, const char *label, const json_t *volume, co
         "is not known",
         label, name ? name : "the default");
   if (json_is_true (json_object_get (volume, "encrypted")))
-    osm_plan_finding (
-        plan, "source-volume-encrypted", "warning", label,
-        "see that the copy's type encrypts, too; whether it does is shown to "
-        "administrators only",
-        "volume '%s' is encrypted by its cloud: the conversion hosts read and write it "
-        "in clear, and its copy is encrypted if its type (%s) is",
-        label, name ? name : "the default");
+    osm_plan_finding (plan, "source-volume-encrypted", "blocker", label,
+                      "have its content in a volume of a type without encryption: copy it inside "
+                      "the server",
+                      "volume '%s' is encrypted by its cloud: servers see it smaller than its size "
+                      "says, by the header of the encryption, and osm copies only volumes whose "
+                      "device has just that size",
+                      label);
   osm_plan_carried_volume (plan, label, volume);
 }
+
+/* ---- volumes of several servers ---- */
+
+bool
+osm_plan_share_volume (json_t *plan, const char *label, bool multiattach, const json_t *owners,
+                       const char *server_id)
+{
+  OSM_STRBUF (list);
+  bool off = multiattach;
+  size_t i;
+  const json_t *owner;
+
+  json_array_foreach (owners, i, owner)
+  {
+    const char *id = osm_json_str (owner, "id"), *name = osm_json_str (owner, "name"),
+               *status = osm_json_str (owner, "status");
+
+    if (osm_str_equal (id, server_id))
+      continue;
+    osm_strbuf_addf (&list, "%s'%s' (%s)", list.len ? ", " : "", name && *name ? name : id,
+                     status ? status : "cannot be seen");
+    off &= osm_str_equal (status, "SHUTOFF");
+  }
+  if (off)
+    osm_plan_finding (plan, "source-volume-shared", "warning", label,
+                      "leave the other servers off until the copy is there; make the volume common "
+                      "at the destination afterwards, if it is to be so",
+                      "volume '%s' is also attached to %s: the new server gets a copy of its own",
+                      label, osm_strbuf_str (&list));
+  else
+    osm_plan_finding (plan, "source-volume-shared", "blocker", label,
+                      multiattach ? "shut the other servers off (openstack server stop), or detach "
+                                    "it from them"
+                                  : "detach it from the other servers first",
+                      "volume '%s' is also attached to %s", label, osm_strbuf_str (&list));
+  return off;
+}
+
+/* Its servers, as far as they are ours to see. */
+static int
+owners_of (const struct osm_plan_input *input, const json_t *volume, json_t **ret,
+           struct osm_error *err)
+{
+  size_t i;
+  const json_t *attachment;
+
+  *ret = json_array ();
+  json_array_foreach (json_object_get (volume, "attachments"), i, attachment)
+  {
+    const char *id = osm_json_str (attachment, "server_id");
+    OSM_CLEANUP_JSON json_t *server = NULL;
+
+    if (!id)
+      continue;
+    if (osm_server_get (input->cloud[OSM_SOURCE], id, &server, err) == -1) {
+      if (!osm_error_not_found (err) && err->code != 403)
+        return -1;
+      osm_error_clear (err);
+    }
+    json_array_append_new (*ret, osm_json_pack ("{s:s, s:s?, s:s?}", "id", id, "name",
+                                                osm_json_str (server, "name"), "status",
+                                                osm_json_str (server, "status")));
+  }
+  return 0;
+}
+
+/* ---- one volume ---- */
 
 int
 osm_plan_add_volume (const struct osm_plan_input *input, json_t *plan, const json_t *volume,
                      const json_t *attachment, bool boot, const char *access, struct osm_error *err)
 {
+  OSM_CLEANUP_JSON json_t *owners = NULL;
   const char *name = osm_json_str (volume, "name"), *id = osm_json_str (volume, "id");
   const char *label = name && *name ? name : id, *type = osm_json_str (volume, "volume_type");
   json_int_t size = json_integer_value (json_object_get (volume, "size"));
@@ -94,10 +163,14 @@ osm_plan_add_volume (const struct osm_plan_input *input, json_t *plan, const jso
         planned, "delete_on_termination",
         json_boolean (json_is_true (json_object_get (attachment, "delete_on_termination"))));
   }
-  if (json_array_size (json_object_get (volume, "attachments")) > 1)
-    osm_plan_finding (plan, "source-volume-shared", "blocker", label,
-                      "detach it from the other servers first",
-                      "volume '%s' is attached to several servers", label);
+  if (json_array_size (json_object_get (volume, "attachments")) > 1) {
+    if (owners_of (input, volume, &owners, err) == -1)
+      return -1;
+    /* Taken away from one of several servers it would not become free. */
+    if (osm_plan_share_volume (plan, label, json_is_true (json_object_get (volume, "multiattach")),
+                               owners, osm_json_str (json_object_get (plan, "source"), "id")))
+      osm_json_set_str (planned, "access", "snapshot");
+  }
   if (strcmp (access, "direct") != 0 && !osm_str_equal (osm_json_str (volume, "status"), "in-use"))
     osm_plan_finding (plan, "source-volume-state", "blocker", label,
                       "wait until it is 'in-use', or have its state reset",

@@ -190,36 +190,6 @@ new_plan (const struct osm_plan_input *input, const char *kind, const json_t *ob
                         "findings");
 }
 
-/* States that a cold migration can start from, and the way there from the others. */
-static void
-check_server_state (json_t *plan, const json_t *server)
-{
-  const char *status = osm_json_str (server, "status");
-  const char *task = osm_json_str (server, "OS-EXT-STS:task_state");
-  const char *name = osm_json_str (server, "name");
-  const char *owner = osm_json_str (json_object_get (server, "metadata"), "osm.migration");
-
-  if (owner)
-    osm_plan_finding (plan, "source-server-claimed", "blocker", name,
-                      "finish or roll back that migration; if its journal is lost: osm-controller "
-                      "recover",
-                      "server '%s' is claimed by migration %s", name, owner);
-  if (task)
-    osm_plan_finding (plan, "source-server-busy", "blocker", name,
-                      "wait until the task is over and try again",
-                      "server '%s' is in the middle of a task: %s", name, task);
-  if (!osm_str_equal (status, "ACTIVE") && !osm_str_equal (status, "SHUTOFF"))
-    osm_plan_finding (plan, "source-server-state", "blocker", name,
-                      "bring it to ACTIVE or SHUTOFF first (unpause, resume, unshelve, unrescue, "
-                      "confirm or revert the resize, reset its state)",
-                      "server '%s' is %s: only ACTIVE and SHUTOFF servers can be moved", name,
-                      status);
-  if (json_is_true (json_object_get (server, "locked")))
-    osm_plan_finding (
-        plan, "source-server-locked", "blocker", name, "unlock it: openstack server unlock",
-        "server '%s' is locked, so that osm cannot stop it or detach its volumes", name);
-}
-
 int
 osm_plan_read_user_data (const char *path, char **ret_base64, struct osm_error *err)
 {
@@ -279,11 +249,10 @@ static int
 plan_server_fields (const struct osm_plan_input *input, json_t *plan, const json_t *server,
                     struct osm_error *err)
 {
-  OSM_CLEANUP_JSON json_t *flavor = NULL, *key = NULL;
+  OSM_CLEANUP_JSON json_t *flavor = NULL;
   json_t *planned = json_object ();
   const json_t *old_flavor = json_object_get (server, "flavor");
   const char *flavor_name = osm_json_str (old_flavor, "original_name");
-  const char *key_name = osm_json_str (server, "key_name");
   const char *config_drive = osm_json_str (server, "config_drive");
 
   json_object_set_new (plan, "server", planned);
@@ -313,19 +282,8 @@ plan_server_fields (const struct osm_plan_input *input, json_t *plan, const json
     json_object_set (planned, "extra_specs", json_object_get (flavor, "extra_specs"));
     osm_plan_compare_flavors (plan, flavor_name, old_flavor, flavor);
   }
-  if (json_integer_value (json_object_get (old_flavor, "ephemeral")) > 0)
-    osm_plan_finding (plan, "source-ephemeral-disk", "warning", osm_json_str (server, "name"),
-                      "move what is on it to a volume first",
-                      "server '%s' has an ephemeral disk of %" JSON_INTEGER_FORMAT
-                      " GiB: it is not copied, the new server's is empty",
-                      osm_json_str (server, "name"),
-                      json_integer_value (json_object_get (old_flavor, "ephemeral")));
-  if (key_name) {
-    if (osm_plan_look_up (input, plan, "key_pairs", &osm_keypairs, key_name, &key, err) == -1)
-      return -1;
-    if (key)
-      osm_json_set_str (planned, "key_name", osm_json_str (key, "name"));
-  }
+  if (osm_plan_belongings (input, plan, server, flavor, planned, err) == -1)
+    return -1;
   return plan_user_data (input, plan, server, planned, err);
 }
 
@@ -441,10 +399,10 @@ osm_plan_server (const struct osm_plan_input *input, json_t **ret, struct osm_er
     return -1;
   if (!osm_json_str (server, "name"))
     json_object_set_new (server, "name", json_string (""));
-  check_server_state (plan, server);
+  osm_plan_check_state (plan, server);
   if (plan_server_fields (input, plan, server, err) == -1 ||
       plan_server_volumes (input, plan, server, err) == -1 ||
-      osm_plan_ports (input, plan, id, err) == -1 ||
+      osm_plan_ports (input, plan, server, err) == -1 ||
       check_same_name (input, plan, osm_json_str (json_object_get (plan, "source"), "name"), err) ==
           -1 ||
       osm_plan_checks (input, plan, server, err) == -1)
@@ -523,9 +481,11 @@ osm_plan_text (const json_t *plan, const char *destination_cloud)
             text_of (source, "name", ""), text_of (source, "id", "?"),
             text_of (source, "cloud", "?"), destination_cloud);
   if (server)
-    add_line (&b, "  server      flavor %s, key pair %s, now %s",
+    add_line (&b, "  server      flavor %s, key pair %s, server group %s, now %s%s%s",
               text_of (server, "flavor_name", "?"), text_of (server, "key_name", "none"),
-              text_of (source, "status", "?"));
+              text_of (json_object_get (server, "server_group"), "name", "none"),
+              text_of (source, "status", "?"), osm_json_str (server, "power") ? ", then " : "",
+              text_of (server, "power", ""));
   json_array_foreach (json_object_get (plan, "volumes"), i, item) add_line (
       &b, "  volume      %-9s '%s' %" JSON_INTEGER_FORMAT " GiB, type %s%s, %s",
       text_of (item, "device", "-"), text_of (item, "name", ""),

@@ -7,11 +7,15 @@
  *   { "version": 1, "kind": "server", "compression": "auto" | "on" | "off",
  *     "source": {"cloud", "id", "name", "status"},
  *     "server": {"name", "description", "flavor_id", "flavor_name", "vcpus", "ram_mb", "extra_specs": of the destination's flavor,
- *                "key_name", "metadata", "user_data_file" or "user_data_of_source", "config_drive", "availability_zone"},
+ *                "key_name", "metadata", "user_data_file" or "user_data_of_source", "config_drive", "availability_zone", "tags",
+ *                "hostname", "disk_config", "power": "on" | "off",
+ *                "key_pair": {"name", "public_key", "fingerprint", "type"} to import,
+ *                "server_group": {"name", "policy", "rules", "id": if it is there already}},
  *     "volumes": [{"id", "name", "description", "size_gb", "type", "source_type", "boot", "bootable", "device", "delete_on_termination",
+ *                  "tag",
  *                  "metadata", "image_metadata", "access": "snapshot" | "detach" | "direct" |
  *                  "image": the root disk of a server that booted from an image; its id is the server's}],
- *     "ports": [{"id", "create": {body of the port to create}, "network_name", "addresses"}],
+ *     "ports": [{"id", "create": {body of the port to create}, "network_name", "addresses", "tag": of the device, "tags": the tenant's}],
  *     "floating_ips": [{"id", "address", "port_id": the source's, "fixed_ip_address", "description",
  *                       "use": id of an existing one, or "create": {body of the one to create}, "network_name"}],
  *     "needs": {"source", "destination"}: of the quotas, see quota.h,
@@ -33,6 +37,8 @@ struct osm_plan_input {
   const char *availability_zone; /* at the destination, or NULL */
   const char *compression;       /* "auto", "on", "off" */
   const char *floating_ip;       /* "auto", "keep", "existing", "new", "skip" */
+  const char *power;             /* "keep", "on", "off": at the end */
+  const char *local_disks;       /* "refuse", "drop" */
   const json_t
       *away; /* volumes that osm has taken from the server, as attachments (compute.h), or NULL */
 };

@@ -158,13 +158,14 @@ static json_t *
 away (const json_t *known, const char **ret_boot)
 {
   json_t *list = json_array ();
-  size_t i;
+  size_t i, cloned = 0;
   const json_t *volume;
 
   json_array_foreach (json_object_get (known, "volumes"), i, volume)
   {
+    /* Of several, one was cloned because other servers have it, too. */
     if (osm_volume_is (volume, "snapshot"))
-      *ret_boot = osm_json_str (volume, "id");
+      *ret_boot = cloned++ ? NULL : osm_json_str (volume, "id");
     if (osm_volume_is (volume, "detach"))
       json_array_append_new (
           list, osm_json_pack ("{s:s, s:s?, s:O}", "volume_id", osm_json_str (volume, "id"),
@@ -188,6 +189,9 @@ plan_again (const struct osm_migration_context *c, const struct osm_marks_input 
                                         .boot_volume = boot,
                                         .compression = c->config->compression,
                                         .floating_ip = c->config->floating_ip,
+                                        .power = "keep",
+                                        /* That was decided when it was begun. */
+                                        .local_disks = "drop",
                                         .away = volumes_away };
   bool server = strcmp (kind, "server") == 0;
   const json_t *now = server ? member (in->servers[OSM_SOURCE], input.object) : NULL;

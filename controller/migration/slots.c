@@ -104,8 +104,8 @@ osm_attach_to_host (struct osm_migration *m, enum osm_side side, const char *vol
   bool told = false;
 
   /* Others may have been faster since there was room. */
-  while (osm_server_attach (m->context.cloud[side], m->host[side]->server_id, volume_id, NULL, -1,
-                            OSM_STEP_TIMEOUT_MS, err) == -1) {
+  while (osm_server_attach (m->context.cloud[side], m->host[side]->server_id, volume_id, NULL, NULL,
+                            -1, OSM_STEP_TIMEOUT_MS, err) == -1) {
     if (err->code != TOO_MANY || osm_now_ms () - since > WAIT_MAX_MS)
       return -1;
     if (!told)

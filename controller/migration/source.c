@@ -331,7 +331,7 @@ return_volume (struct osm_migration *m, const json_t *volume, struct osm_error *
   }
   if (refuse_foreign (m, id, err) == -1 ||
       osm_volume_wait (cloud_of (m), id, "available", OSM_STEP_TIMEOUT_MS, NULL, err) == -1 ||
-      osm_server_attach (cloud_of (m), server_id (m), id, device,
+      osm_server_attach (cloud_of (m), server_id (m), id, device, osm_json_str (volume, "tag"),
                          json_is_true (json_object_get (volume, "delete_on_termination")),
                          OSM_STEP_TIMEOUT_MS, err) == -1)
     return -1;

@@ -77,6 +77,13 @@ def purge(cloud):
     for g in o.network.security_groups(project_id=project):
         if ours(g):
             o.network.delete_security_group(g)
+    if o.network.find_extension('qos'):
+        for q in cloud.admin.network.qos_policies():
+            if ours(q):
+                cloud.admin.network.delete_qos_policy(q)
+    for g in o.compute.server_groups():
+        if ours(g):
+            o.compute.delete_server_group(g)
     for k in o.compute.keypairs():
         if ours(k):
             o.compute.delete_keypair(k)

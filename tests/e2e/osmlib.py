@@ -148,7 +148,7 @@ def inventory(cloud):
                  s for s in o.network.subnets(project_id=project) if s.network_id not in foreign),
              'router': o.network.routers(project_id=project),
              'security group': o.network.security_groups(project_id=project),
-             'key pair': o.compute.keypairs(),
+             'key pair': o.compute.keypairs(), 'server group': o.compute.server_groups(),
              'image': o.image.images(owner=project)}
     found = {(kind, x.id or x.name): x.name for kind, items in kinds.items() for x in items
              if not FOREIGN.search(x.name or '')}

@@ -243,7 +243,7 @@ do_lock (const struct command *c, json_t **ret, struct osm_error *err)
 static int
 do_attach (const struct command *c, json_t **ret, struct osm_error *err)
 {
-  return osm_server_attach (c->cloud, arg (c, 0), arg (c, 1), NULL, 1, TIMEOUT_MS, err) == -1
+  return osm_server_attach (c->cloud, arg (c, 0), arg (c, 1), NULL, NULL, 1, TIMEOUT_MS, err) == -1
              ? -1
              : osm_server_attachments (c->cloud, arg (c, 0), ret, err);
 }
@@ -260,7 +260,7 @@ static int
 do_keypair (const struct command *c, json_t **ret, struct osm_error *err)
 {
   (void)ret;
-  return osm_keypair_create (c->cloud, arg (c, 0), arg (c, 1), err);
+  return osm_keypair_create (c->cloud, arg (c, 0), arg (c, 1), NULL, err);
 }
 
 static int

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Each promise of docs/RELIABILITY.md names a test, and each test that is named there exists."""
+"""Each promise of docs/RELIABILITY.md names a test; each test that is named there or in docs/SUPPORT.md exists."""
 
 import os
 import re
@@ -38,6 +38,17 @@ class Promises(unittest.TestCase):
             for path, name in tests:
                 with self.subTest(promise=promise, test=name):
                     self.assertTrue(path.startswith("tests/"), path)
+                    self.assertRegex(source(path), r"\b%s\b" % re.escape(name))
+
+    def test_each_kind_names_a_test_or_none(self):
+        rows = [line.strip("| ").split(" | ") for line in source("docs/SUPPORT.md").splitlines()
+                if line.startswith("|") and not line.startswith(("|---", "| kind |"))]
+        self.assertGreater(len(rows), 30)
+        for row in rows:
+            tests = re.findall(r"`([\w./-]+)::([\w-]+)`", row[-1])
+            self.assertTrue(tests or row[-1] == "not tested", row)
+            for path, name in tests:
+                with self.subTest(kind=row[0], test=name):
                     self.assertRegex(source(path), r"\b%s\b" % re.escape(name))
 
     def test_every_suite_is_run_by_something(self):

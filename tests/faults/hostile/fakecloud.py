@@ -19,6 +19,7 @@ SUBNET = {'src': '88888888-8888-4888-8888-888888888888', 'dst': '99999999-9999-4
 GROUP = {'src': 'aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa', 'dst': 'bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb'}
 FLAVOR = 'cccccccc-cccc-4ccc-8ccc-cccccccccccc'
 TYPE = 'dddddddd-dddd-4ddd-8ddd-dddddddddddd'
+TOGETHER = 'eeeeeeee-eeee-4eee-8eee-eeeeeeeeeeee'
 
 
 def volume(cloud, id, name, boot, server):
@@ -38,20 +39,24 @@ def documents(cloud):
               'OS-EXT-AZ:availability_zone': 'nova', 'OS-EXT-SRV-ATTR:root_device_name': '/dev/vda',
               'OS-EXT-SRV-ATTR:user_data': 'aGVsbG8=', 'image': '', 'tenant_id': PROJECT[cloud], 'user_id': 'c' * 32,
               'flavor': {'original_name': 'small', 'vcpus': 1, 'ram': 512, 'disk': 1, 'extra_specs': {'hw:numa_nodes': '1'}},
-              'addresses': {'net': [{'addr': '10.0.0.5'}]}, 'fault': {'message': 'none'}}
+              'tags': ['blue'], 'OS-EXT-SRV-ATTR:hostname': 'other', 'server_groups': [TOGETHER],
+              'addresses': {'net': [{'addr': '10.0.0.5', 'OS-EXT-IPS-MAC:mac_addr': 'fa:16:3e:00:00:01'}]}, 'fault': {'message': 'none'}}
     volumes = [volume(cloud, BOOT, 'boot', True, SERVER), volume(cloud, DATA, 'data', False, SERVER),
                volume(cloud, LOOSE, 'loose', False, None)] if own else []
     port = {'id': PORT, 'name': 'port', 'description': 'text', 'mac_address': 'fa:16:3e:00:00:01', 'admin_state_up': True,
             'port_security_enabled': True, 'dns_name': '', 'network_id': NETWORK[cloud], 'device_id': SERVER,
             'fixed_ips': [{'subnet_id': SUBNET[cloud], 'ip_address': '10.0.0.5'}], 'security_groups': [GROUP[cloud]],
-            'binding:vnic_type': 'normal', 'allowed_address_pairs': [], 'tags': [], 'project_id': PROJECT[cloud]}
+            'binding:vnic_type': 'normal', 'allowed_address_pairs': [], 'tags': ['mine'], 'project_id': PROJECT[cloud],
+            'qos_policy_id': TYPE}
     network = {'id': NETWORK[cloud], 'name': 'net', 'router:external': False, 'project_id': PROJECT[cloud]}
     subnet = {'id': SUBNET[cloud], 'name': 'subnet', 'cidr': '10.0.0.0/24', 'network_id': NETWORK[cloud],
               'project_id': PROJECT[cloud]}
     group = {'id': GROUP[cloud], 'name': 'ssh', 'project_id': PROJECT[cloud], 'description': '', 'security_group_rules': []}
     flavor = {'id': FLAVOR, 'name': 'small', 'vcpus': 1, 'ram': 512, 'disk': 1, 'extra_specs': {'hw:numa_nodes': '1'}}
     key = {'name': 'mine', 'public_key': 'ssh-ed25519 AAAA', 'fingerprint': 'aa:bb', 'id': 1}
-    interface = {'port_id': PORT, 'net_id': NETWORK[cloud], 'mac_addr': port['mac_address'], 'port_state': 'ACTIVE',
+    together = {'id': TOGETHER, 'name': 'apart', 'policy': 'anti-affinity', 'rules': {}, 'members': [SERVER]}
+    qos = {'id': TYPE, 'name': 'slow', 'project_id': PROJECT[cloud]}
+    interface = {'tag': 'front', 'port_id': PORT, 'net_id': NETWORK[cloud], 'mac_addr': port['mac_address'], 'port_state': 'ACTIVE',
                  'fixed_ips': port['fixed_ips']}
     attachments = [{'volumeId': v['id'], 'serverId': SERVER, 'device': '/dev/vd' + 'ab'[i], 'tag': None,
                     'delete_on_termination': i == 0, 'attachment_id': PORT, 'id': v['id']}
@@ -67,8 +72,10 @@ def documents(cloud):
         (r'/compute/v2\.1/servers/%s/os-volume_attachments' % SERVER, {'volumeAttachments': attachments}),
         (r'/compute/v2\.1/servers/%s/os-interface' % SERVER, {'interfaceAttachments': [interface]}),
         (r'/compute/v2\.1/flavors/detail', {'flavors': [flavor]}),
-        (r'/compute/v2\.1/os-keypairs/mine', {'keypair': key}),
-        (r'/compute/v2\.1/os-keypairs$', {'keypairs': [{'keypair': key}]}),
+        (r'/compute/v2\.1/os-keypairs/mine', {'keypair': key}) if own else None,
+        (r'/compute/v2\.1/os-keypairs$', {'keypairs': [{'keypair': key}] if own else []}),
+        (r'/compute/v2\.1/os-server-groups/%s$' % TOGETHER, {'server_group': together}) if own else None,
+        (r'/compute/v2\.1/os-server-groups$', {'server_groups': [together] if own else []}),
         (r'/compute/v2\.1/limits', {'limits': {'absolute': compute_limits, 'rate': []}}),
         (r'/volume/v3/$', {'versions': [{'id': 'v3.0', 'status': 'CURRENT', 'version': '3.70', 'min_version': '3.0'}]}),
         (r'/volume/v3/volumes/detail', {'volumes': volumes}),
@@ -84,6 +91,9 @@ def documents(cloud):
         (r'/volume/v3/types', {'volume_types': [{'id': TYPE, 'name': 'fast', 'is_public': True}]}),
         (r'/volume/v3/limits', {'limits': {'absolute': volume_limits, 'rate': []}}),
         (r'/volume/v3/snapshots/detail', {'snapshots': []}),
+        (r'/network/v2\.0/extensions', {'extensions': [{'alias': 'port-security'}, {'alias': 'qos'}]}),
+        (r'/network/v2\.0/qos/policies/%s$' % TYPE, {'policy': qos}),
+        (r'/network/v2\.0/qos/policies', {'policies': [qos]}),
         (r'/network/v2\.0/networks/%s$' % NETWORK[cloud], {'network': network}),
         (r'/network/v2\.0/networks', {'networks': [network]}),
         (r'/network/v2\.0/subnets/%s$' % SUBNET[cloud], {'subnet': subnet}),

@@ -164,7 +164,7 @@ class Configuration:
             'DEFAULT': dict(
                 # the agents must have the host name of nova-compute, else PortBindingFailed
                 self.messages, host=self.host, bind_host=self.c.ip,
-                bind_port=settings.NEUTRON, core_plugin='ml2', service_plugins='router',
+                bind_port=settings.NEUTRON, core_plugin='ml2', service_plugins='router,qos',
                 state_path=self.var + '/neutron', use_stderr='true',
                 api_paste_config='/etc/neutron/api-paste.ini', api_workers=0, rpc_workers=0,
                 rpc_state_report_workers=0, auth_strategy='keystone',
@@ -187,7 +187,7 @@ class Configuration:
         ini(self.etc + '/ml2.conf', {
             'ml2': {'type_drivers': 'flat,local', 'tenant_network_types': 'local',
                     'mechanism_drivers': 'linuxbridge',
-                    'extension_drivers': 'port_security'},
+                    'extension_drivers': 'port_security,qos'},
             'ml2_type_flat': {'flat_networks': 'public'},
             'securitygroup': {'enable_security_group': 'true',
                               'firewall_driver': 'iptables', 'enable_ipset': 'true'},

@@ -18,6 +18,7 @@ from nova.compute import utils as compute_utils
 import nova.conf
 from nova import exception
 from nova.image import glance
+from nova import objects
 from nova.virt import driver
 from nova.virt import fake
 from nova.virt import hardware
@@ -130,6 +131,13 @@ class LabDriver(fake.FakeDriver):
                 'bus': mapping.get('disk_bus') or bus, 'root': root, 'volume_id': volume,
                 'serial': info.get('serial') or volume, 'loop': None}
 
+    def _device_metadata(self, instance):
+        """Nova looks through it when a device that has a tag is detached."""
+        if not instance.device_metadata:
+            instance.device_metadata = objects.InstanceDeviceMetadata(devices=[])
+            return True
+        return False
+
     def _image_disk(self, context, instance, path):
         gib = instance.flavor.root_gb
         image = glance.API().get(context, instance.image_ref)
@@ -146,6 +154,7 @@ class LabDriver(fake.FakeDriver):
               allocations, network_info=None, block_device_info=None, power_on=True,
               accel_info=None):
         labfault.happen(CONF.state_path, 'start')
+        self._device_metadata(instance)
         directory = self.servers.directory(instance.uuid)
         os.makedirs(directory, exist_ok=True)
         bus = image_bus(image_meta)
@@ -238,6 +247,8 @@ class LabDriver(fake.FakeDriver):
     def attach_volume(self, context, connection_info, instance, mountpoint, disk_bus=None,
                       device_type=None, encryption=None):
         fault = labfault.happen(CONF.state_path, 'attach')
+        if self._device_metadata(instance):
+            instance.save()
         s = self.servers.load(instance.uuid)
         d = self._volume_disk({'connection_info': connection_info, 'disk_bus': disk_bus,
                                'mount_device': mountpoint}, s['bus'], False)
