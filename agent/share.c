@@ -43,7 +43,7 @@ fill (struct part *v, size_t n, uint64_t total)
         changed = true;
       }
   }
-  for (size_t i = 0; i < n; i++)
+  for (size_t i = 0; open > 0 && i < n; i++)
     if (v[i].share == NO_LIMIT)
       v[i].share = total / open;
   return open > 0 ? 0 : total;
