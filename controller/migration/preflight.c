@@ -51,10 +51,11 @@ compare_volumes (json_t *together, json_t *seen, const json_t *plans, size_t ind
     const char *other = wanted_before (seen, id, index, plans), *label = name && *name ? name : id;
 
     if (other)
-      osm_plan_finding (together, "together-shared-volume", "blocker", label,
+      osm_plan_finding (together, "together-shared-volume", "warning", label,
                         "detach it from all but one of them",
-                        "volume '%s' belongs to server '%s' and to server '%s'", label, other,
-                        name_of (plan));
+                        "volume '%s' belongs to server '%s' and to server '%s': each would get a "
+                        "copy of its own",
+                        label, other, name_of (plan));
   }
 }
 
@@ -93,6 +94,26 @@ compare_ports (json_t *together, json_t *seen, const json_t *plans, size_t index
     json_array_foreach (json_object_get (create, "fixed_ips"), k, fixed_ip)
         compare_address (together, seen, plans, index, port, osm_json_str (fixed_ip, "ip_address"));
   }
+}
+
+/* The plan's needs, but for the server group that an earlier one makes. */
+static void
+add_needs (json_t *together, json_t *seen, const json_t *plans, size_t index)
+{
+  const json_t *plan = json_array_get (plans, index);
+  OSM_CLEANUP_JSON json_t *needs = json_deep_copy (json_object_get (plan, "needs"));
+  const char *group =
+      osm_json_str (json_object_get (json_object_get (plan, "server"), "server_group"), "name");
+
+  if (group) {
+    OSM_CLEANUP_FREE char *what = osm_asprintf ("server group %s", group);
+
+    if (wanted_before (seen, what, index, plans))
+      json_object_del (json_object_get (needs, "destination"), "server_groups");
+  }
+  for (enum osm_side side = OSM_SOURCE; side <= OSM_DESTINATION; side++)
+    osm_quota_add (json_object_get (json_object_get (together, "needs"), osm_side_name (side)),
+                   json_object_get (needs, osm_side_name (side)));
 }
 
 /* At the source it is only wanted for as long as a migration copies. */
@@ -134,7 +155,6 @@ osm_preflight_together (const json_t *plans, const json_t *const quota[2],
 
   json_array_foreach (plans, index, plan)
   {
-    const json_t *needs = json_object_get (plan, "needs");
     const char *id = osm_json_str (json_object_get (plan, "source"), "id");
 
     if (wanted_before (seen, id, index, plans)) {
@@ -142,9 +162,7 @@ osm_preflight_together (const json_t *plans, const json_t *const quota[2],
                         "server '%s' is named more than once: it counts once", name_of (plan));
       continue;
     }
-    for (enum osm_side side = OSM_SOURCE; side <= OSM_DESTINATION; side++)
-      osm_quota_add (json_object_get (json_object_get (together, "needs"), osm_side_name (side)),
-                     json_object_get (needs, osm_side_name (side)));
+    add_needs (together, seen, plans, index);
     compare_volumes (together, seen, plans, index);
     compare_ports (together, seen, plans, index);
   }

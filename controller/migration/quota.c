@@ -73,13 +73,16 @@ osm_quota_needs (const json_t *plan)
   json_t *needs = osm_json_pack ("{s:{}, s:{}}", "source", "destination");
   json_t *source = json_object_get (needs, "source"),
          *destination = json_object_get (needs, "destination");
-  const json_t *server = json_object_get (plan, "server"), *item;
+  const json_t *server = json_object_get (plan, "server"), *item,
+               *group = json_object_get (server, "server_group");
   size_t i;
 
   if (server) {
     need (destination, "instances", 1);
     need (destination, "cores", json_integer_value (json_object_get (server, "vcpus")));
     need (destination, "ram", json_integer_value (json_object_get (server, "ram_mb")));
+    if (group && !json_object_get (group, "id"))
+      need (destination, "server_groups", 1);
   }
   json_array_foreach (json_object_get (plan, "volumes"), i, item)
       need_volume (source, destination, item);
@@ -128,6 +131,7 @@ set_from_limits (json_t *quota, const json_t *limits)
     { "instances", "maxTotalInstances", "totalInstancesUsed" },
     { "cores", "maxTotalCores", "totalCoresUsed" },
     { "ram", "maxTotalRAMSize", "totalRAMUsed" },
+    { "server_groups", "maxServerGroups", "totalServerGroupsUsed" },
     { "volumes", "maxTotalVolumes", "totalVolumesUsed" },
     { "gigabytes", "maxTotalVolumeGigabytes", "totalGigabytesUsed" },
     { "snapshots", "maxTotalSnapshots", "totalSnapshotsUsed" },
@@ -205,15 +209,17 @@ osm_quota_shortages (const json_t *needs, const json_t *quota)
 const char *
 osm_quota_word (const char *key)
 {
-  return strcmp (key, "ram") == 0            ? "ram (MiB)"
-         : strcmp (key, "floating_ips") == 0 ? "floating IPs"
-                                             : key;
+  return strcmp (key, "ram") == 0             ? "ram (MiB)"
+         : strcmp (key, "floating_ips") == 0  ? "floating IPs"
+         : strcmp (key, "server_groups") == 0 ? "server groups"
+                                              : key;
 }
 
 static bool
 is_compute (const char *key)
 {
-  return strcmp (key, "instances") == 0 || strcmp (key, "cores") == 0 || strcmp (key, "ram") == 0;
+  return strcmp (key, "instances") == 0 || strcmp (key, "cores") == 0 || strcmp (key, "ram") == 0 ||
+         strcmp (key, "server_groups") == 0;
 }
 
 static bool

@@ -7,7 +7,7 @@
  *   osm_quota_fetch (cloud, false, &quota, err);                {"instances": {"max": 10, "used": 2}, ...}
  *   shortages = osm_quota_shortages (needs, quota);      [{"what", "max", "used", "need"}]
  *
- * Keys are the services' own words: instances, cores, ram (MiB); volumes, gigabytes, snapshots, each also with _TYPE for a volume type;
+ * Keys are the services' own words: instances, cores, ram (MiB), server_groups (to be made); volumes, gigabytes, snapshots, each also with _TYPE for a volume type;
  * per_volume_gigabytes, the largest single volume; ports, floating_ips. */
 
 #ifndef OSM_CONTROLLER_MIGRATION_QUOTA_H

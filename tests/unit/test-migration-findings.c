@@ -141,6 +141,28 @@ what_two_servers_want_is_named (void **state)
   assert_true (osm_plan_has_finding (sum, "together-same-address", "fa:16:3e:00:00:01"));
 }
 
+/* A server group is made once. */
+static void
+a_server_group_of_two_counts_once (void **state)
+{
+  json_t *a = plan_of ("a", "v1", "n1", "10.0.0.1", "fa:16:3e:00:00:01"),
+         *b = plan_of ("b", "v2", "n1", "10.0.0.2", "fa:16:3e:00:00:02");
+
+  (void)state;
+  for (size_t i = 0; i < 2; i++) {
+    json_object_set_new (json_object_get (i ? a : b, "server"), "server_group",
+                         osm_json_pack ("{s:s}", "name", "apart"));
+    json_object_set_new (i ? a : b, "needs", osm_quota_needs (i ? a : b));
+  }
+  {
+    OSM_CLEANUP_JSON json_t *sum = together (a, b, NULL);
+    const json_t *needs = json_object_get (json_object_get (sum, "needs"), "destination");
+
+    assert_int_equal (json_integer_value (json_object_get (needs, "server_groups")), 1);
+    assert_int_equal (json_integer_value (json_object_get (needs, "instances")), 2);
+  }
+}
+
 static void
 one_address_on_two_networks_is_no_conflict (void **state)
 {
@@ -214,6 +236,7 @@ main (void)
     cmocka_unit_test (a_finding_is_found_by_id_and_object),
     cmocka_unit_test (needs_add_up),
     cmocka_unit_test (what_two_servers_want_is_named),
+    cmocka_unit_test (a_server_group_of_two_counts_once),
     cmocka_unit_test (one_address_on_two_networks_is_no_conflict),
     cmocka_unit_test (a_server_that_is_named_twice_counts_once),
     cmocka_unit_test (hosts_that_are_full_or_missing),
