@@ -8,6 +8,7 @@ common_libosmcommon_la_SOURCES = \
 	common/clock.c common/clock.h \
 	common/command.c common/command.h \
 	common/coredump.c common/coredump.h \
+	common/crashpoint.c common/crashpoint.h \
 	common/error.c common/error.h \
 	common/file.c common/file.h \
 	common/frame.c common/frame.h \

@@ -8,6 +8,7 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/cloud/catalog.c controller/cloud/catalog.h \
 	controller/cloud/cloud.h \
 	controller/cloud/clouds.c controller/cloud/clouds.h \
+	controller/cloud/crash.c controller/cloud/crash.h \
 	controller/cloud/compute.c controller/cloud/compute.h \
 	controller/cloud/http.c controller/cloud/http.h \
 	controller/cloud/identity.c controller/cloud/identity.h \

@@ -16,6 +16,7 @@
 #include "common/quote.h"
 #include "common/strbuf.h"
 #include "controller/cloud/believe.h"
+#include "controller/cloud/crash.h"
 #include "controller/cloud/session.h"
 
 /* A service that restarts behind its proxy is back within half a minute. */
@@ -392,8 +393,11 @@ osm_request (struct osm_cloud *cloud, enum osm_service service, const struct osm
         osm_session_token (cloud, refused, &token, &generation, err) == -1)
       break;
     http.token = token;
+    osm_cloud_crash_point (cloud, request, OSM_CRASH_BEFORE);
+    osm_cloud_crash_point (cloud, request, OSM_CRASH_DURING);
     if (osm_http_perform (cloud->pool, &http, &a, &loss, &why) == -1)
       a.status = 0;
+    osm_cloud_crash_point (cloud, request, OSM_CRASH_AFTER);
     osm_secret_free (token);
     osm_debug ("%s %s %s %s: %d, %llu ms%s%s", osm_cloud_name (cloud), osm_service_name (service),
                request->method, request->path, a.status,

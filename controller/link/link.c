@@ -13,6 +13,7 @@
 
 #include "common/cleanup.h"
 #include "common/clock.h"
+#include "common/crashpoint.h"
 #include "common/frame.h"
 #include "common/json.h"
 #include "common/log.h"
@@ -246,6 +247,29 @@ osm_link_hello (const struct osm_link *link)
 
 /* ---- requests ---- */
 
+/* Around calls that change something at the agent. */
+static void
+crash_point (const struct osm_link *link, const char *method, enum osm_crash when)
+{
+#ifdef OSM_CRASH_POINTS
+  static const char *const reading[] = { "job.get",       "job.list",    "job.wait",
+                                         "device.find",   "device.list", "peer.list",
+                                         "peer.key",      "export.list", "link.test",
+                                         "digest.chunks", "carrier.list" };
+  OSM_CLEANUP_FREE char *what =
+      osm_asprintf ("%.*s agent %s", (int)strcspn (link->name, " "), link->name, method);
+
+  for (size_t i = 0; i < sizeof reading / sizeof reading[0]; i++)
+    if (strcmp (method, reading[i]) == 0)
+      return;
+  osm_crash_point (when, what);
+#else
+  (void)link;
+  (void)method;
+  (void)when;
+#endif
+}
+
 static int
 call_once (struct osm_link *link, const char *method, const json_t *params, uint64_t timeout_ms,
            json_t **ret, struct osm_error *err)
@@ -257,6 +281,8 @@ call_once (struct osm_link *link, const char *method, const json_t *params, uint
 
   if (!link->channel && connect_link (link, err) == -1)
     return -1;
+  crash_point (link, method, OSM_CRASH_BEFORE);
+  crash_point (link, method, OSM_CRASH_DURING);
   if (osm_frame_write (&io, request, err) == -1)
     return -1;
   /* Of all frames together: answers to others do not prolong it. */
@@ -269,6 +295,7 @@ call_once (struct osm_link *link, const char *method, const json_t *params, uint
     /* The answer to a request that was given up, or something that later versions say. */
     if (json_integer_value (json_object_get (frame, "id")) != id)
       continue;
+    crash_point (link, method, OSM_CRASH_AFTER);
     if (json_object_get (frame, "error")) {
       osm_error_from_json (json_object_get (frame, "error"), err);
       *ret = NULL;

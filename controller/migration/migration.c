@@ -9,6 +9,7 @@
 
 #include "common/cleanup.h"
 #include "common/clock.h"
+#include "common/crashpoint.h"
 #include "common/json.h"
 #include "common/log.h"
 #include "common/parallel.h"
@@ -247,6 +248,7 @@ run_step (struct osm_migration *m, const struct osm_step *step, unsigned seq, st
     return -1;
   if (osm_str_equal (state, "done") && !again)
     return 0;
+  osm_crash_where (step->name);
   if (osm_interrupt_check (err) == -1 ||
       osm_store_step_begin (store, m->row->id, seq, step->name, err) == -1)
     return -1;
@@ -331,6 +333,9 @@ undo_step (struct osm_migration *m, const struct osm_step *step, unsigned seq,
   if (!state || strcmp (state, "undone") == 0)
     return 0;
   if (step->undo) {
+    OSM_CLEANUP_FREE char *where = osm_asprintf ("undo %s", step->name);
+
+    osm_crash_where (where);
     if (osm_interrupt_check (err) == -1 ||
         osm_store_step_end (store, m->row->id, seq, "undoing", NULL, err) == -1)
       return -1;

@@ -33,14 +33,15 @@ struct osm_store {
 
 struct osm_transaction {
   struct osm_store *store;
+  const char *what; /* the function whose transaction it is */
   bool open;
 };
-struct osm_transaction osm_transaction_lock (struct osm_store *store);
+struct osm_transaction osm_transaction_lock (struct osm_store *store, const char *what);
 /* Rolls back what is still open, releases the lock. */
 void osm_transaction_done (struct osm_transaction *t);
 #define OSM_TRANSACTION(name, store)                                             \
   __attribute__ ((cleanup (osm_transaction_done))) struct osm_transaction name = \
-      osm_transaction_lock (store)
+      osm_transaction_lock (store, __func__)
 
 int osm_sql_begin (struct osm_transaction *t, struct osm_error *err);
 int osm_sql_commit (struct osm_transaction *t, struct osm_error *err);
@@ -52,8 +53,9 @@ int osm_sql_step (struct osm_store *store, sqlite3_stmt *stmt, struct osm_error 
 int osm_sql_run (struct osm_store *store, struct osm_error *err, const char *sql,
                  const char *format, ...);
 /* The same as a transaction of its own; no change at all is an error that says `missing` (unless that is NULL). */
-int osm_sql_run_alone (struct osm_store *store, const char *missing, struct osm_error *err,
-                       const char *sql, const char *format, ...);
+int osm_sql_run_named (const char *what, struct osm_store *store, const char *missing,
+                       struct osm_error *err, const char *sql, const char *format, ...);
+#define osm_sql_run_alone(...) osm_sql_run_named (__func__, __VA_ARGS__)
 /* The last failure of SQLite as an error for the operator. Returns -1. */
 int osm_sql_error (struct osm_store *store, int code, struct osm_error *err);
 

@@ -7,9 +7,11 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "common/crashpoint.h"
 #include "common/json.h"
 #include "common/strbuf.h"
 
@@ -155,13 +157,14 @@ osm_sql_run (struct osm_store *store, struct osm_error *err, const char *sql, co
 }
 
 int
-osm_sql_run_alone (struct osm_store *store, const char *missing, struct osm_error *err,
-                   const char *sql, const char *format, ...)
+osm_sql_run_named (const char *what, struct osm_store *store, const char *missing,
+                   struct osm_error *err, const char *sql, const char *format, ...)
 {
   OSM_TRANSACTION (t, store);
   va_list args;
   int r;
 
+  t.what = what;
   if (osm_sql_begin (&t, err) == -1)
     return -1;
   va_start (args, format);
@@ -175,10 +178,32 @@ osm_sql_run_alone (struct osm_store *store, const char *missing, struct osm_erro
 }
 
 struct osm_transaction
-osm_transaction_lock (struct osm_store *store)
+osm_transaction_lock (struct osm_store *store, const char *what)
 {
   pthread_mutex_lock (&store->lock);
-  return (struct osm_transaction){ .store = store };
+  return (struct osm_transaction){ .store = store, .what = what };
+}
+
+/* All that a migration writes comes through here, but what happens again and again while nothing else does. */
+static void
+crash_point (const struct osm_transaction *t, enum osm_crash when)
+{
+#ifdef OSM_CRASH_POINTS
+  static const char prefix[] = "osm_store_";
+  const char *what = t->what;
+  char text[64];
+
+  if (osm_str_starts_with (what, prefix))
+    what += strlen (prefix);
+  if (strcmp (what, "migration_set_progress") == 0 || strcmp (what, "lease_renew") == 0 ||
+      strcmp (what, "upgrade") == 0)
+    return;
+  snprintf (text, sizeof text, "journal %s", what);
+  osm_crash_point (when, text);
+#else
+  (void)t;
+  (void)when;
+#endif
 }
 
 void
@@ -193,7 +218,10 @@ osm_transaction_done (struct osm_transaction *t)
 int
 osm_sql_begin (struct osm_transaction *t, struct osm_error *err)
 {
-  int code = sqlite3_exec (t->store->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+  int code;
+
+  crash_point (t, OSM_CRASH_BEFORE);
+  code = sqlite3_exec (t->store->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
 
   if (code != SQLITE_OK)
     return osm_sql_error (t->store, code, err);
@@ -209,6 +237,7 @@ osm_sql_commit (struct osm_transaction *t, struct osm_error *err)
   if (code != SQLITE_OK)
     return osm_sql_error (t->store, code, err);
   t->open = false;
+  crash_point (t, OSM_CRASH_AFTER);
   return 0;
 }
 

@@ -13,7 +13,7 @@ from demo import Demo, key_pair  # noqa: E402
 from osmlib import FOREIGN, PAIR, PREFIX, Osm, get, inventory  # noqa: E402
 
 NETWORK, CIDR, ADDRESS, MAC = 'e2e-net', '10.78.0.0/24', '10.78.0.42', 'fa:16:3e:78:00:42'
-IMAGE = 'e2e-conversion-host'
+IMAGE = PREFIX + 'conversion-host'
 BIG_BYTES = 1500 << 20  # of data in the volume 'big'
 OTHER_ADDRESS, OTHER_MAC = '10.78.0.43', 'fa:16:3e:78:00:43'
 
