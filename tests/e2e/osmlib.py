@@ -11,8 +11,9 @@ import yaml
 
 from cloudlib import side_by_side
 
-PAIR = 'e2e-conversion'
-PREFIX = 'e2e-'
+# Names of all that a suite makes: suites with names of their own leave each other's objects alone.
+PREFIX = os.environ.get('OSM_E2E_PREFIX', 'e2e-')
+PAIR = PREFIX + 'conversion'
 # Names of objects in the tenants that belong to somebody else who works with the same lab.
 FOREIGN = re.compile(os.environ.get('OSM_E2E_IGNORE') or r'(?!)')
 
@@ -188,12 +189,23 @@ def server_state(cloud, server_id):
                    'revision_number', 'progress', 'OS-EXT-STS:task_state', 'links')
 
 
+def differences(now, wanted, path=''):
+    """Where two answers differ, a line each."""
+    if isinstance(now, dict) and isinstance(wanted, dict):
+        return [line for k in sorted({*now, *wanted})
+                for line in differences(now.get(k), wanted.get(k), '%s/%s' % (path, k))]
+    if isinstance(now, list) and isinstance(wanted, list) and len(now) == len(wanted):
+        return [line for i, (a, b) in enumerate(zip(now, wanted)) for line in differences(a, b, '%s/%d' % (path, i))]
+    return [] if now == wanted else ['%s: %r, should be %r' % (path, now, wanted)]
+
+
 def assert_server_state(cloud, server_id, wanted):
     """Ports of a server that was started a moment ago become ACTIVE a moment later: so within some seconds."""
-    end = time.monotonic() + 20
+    end = time.monotonic() + 30
     while server_state(cloud, server_id) != wanted and time.monotonic() < end:
         time.sleep(0.5)
-    assert server_state(cloud, server_id) == wanted
+    found = differences(server_state(cloud, server_id), wanted)
+    assert not found, '\n'.join(found)
 
 
 def sums(cloud, volumes):

@@ -24,7 +24,7 @@ POINTS = {
     'src compute versions': ('src', 'compute', 'GET', '^/$'),
     'src look at server': ('src', 'compute', 'GET', '^/servers%s$' % ID),
     'src find host': ('src', 'compute', 'GET', '^/servers/detail$'),
-    'src claim': ('src', 'compute', 'PUT', '/metadata/osm.migration$'),
+    'src claim': ('src', 'compute', 'POST', '/metadata$'),
     'src record of actions': ('src', 'compute', 'GET', '/os-instance-actions$'),
     'src stop': ('src', 'compute', 'POST', '/action$', 'os-stop'),
     'src snapshot': ('src', 'volume', 'POST', '^/snapshots$'),
