@@ -352,7 +352,7 @@ def shared(src, plain):
         src.api.compute.delete('/servers/%s/os-volume_attachments/%s' % (s, v))
     wait_for('it is free', lambda: src.api.block_storage.get_volume(v).status == 'available')
     src.api.block_storage.delete_volume(v)
-    src.api.block_storage.wait_for_delete(src.api.block_storage.get_volume(v), interval=0.3, wait=60)
+    wait_for('it is gone', lambda: not src.api.block_storage.find_volume(v))
     admin.delete_type(kind)
 
 
