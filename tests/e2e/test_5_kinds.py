@@ -348,8 +348,16 @@ def shared(src, plain):
             src.api.block_storage, '/volumes/' + v)['volume']['attachments']])
     wait_for('it is in use', lambda: src.api.block_storage.get_volume(v).status == 'in-use')
     yield types.SimpleNamespace(volume=v, other=other)
+
+    def left(server):
+        if server not in [a['server_id'] for a in get(src.api.block_storage, '/volumes/' + v)['volume']['attachments']]:
+            return True
+        # Refused as long as it is leaving the other one.
+        src.api.compute.delete('/servers/%s/os-volume_attachments/%s' % (server, v))
+        return False
+
     for s in (plain, other):
-        src.api.compute.delete('/servers/%s/os-volume_attachments/%s' % (s, v))
+        wait_for('it has left the server', lambda: left(s), interval=1)
     wait_for('it is free', lambda: src.api.block_storage.get_volume(v).status == 'available')
     src.api.block_storage.delete_volume(v)
     wait_for('it is gone', lambda: not src.api.block_storage.find_volume(v))
