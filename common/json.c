@@ -271,6 +271,24 @@ osm_json_pack (const char *format, ...)
   return value;
 }
 
+const json_t *
+osm_json_find (const json_t *array, const char *key, const char *value)
+{
+  size_t i;
+  const json_t *item;
+
+  if (!value)
+    return NULL;
+  json_array_foreach (array, i, item)
+  {
+    const char *text = osm_json_str (item, key);
+
+    if (text && strcmp (text, value) == 0)
+      return item;
+  }
+  return NULL;
+}
+
 const char *
 osm_json_str (const json_t *object, const char *key)
 {

@@ -66,6 +66,8 @@ char *osm_json_dump (const json_t *value);
 json_t *osm_json_pack (const char *format, ...);
 /* Borrowed string at member `key`, or NULL if absent or of another type. */
 const char *osm_json_str (const json_t *object, const char *key);
+/* The first object of the array whose string `key` is `value`; NULL: none, or no value. Borrowed. */
+const json_t *osm_json_find (const json_t *array, const char *key, const char *value);
 /* Set a member only if the value is not NULL. */
 void osm_json_set_str (json_t *object, const char *key, const char *value);
 

@@ -25,20 +25,6 @@ say (struct osm_strbuf *b, const char *format, ...)
   osm_strbuf_addf (b, "%s%s", b->len ? "; " : "", text);
 }
 
-static const json_t *
-find (const json_t *array, const char *key, const char *value)
-{
-  size_t i;
-  const json_t *item;
-
-  json_array_foreach (array, i, item)
-  {
-    if (value && osm_str_equal (osm_json_str (item, key), value))
-      return item;
-  }
-  return NULL;
-}
-
 static void
 compare_server (struct osm_strbuf *b, const json_t *plan, const char *migration_id,
                 const struct osm_source_now *now)
@@ -71,14 +57,14 @@ compare_volumes (struct osm_strbuf *b, const json_t *plan, const struct osm_sour
     const char *id = osm_json_str (volume, "id"), *name = osm_json_str (volume, "name"),
                *device = osm_json_str (volume, "device"), *is;
     const char *label = name && *name ? name : id;
-    const json_t *there = find (now->volumes, "id", id);
+    const json_t *there = osm_json_find (now->volumes, "id", id);
     json_int_t size = json_integer_value (json_object_get (there, "size")),
                was = json_integer_value (json_object_get (volume, "size_gb"));
 
     /* The root disk that is no volume goes by the id of the server. */
     if (osm_str_equal (osm_json_str (volume, "access"), "image"))
       continue;
-    attachment = find (now->attachments, "volume_id", id);
+    attachment = osm_json_find (now->attachments, "volume_id", id);
     is = osm_json_str (attachment, "device");
     if (!there)
       say (b, "volume '%s' (%s) was deleted", label, id);
@@ -94,7 +80,7 @@ compare_volumes (struct osm_strbuf *b, const json_t *plan, const struct osm_sour
   {
     const char *id = osm_json_str (attachment, "volume_id");
 
-    if (!find (planned, "id", id))
+    if (!osm_json_find (planned, "id", id))
       say (b, "volume %s was attached to it", id ? id : "");
   }
 }
@@ -111,7 +97,7 @@ compare_ports (struct osm_strbuf *b, const json_t *plan, const struct osm_source
                *mac = osm_json_str (json_object_get (port, "create"), "mac_address"), *its_mac;
     OSM_STRBUF (addresses);
 
-    interface = find (now->interfaces, "port_id", id);
+    interface = osm_json_find (now->interfaces, "port_id", id);
     if (!interface) {
       say (b, "its port %s with %s is gone", id, was ? was : "no address");
       continue;
@@ -128,7 +114,7 @@ compare_ports (struct osm_strbuf *b, const json_t *plan, const struct osm_source
   {
     const char *id = osm_json_str (interface, "port_id");
 
-    if (!find (planned, "id", id))
+    if (!osm_json_find (planned, "id", id))
       say (b, "port %s was added to it", id ? id : "");
   }
 }

@@ -106,20 +106,6 @@ is_migration_id (const char *text)
   return text && strlen (text) == ID_LEN && strspn (text, "0123456789abcdef") == ID_LEN;
 }
 
-static const json_t *
-by_id (const json_t *objects, const char *id)
-{
-  size_t i;
-  const json_t *object;
-
-  json_array_foreach (objects, i, object)
-  {
-    if (id && osm_str_equal (osm_json_str (object, "id"), id))
-      return object;
-  }
-  return NULL;
-}
-
 /* ---- objects ---- */
 
 static const char *
@@ -318,7 +304,7 @@ add_volume (json_t *volumes, const char *id, const json_t *raw, const char *acce
   const char *name = osm_json_str (raw, "name");
   json_t *volume;
 
-  if (by_id (volumes, id))
+  if (osm_json_find (volumes, "id", id))
     return;
   volume = osm_json_pack (
       "{s:s, s:s, s:I, s:b, s:b, s:s, s:b, s:{}, s:{}}", "id", id, "name", name ? name : "",
@@ -339,7 +325,7 @@ plan_volumes (const struct osm_marks_input *in, const json_t *objects, const cha
   size_t i;
 
   if (direct)
-    add_volume (volumes, direct, by_id (raw, direct), "direct", NULL, false);
+    add_volume (volumes, direct, osm_json_find (raw, "id", direct), "direct", NULL, false);
   json_array_foreach (objects, i, object)
   {
     const char *from = role_id (object, OSM_ROLE_SNAPSHOT),
@@ -349,15 +335,16 @@ plan_volumes (const struct osm_marks_input *in, const json_t *objects, const cha
     if (!from)
       from = role_id (object, OSM_ROLE_CLONE);
     /* The root disk of a server that booted from an image goes by the id of the server. */
-    if (!image && by_id (in->servers[OSM_SOURCE], from))
+    if (!image && osm_json_find (in->servers[OSM_SOURCE], "id", from))
       image = from;
     if (image)
       add_volume (volumes, image, NULL, "image", NULL, true);
     else if (from)
-      add_volume (volumes, from, by_id (raw, from), "snapshot", NULL, false);
+      add_volume (volumes, from, osm_json_find (raw, "id", from), "snapshot", NULL, false);
     else if (home && is_side (object, "source", "volume"))
-      add_volume (volumes, osm_json_str (object, "id"), by_id (raw, osm_json_str (object, "id")),
-                  "detach", osm_json_str (home, "device"),
+      add_volume (volumes, osm_json_str (object, "id"),
+                  osm_json_find (raw, "id", osm_json_str (object, "id")), "detach",
+                  osm_json_str (home, "device"),
                   json_is_true (json_object_get (home, "delete_on_termination")));
   }
   json_array_foreach (objects, i, object)
@@ -365,7 +352,7 @@ plan_volumes (const struct osm_marks_input *in, const json_t *objects, const cha
     const char *from = role_id (object, OSM_ROLE_VOLUME);
 
     if (from)
-      add_volume (volumes, from, by_id (raw, from), "copied", NULL, false);
+      add_volume (volumes, from, osm_json_find (raw, "id", from), "copied", NULL, false);
   }
   return osm_sorted_by_device (volumes);
 }
@@ -424,7 +411,7 @@ is_free (const json_t *volume, const json_t *servers)
 
   json_array_foreach (json_object_get (volume, "attachments"), i, attachment)
   {
-    const json_t *holder = by_id (servers, osm_json_str (attachment, "server_id"));
+    const json_t *holder = osm_json_find (servers, "id", osm_json_str (attachment, "server_id"));
 
     if (holder && !is_host (holder))
       return false;
@@ -482,7 +469,7 @@ judge_server (json_t *migration, const struct osm_marks_input *in, const json_t 
     id = part (mark (made, OSM_MARK_SOURCE), 0);
     was = part (mark (made, OSM_MARK_SOURCE), 1);
   }
-  source = by_id (in->servers[OSM_SOURCE], id);
+  source = osm_json_find (in->servers[OSM_SOURCE], "id", id);
   if (!source)
     return "its source server is not there any more";
   json_object_set_new (migration, "unfinished", json_boolean (any_on (objects, "source") || !made));
@@ -506,7 +493,7 @@ judge_volume (json_t *migration, const struct osm_marks_input *in)
   /* Finished: only the copy has a mark. */
   if (!id && json_array_size (objects) == 1)
     id = role_id (json_array_get (objects, 0), OSM_ROLE_VOLUME);
-  source = by_id (in->volumes[OSM_SOURCE], id);
+  source = osm_json_find (in->volumes[OSM_SOURCE], "id", id);
   if (!source || !is_free (source, in->servers[OSM_SOURCE]))
     return "no mark tells what was migrated";
   json_object_set_new (migration, "unfinished", json_boolean (any_on (objects, "source")));
@@ -542,10 +529,10 @@ migration_of (const json_t *object, const struct osm_marks_input *in)
   if (id || !is_side (object, "source", "volume"))
     return id;
   home = osm_home_parse (mark (object, OSM_MARK_HOME));
-  return osm_json_str (
-      json_object_get (by_id (in->servers[OSM_SOURCE], osm_json_str (home, "server_id")),
-                       "metadata"),
-      OSM_MARK_MIGRATION);
+  return osm_json_str (json_object_get (osm_json_find (in->servers[OSM_SOURCE], "id",
+                                                       osm_json_str (home, "server_id")),
+                                        "metadata"),
+                       OSM_MARK_MIGRATION);
 }
 
 static json_t *
@@ -587,7 +574,7 @@ osm_marks_group (const struct osm_marks_input *in)
       add_orphan (orphans, object, "its marks belong to no migration", false);
       continue;
     }
-    found = (json_t *)by_id (migrations, id);
+    found = (json_t *)osm_json_find (migrations, "id", id);
     if (!found) {
       found = osm_json_pack ("{s:s, s:n, s:b, s:n, s:n, s:[]}", "id", id, "kind", "unfinished", 1,
                              "claimed_on", "why", "objects");

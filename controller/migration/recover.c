@@ -93,20 +93,6 @@ is_ours (const char *finding)
   return false;
 }
 
-static const json_t *
-member (const json_t *array, const char *id)
-{
-  size_t i;
-  const json_t *item;
-
-  json_array_foreach (array, i, item)
-  {
-    if (osm_str_equal (osm_json_str (item, "id"), id))
-      return item;
-  }
-  return NULL;
-}
-
 /* Whatever was begun is in the new plan, to be dealt with in the same way? */
 static bool
 covers (const json_t *plan, const json_t *known)
@@ -117,20 +103,21 @@ covers (const json_t *plan, const json_t *known)
   json_array_foreach (json_object_get (known, "volumes"), i, item)
   {
     const char *access = osm_json_str (item, "access");
-    const json_t *planned = member (json_object_get (plan, "volumes"), osm_json_str (item, "id"));
+    const json_t *planned =
+        osm_json_find (json_object_get (plan, "volumes"), "id", osm_json_str (item, "id"));
 
     if (!planned || (strcmp (access, "copied") != 0 && !osm_volume_is (planned, access)))
       return false;
   }
   json_array_foreach (json_object_get (known, "ports"), i, item)
   {
-    if (!member (json_object_get (plan, "ports"), osm_json_str (item, "id")))
+    if (!osm_json_find (json_object_get (plan, "ports"), "id", osm_json_str (item, "id")))
       return false;
   }
   json_array_foreach (json_object_get (known, "floating_ips"), i, item)
   {
     const json_t *planned =
-        member (json_object_get (plan, "floating_ips"), osm_json_str (item, "id"));
+        osm_json_find (json_object_get (plan, "floating_ips"), "id", osm_json_str (item, "id"));
 
     if (!json_object_get (planned, "create"))
       return false;
@@ -194,7 +181,7 @@ plan_again (const struct osm_migration_context *c, const struct osm_marks_input 
                                         .local_disks = "drop",
                                         .away = volumes_away };
   bool server = strcmp (kind, "server") == 0;
-  const json_t *now = server ? member (in->servers[OSM_SOURCE], input.object) : NULL;
+  const json_t *now = server ? osm_json_find (in->servers[OSM_SOURCE], "id", input.object) : NULL;
   OSM_ERROR (why);
 
   if (server && osm_str_equal (osm_json_str (source, "status"), "UNKNOWN"))

@@ -215,6 +215,22 @@ TEST (null_strings_are_not_set)
   assert_string_equal (osm_json_str (value, "a"), "b");
 }
 
+static void
+the_first_with_that_string_is_found (void **state)
+{
+  OSM_CLEANUP_JSON json_t *array = json_loads ("[7, {\"id\": 1}, {\"id\": \"a\", \"n\": 1},"
+                                               " {\"id\": \"ab\"}, {\"id\": \"a\"}]",
+                                               0, NULL);
+
+  (void)state;
+  assert_ptr_equal (osm_json_find (array, "id", "a"), json_array_get (array, 2));
+  assert_ptr_equal (osm_json_find (array, "id", "ab"), json_array_get (array, 3));
+  assert_null (osm_json_find (array, "id", "b"));
+  assert_null (osm_json_find (array, "name", "a"));
+  assert_null (osm_json_find (array, "id", NULL));
+  assert_null (osm_json_find (NULL, "id", "a"));
+}
+
 int
 main (void)
 {
@@ -229,6 +245,7 @@ main (void)
     cmocka_unit_test (text_that_is_not_json_is_located),
     cmocka_unit_test (dumped_text_is_compact),
     cmocka_unit_test (strings_are_borrowed_only_when_they_are_strings),
+    cmocka_unit_test (the_first_with_that_string_is_found),
     cmocka_unit_test (null_strings_are_not_set),
   };
 
