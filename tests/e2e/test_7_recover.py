@@ -144,9 +144,10 @@ def test_only_one_of_two_operators_gets_a_server(osm, second, src, dst, source):
         for run in runs:
             if run.process.poll() is None:
                 run.kill()
-    # What the loser takes back is not the winner's.
+    # What the loser takes back is not the winner's. (Its journal knows migrations of earlier tests, too.)
     for m in both[loser].migrations():
-        both[loser].run('rollback', m['id']).expect(0)
+        if m['state'] not in ('rolled-back', 'cleaned'):
+            both[loser].run('rollback', m['id']).expect(0)
     assert src.api.compute.get_server(source.id).status == 'SHUTOFF'
     both[winner].run('rollback', both[winner].migrations()[0]['id']).expect(0)
     assert_server_state(src, source.id, before[0])

@@ -55,20 +55,25 @@ class Request:
 
 
 class Rule:
-    """Fails the requests that match, from the nth on, count of them (None: all)."""
+    """Fails the requests that match, from the nth on, count of them (None: all). What is asked for once more, because
+    it failed or was failed by another rule, is not another request: only those that just look are counted each."""
 
     def __init__(self, fault, cloud=None, service=None, method=None, path='', action=None, nth=1, count=1, **args):
         self.fault, self.cloud, self.service, self.method, self.action = fault, cloud, service, method, action
         self.path, self.nth, self.count, self.args = re.compile(path), nth, count, args
         self.seen = self.hits = 0
+        self.known = {}  # requests that change something: the how manieth
 
     def takes(self, r):
         if self.cloud not in (None, r.cloud) or self.service not in (None, r.service) or \
                 self.method not in (None, r.method) or self.action not in (None, r.action) or \
                 not self.path.search(r.path):
             return False
-        self.seen += 1
-        return self.seen >= self.nth and (self.count is None or self.hits < self.count)
+        if r.method == 'GET' or (r.path, r.body) not in self.known:
+            self.seen += 1
+            self.known[r.path, r.body] = self.seen
+        nth = self.seen if r.method == 'GET' else self.known[r.path, r.body]
+        return nth >= self.nth and (self.count is None or self.hits < self.count)
 
 
 class Chaos:
@@ -282,11 +287,10 @@ class Proxy:
         with self.lock:
             self.nr_requests += 1
             self.shapes[request.shape()] += 1
-            for rule in self.rules:
-                if rule.takes(request):
-                    rule.hits += 1
-                    fault, args = rule.fault, rule.args
-                    break
+            taking = [rule for rule in self.rules if rule.takes(request)]
+            if taking:
+                taking[0].hits += 1
+                fault, args = taking[0].fault, taking[0].args
             else:
                 fault, args = self.chaos.fault(request) if self.chaos else None, {}
             if fault:
