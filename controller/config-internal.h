@@ -63,6 +63,10 @@ int osm_config_unknown_key (const struct osm_config_section *section, const char
 int osm_config_get_section (const struct osm_config_section *parent, const char *name,
                             const json_t **ret, struct osm_error *err);
 
+/* config-map.c */
+int osm_config_read_map (const struct osm_config_section *top, const char *const *kinds,
+                         struct osm_config *config, struct osm_error *err);
+
 /* config-limits.c */
 int osm_config_read_limits (const struct osm_config_section *top, struct osm_config *config,
                             struct osm_error *err);

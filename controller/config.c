@@ -138,8 +138,8 @@ static const char *const top_sections[] = { "source", "destination", "copy", "co
 static const char *const host_sections[] = { "source", "destination", NULL };
 static const char *const no_sections[] = { NULL };
 static const char *const map_kinds[] = {
-  "availability_zones", "flavors",       "key_pairs", "networks",     "qos_policies",
-  "security_groups",    "server_groups", "subnets",   "volume_types", NULL,
+  "availability_zones", "flavors",         "images",        "key_pairs", "networks",     "projects",
+  "qos_policies",       "security_groups", "server_groups", "subnets",   "volume_types", NULL,
 };
 
 /* ---- sections ---- */
@@ -233,53 +233,6 @@ read_hosts (const struct osm_config_section *top, struct osm_config *config, str
 }
 
 static int
-read_map_kind (const struct osm_config_section *map, const char *kind, struct osm_config *config,
-               struct osm_error *err)
-{
-  OSM_CLEANUP_FREE char *prefix = osm_asprintf ("%s%s.", map->prefix, kind);
-  struct osm_config_section section = { .doc = map->doc, .prefix = prefix };
-  json_t *copy = json_object ();
-  const char *name;
-  json_t *value;
-  int r;
-
-  json_object_set_new (config->map, kind, copy);
-  r = osm_config_get_section (map, kind, &section.object, err);
-  if (r != 1)
-    return r;
-  json_object_foreach ((json_t *)section.object, name, value)
-  {
-    struct osm_config_key key = { .name = name, .kind = OSM_KEY_STRING };
-    const char *s = osm_config_string (&section, &key, value, err);
-
-    if (!s)
-      return -1;
-    json_object_set_new (copy, name, json_string (s));
-  }
-  return 0;
-}
-
-static int
-read_map (const struct osm_config_section *top, struct osm_config *config, struct osm_error *err)
-{
-  struct osm_config_section map = { .doc = top->doc, .prefix = "map." };
-  const char *name;
-  json_t *value;
-  int r = osm_config_get_section (top, "map", &map.object, err);
-
-  if (r != 1)
-    return r;
-  json_object_foreach ((json_t *)map.object, name, value)
-  {
-    if (!osm_strv_contains ((char *const *)(void *)map_kinds, name))
-      return osm_config_unknown_key (&map, name, NULL, map_kinds, err);
-    if (read_map_kind (&map, name, config, err) == -1)
-      return -1;
-  }
-  return 0;
-}
-
-static int
 read_top (const struct osm_yaml *doc, struct osm_config *config, struct osm_error *err)
 {
   struct osm_config_section top = { .doc = doc, .object = osm_yaml_root (doc), .prefix = "" };
@@ -293,7 +246,7 @@ read_top (const struct osm_yaml *doc, struct osm_config *config, struct osm_erro
       read_section (&top, "destination", "destination.", destination_keys, config, err) == -1 ||
       read_section (&top, "copy", "copy.", copy_keys, config, err) == -1 ||
       read_hosts (&top, config, err) == -1 || osm_config_read_limits (&top, config, err) == -1 ||
-      read_map (&top, config, err) == -1)
+      osm_config_read_map (&top, map_kinds, config, err) == -1)
     return -1;
   return 0;
 }
@@ -395,12 +348,4 @@ osm_config_free (struct osm_config *config)
   json_decref (config->map);
   free (config->path);
   free (config);
-}
-
-const char *
-osm_config_map (const struct osm_config *config, const char *kind, const char *name)
-{
-  const char *mapped = osm_json_str (json_object_get (config->map, kind), name);
-
-  return mapped ? mapped : name;
 }

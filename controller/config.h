@@ -20,7 +20,7 @@
  *     source: { ... }
  *     destination: { ... }
  *   map: { flavors: {old: new}, networks: {}, subnets: {}, volume_types: {}, availability_zones: {},
- *          key_pairs: {}, security_groups: {}, server_groups: {}, qos_policies: {} }
+ *          key_pairs: {}, images: {}, security_groups: {}, server_groups: {}, qos_policies: {}, projects: {} }
  */
 
 #ifndef OSM_CONTROLLER_CONFIG_H
@@ -82,8 +82,10 @@ struct osm_config {
 int osm_config_load (const char *path /* or NULL */, struct osm_config **ret,
                      struct osm_error *err);
 void osm_config_free (struct osm_config *config);
-/* map[kind][name], or name itself when there is no entry. Borrowed. */
-const char *osm_config_map (const struct osm_config *config, const char *kind, const char *name);
+/* What the configuration says to take for the source's object of that name and id (either may be NULL): the entry of its name, else of its
+ * id, else the first pattern ("old-*": "new-*") that fits the name. NULL: it says nothing. Caller frees. */
+char *osm_config_map (const struct osm_config *config, const char *kind, const char *name,
+                      const char *id);
 
 static inline void
 osm_cleanup_config (struct osm_config **c)

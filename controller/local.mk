@@ -20,6 +20,7 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/cloud/wait.c controller/cloud/wait.h \
 	controller/config.c controller/config.h controller/config-internal.h \
 	controller/config-limits.c \
+	controller/config-map.c \
 	controller/config-values.c \
 	controller/hosts/agent.c \
 	controller/hosts/check.c \
@@ -59,6 +60,7 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/migration/plan-image.c controller/migration/source-image.c \
 	controller/migration/plan-carried.c \
 	controller/migration/plan-checks.c \
+	controller/migration/plan-choices.c \
 	controller/migration/plan-flavor.c \
 	controller/migration/plan-network.c \
 	controller/migration/plan-nics.c \
@@ -66,6 +68,11 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/migration/plan-server.c \
 	controller/migration/plan-state.c \
 	controller/migration/plan-volumes.c \
+	controller/migration/planfile.c controller/migration/planfile.h \
+	controller/migration/planfile-compare.c \
+	controller/migration/planfile-describe.c \
+	controller/migration/planfile-internal.h \
+	controller/migration/planfile-read.c \
 	controller/migration/preflight.c controller/migration/preflight.h \
 	controller/migration/quota.c controller/migration/quota.h \
 	controller/migration/recover.c controller/migration/recover.h \
@@ -107,8 +114,10 @@ osm_controller_SOURCES = \
 	controller/cmd/hosts.h \
 	controller/cmd/list.c \
 	controller/cmd/migrate.c controller/cmd/migrate.h \
+	controller/cmd/migrate-planned.c \
 	controller/cmd/migrate-server.c \
 	controller/cmd/migrate-volume.c \
+	controller/cmd/plan.c \
 	controller/cmd/preflight.c controller/cmd/preflight.h \
 	controller/cmd/recover.c \
 	controller/cmd/resume.c \
@@ -146,6 +155,7 @@ unit_tests += \
 	tests/unit/test-migration-plan-image \
 	tests/unit/test-migration-quota \
 	tests/unit/test-migration-plan-kinds \
+	tests/unit/test-migration-planfile \
 	tests/unit/test-store-file \
 	tests/unit/test-store-journal \
 	tests/unit/test-store-migrations \
@@ -169,6 +179,7 @@ tests_unit_test_migration_plan_checks_LDADD = controller/libosmcontroller.la $(C
 tests_unit_test_migration_quota_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_migration_plan_image_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_migration_plan_kinds_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
+tests_unit_test_migration_planfile_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_store_file_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_store_journal_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_store_migrations_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)

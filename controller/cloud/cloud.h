@@ -29,6 +29,7 @@ int osm_cloud_open (const char *name, struct osm_cloud **ret, struct osm_error *
 void osm_cloud_free (struct osm_cloud *cloud);
 const char *osm_cloud_name (const struct osm_cloud *cloud);
 const char *osm_cloud_project_id (const struct osm_cloud *cloud);
+const char *osm_cloud_project_name (const struct osm_cloud *cloud); /* NULL: not told */
 const char *osm_cloud_user_id (const struct osm_cloud *cloud);
 /* Identifies the cloud itself whatever the name in the file: its auth_url without a path. */
 const char *osm_cloud_url (const struct osm_cloud *cloud);

@@ -22,6 +22,7 @@ osm_grant_done (struct osm_grant *g)
 {
   osm_secret_free (g->token);
   free (g->project_id);
+  free (g->project_name);
   free (g->user_id);
   json_decref (g->catalog);
   *g = (struct osm_grant){ 0 };
@@ -233,6 +234,7 @@ read_v2 (const json_t *answer, struct osm_grant *g)
   g->token = osm_strdup (osm_json_str (token, "id"));
   g->lifetime_ms = lifetime_ms (osm_json_str (token, "issued_at"), osm_json_str (token, "expires"));
   g->project_id = osm_strdup (osm_json_str (json_object_get (token, "tenant"), "id"));
+  g->project_name = osm_strdup (osm_json_str (json_object_get (token, "tenant"), "name"));
   g->user_id = osm_strdup (osm_json_str (json_object_get (access, "user"), "id"));
   g->catalog = json_array_size (services) > 0 ? catalog_of_v2 (services) : NULL;
 }
@@ -247,6 +249,7 @@ read_v3 (const json_t *answer, const char *subject_token, struct osm_grant *g)
   g->lifetime_ms =
       lifetime_ms (osm_json_str (token, "issued_at"), osm_json_str (token, "expires_at"));
   g->project_id = osm_strdup (osm_json_str (json_object_get (token, "project"), "id"));
+  g->project_name = osm_strdup (osm_json_str (json_object_get (token, "project"), "name"));
   g->user_id = osm_strdup (osm_json_str (json_object_get (token, "user"), "id"));
   g->catalog = json_is_array (catalog) ? json_incref (catalog) : NULL;
 }

@@ -21,7 +21,7 @@
 #include "controller/cloud/http.h"
 
 struct osm_grant {
-  char *token, *project_id, *user_id;
+  char *token, *project_id, *project_name, *user_id;
   uint64_t lifetime_ms; /* from its issue to its end, by the cloud's own clock */
   json_t *catalog;      /* in the form of version 3 */
 };

@@ -89,6 +89,8 @@ take_grant (struct osm_cloud *cloud, struct osm_grant *g)
   cloud->catalog = osm_take (g->catalog);
   if (!cloud->project_id)
     cloud->project_id = osm_take (g->project_id);
+  if (!cloud->project_name)
+    cloud->project_name = osm_take (g->project_name);
   if (!cloud->user_id)
     cloud->user_id = osm_take (g->user_id);
 }
@@ -354,6 +356,7 @@ osm_cloud_free (struct osm_cloud *cloud)
   osm_credentials_free (cloud->credentials);
   free (cloud->url);
   free (cloud->project_id);
+  free (cloud->project_name);
   free (cloud->user_id);
   pthread_mutex_destroy (&cloud->lock);
   free (cloud);
@@ -369,6 +372,12 @@ const char *
 osm_cloud_project_id (const struct osm_cloud *cloud)
 {
   return cloud->project_id;
+}
+
+const char *
+osm_cloud_project_name (const struct osm_cloud *cloud)
+{
+  return cloud->project_name;
 }
 
 const char *

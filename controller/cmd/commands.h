@@ -21,6 +21,7 @@ OSM_CMD (check_conversion_hosts);
 OSM_CMD (delete_conversion_hosts);
 OSM_CMD (migrate_server);
 OSM_CMD (migrate_volume);
+OSM_CMD (plan);
 OSM_CMD (check_server);
 OSM_CMD (check_servers);
 OSM_CMD (list);

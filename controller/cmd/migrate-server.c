@@ -7,6 +7,7 @@
 #include "controller/cmd/migrate.h"
 
 const struct osm_option osm_options_migrate_server[] = {
+  { "plan", 0, "FILE", "do exactly what this file says; see the command plan" },
   { "dry-run", 'n', NULL, "print the plan and its findings, touch nothing" },
   { "hold", 0, NULL, "stop before the new server is created; resume goes on" },
   { "bad-blocks", 0, "zero", "zeros for what cannot be read at the source; lists it" },
@@ -28,5 +29,17 @@ const struct osm_option osm_options_migrate_server[] = {
 int
 osm_cmd_migrate_server (const struct osm_args *args, struct osm_error *err)
 {
+  const char *const *operands;
+  size_t nr = osm_args_operands (args, &operands);
+
+  if (osm_args_has (args, "plan"))
+    return osm_cmd_migrate_planned (args, err);
+  if (nr != 1) {
+    osm_error_set (err, OSM_ERROR_USER, 0,
+                   nr == 0 ? "no server is named" : "only one server can be named");
+    osm_error_hint (err, nr == 0 ? "name one, or a plan of several with --plan FILE"
+                                 : "several: osm-controller plan, then migrate-server --plan FILE");
+    return OSM_EXIT_USAGE;
+  }
   return osm_cmd_migrate (args, "server", osm_plan_server, err);
 }

@@ -92,9 +92,9 @@ osm_cmd_set_path (const struct osm_args *args, struct osm_migration *m, struct o
 }
 
 /* Was this very object migrated before, and is the result still there? */
-static int
-already_there (struct osm_session *session, const char *kind, const json_t *plan, bool *ret,
-               struct osm_error *err)
+int
+osm_cmd_already_there (struct osm_session *session, const char *kind, const json_t *plan, bool *ret,
+                       struct osm_error *err)
 {
   const char *id = osm_json_str (json_object_get (plan, "source"), "id");
   OSM_CLEANUP_FREE char *there = NULL;
@@ -125,8 +125,8 @@ already_there (struct osm_session *session, const char *kind, const json_t *plan
   return 0;
 }
 
-static void
-show_findings (struct osm_session *session, const json_t *plan)
+void
+osm_cmd_show_findings (struct osm_session *session, const json_t *plan)
 {
   size_t i;
   json_t *finding;
@@ -146,8 +146,8 @@ show_findings (struct osm_session *session, const json_t *plan)
   }
 }
 
-static int
-dry_run (struct osm_session *session, const json_t *plan, size_t stopping)
+int
+osm_cmd_dry_run (struct osm_session *session, const json_t *plan, size_t stopping)
 {
   OSM_CLEANUP_FREE char *text =
       osm_plan_text (plan, osm_cloud_name (session->cloud[OSM_DESTINATION]));
@@ -242,48 +242,34 @@ osm_cmd_set_limit (const struct osm_args *args, struct osm_session *session,
 }
 
 int
-osm_cmd_migrate (const struct osm_args *args, const char *kind,
-                 int (*make_plan) (const struct osm_plan_input *input, json_t **ret,
-                                   struct osm_error *err),
-                 struct osm_error *err)
+osm_cmd_check_run_options (const struct osm_args *args, struct osm_error *err)
 {
-  OSM_CLEANUP_SESSION struct osm_session *session = NULL;
-  OSM_CLEANUP_MIGRATION struct osm_migration *m = NULL;
-  OSM_CLEANUP_JSON json_t *plan = NULL;
-  OSM_CLEANUP_STRV char **accepted = NULL;
-  const char *const *operands;
-  struct osm_plan_input input;
-  struct osm_migration_context context;
-  size_t blockers, warnings;
-  bool there;
+  return osm_cmd_check_limit (args, err) == -1 || osm_cmd_check_bad_blocks (args, err) == -1 ||
+                 osm_cmd_check_path (args, err) == -1
+             ? -1
+             : 0;
+}
 
-  if (osm_cmd_accepted (args, &accepted, err) == -1)
-    return OSM_EXIT_USAGE;
-  if (osm_cmd_check_limit (args, err) == -1 || osm_cmd_check_bad_blocks (args, err) == -1 ||
-      osm_cmd_check_path (args, err) == -1 ||
-      osm_session_open (args, OSM_WANT_CLOUDS | OSM_WANT_STORE, &session, err) == -1)
-    return OSM_EXIT_FAILED;
-  if (osm_args_has (args, "no-sparse"))
-    osm_str_set (&session->config->sparse, "off");
-  osm_args_operands (args, &operands);
-  input = osm_cmd_plan_input (args, session, operands[0]);
-  if (make_plan (&input, &plan, err) == -1)
-    return OSM_EXIT_FAILED;
-  blockers = osm_plan_count_findings (plan, "blocker");
-  warnings = osm_findings_accept (plan, accepted);
+int
+osm_cmd_judge (const struct osm_args *args, const char *kind, const char *object, json_t *plan,
+               char *const *accepted, size_t *ret_stopping, struct osm_error *err)
+{
+  size_t blockers = osm_plan_count_findings (plan, "blocker"),
+         warnings = osm_findings_accept (plan, accepted);
+
   if (!osm_args_has (args, "strict"))
     warnings = 0;
-  if (osm_args_has (args, "dry-run"))
-    return dry_run (session, plan, blockers + warnings);
-  if (already_there (session, kind, plan, &there, err) == -1)
-    return OSM_EXIT_FAILED;
-  if (there)
-    return OSM_EXIT_NOTHING;
-  show_findings (session, plan);
-  if (blockers + warnings > 0)
-    return refuse (kind, input.object, blockers, warnings, err);
+  *ret_stopping = blockers + warnings;
+  return *ret_stopping > 0 ? refuse (kind, object, blockers, warnings, err) : OSM_EXIT_OK;
+}
 
-  context = context_of (session);
+int
+osm_cmd_run_plan (const struct osm_args *args, struct osm_session *session, const char *kind,
+                  const json_t *plan, struct osm_error *err)
+{
+  OSM_CLEANUP_MIGRATION struct osm_migration *m = NULL;
+  struct osm_migration_context context = context_of (session);
+
   if (osm_migration_create (&context, plan, &m, err) == -1 ||
       osm_cmd_set_bad_blocks (args, m, err) == -1 ||
       osm_cmd_set_limit (args, session, m, err) == -1 || osm_cmd_set_path (args, m, err) == -1)
@@ -295,6 +281,48 @@ osm_cmd_migrate (const struct osm_args *args, const char *kind,
     return OSM_EXIT_FAILED;
   osm_cmd_report (session, m);
   return OSM_EXIT_OK;
+}
+
+int
+osm_cmd_migrate (const struct osm_args *args, const char *kind,
+                 int (*make_plan) (const struct osm_plan_input *input, json_t **ret,
+                                   struct osm_error *err),
+                 struct osm_error *err)
+{
+  OSM_CLEANUP_SESSION struct osm_session *session = NULL;
+  OSM_CLEANUP_JSON json_t *plan = NULL;
+  OSM_CLEANUP_STRV char **accepted = NULL;
+  const char *const *operands;
+  struct osm_plan_input input;
+  size_t stopping;
+  bool there;
+  int status;
+  OSM_ERROR (why);
+
+  if (osm_cmd_accepted (args, &accepted, err) == -1)
+    return OSM_EXIT_USAGE;
+  if (osm_cmd_check_run_options (args, err) == -1 ||
+      osm_session_open (args, OSM_WANT_CLOUDS | OSM_WANT_STORE, &session, err) == -1)
+    return OSM_EXIT_FAILED;
+  if (osm_args_has (args, "no-sparse"))
+    osm_str_set (&session->config->sparse, "off");
+  osm_args_operands (args, &operands);
+  input = osm_cmd_plan_input (args, session, operands[0]);
+  if (make_plan (&input, &plan, err) == -1)
+    return OSM_EXIT_FAILED;
+  status = osm_cmd_judge (args, kind, input.object, plan, accepted, &stopping, &why);
+  if (osm_args_has (args, "dry-run"))
+    return osm_cmd_dry_run (session, plan, stopping);
+  if (osm_cmd_already_there (session, kind, plan, &there, err) == -1)
+    return OSM_EXIT_FAILED;
+  if (there)
+    return OSM_EXIT_NOTHING;
+  osm_cmd_show_findings (session, plan);
+  if (status != OSM_EXIT_OK) {
+    osm_error_move (err, &why);
+    return status;
+  }
+  return osm_cmd_run_plan (args, session, kind, plan, err);
 }
 
 int

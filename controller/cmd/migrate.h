@@ -22,6 +22,22 @@ int osm_cmd_migrate (const struct osm_args *args, const char *kind,
                      int (*make_plan) (const struct osm_plan_input *input, json_t **ret,
                                        struct osm_error *err),
                      struct osm_error *err);
+/* The parts of it. --limit, --bad-blocks, --path: are their values right? */
+int osm_cmd_check_run_options (const struct osm_args *args, struct osm_error *err);
+/* Accepts warnings; OSM_EXIT_BLOCKED with err if the findings stop it; *ret_stopping: how many of them. */
+int osm_cmd_judge (const struct osm_args *args, const char *kind, const char *object, json_t *plan,
+                   char *const *accepted, size_t *ret_stopping, struct osm_error *err);
+/* Was this very object migrated before, and is the result still there? Then it is said. */
+int osm_cmd_already_there (struct osm_session *session, const char *kind, const json_t *plan,
+                           bool *ret, struct osm_error *err);
+void osm_cmd_show_findings (struct osm_session *session, const json_t *plan);
+/* Prints the plan. Returns an osm_exit. */
+int osm_cmd_dry_run (struct osm_session *session, const json_t *plan, size_t stopping);
+/* Migrates by the plan and reports. Returns an osm_exit. */
+int osm_cmd_run_plan (const struct osm_args *args, struct osm_session *session, const char *kind,
+                      const json_t *plan, struct osm_error *err);
+/* migrate-planned.c: migrate-server --plan FILE [SERVER...]. Returns an osm_exit. */
+int osm_cmd_migrate_planned (const struct osm_args *args, struct osm_error *err);
 /* --bad-blocks: is its value right, and into the journal. */
 int osm_cmd_check_bad_blocks (const struct osm_args *args, struct osm_error *err);
 int osm_cmd_set_bad_blocks (const struct osm_args *args, struct osm_migration *m,

@@ -103,6 +103,9 @@ compare_ports (struct osm_strbuf *b, const json_t *plan, const struct osm_source
       continue;
     }
     its_mac = osm_json_str (interface, "mac_addr");
+    /* The new port may be planned to have another one. */
+    if (osm_json_str (port, "source_mac"))
+      mac = osm_json_str (port, "source_mac");
     json_array_foreach (json_object_get (interface, "fixed_ips"), k, fixed_ip)
         osm_strbuf_addf (&addresses, "%s%s", k ? ", " : "", osm_json_str (fixed_ip, "ip_address"));
     if (was && !osm_str_equal (was, osm_strbuf_str (&addresses)))

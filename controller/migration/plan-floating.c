@@ -46,20 +46,26 @@ reachable_networks (const struct osm_plan_input *input, const char *network_id, 
   return 0;
 }
 
-/* Where a new address comes from: the mapped network; else one that the port's network is connected to, of the old one's name if
- * there are several. *ret NULL: there is none. New reference. */
+/* Where a new address comes from: the network that the operator named; else one that the port's network is connected to, of the old one's
+ * name if there are several. *ret NULL: there is none. New reference. */
 static int
-choose_network (const struct osm_plan_input *input, const char *network_id, const char *old_name,
-                json_t **ret, struct osm_error *err)
+choose_network (const struct osm_plan_input *input, json_t *plan, const json_t *wish,
+                const char *network_id, const json_t *old_network, json_t **ret, bool *ret_named,
+                struct osm_error *err)
 {
-  const char *wanted = old_name ? osm_config_map (input->config, "networks", old_name) : NULL;
+  const char *old_name = osm_json_str (old_network, "name"),
+             *wished = osm_json_str (wish, "network");
+  OSM_CLEANUP_FREE char *mapped =
+      osm_config_map (input->config, "networks", old_name, osm_json_str (old_network, "id"));
   OSM_CLEANUP_JSON json_t *reachable = NULL, *external = NULL;
   json_t *network, *best = NULL;
   size_t i;
 
   *ret = NULL;
-  if (wanted && wanted != old_name)
-    return osm_cloud_find (input->cloud[OSM_DESTINATION], &osm_networks, wanted, ret, err);
+  *ret_named = wished || mapped;
+  if (*ret_named)
+    return osm_plan_look_up (input, plan, "networks", &osm_networks, old_name ? old_name : "",
+                             wished ? wished : mapped, ret, err);
   if (reachable_networks (input, network_id, &reachable, err) == -1 ||
       osm_network_list (input->cloud[OSM_DESTINATION], &osm_networks, "router:external=true",
                         &external, err) == -1)
@@ -93,9 +99,33 @@ find_same_address (const struct osm_plan_input *input, const char *address, json
   return 0;
 }
 
+/* One that nothing can be, or is to be done for: for the plan file. */
 static void
-plan_new (const struct osm_plan_input *input, json_t *plan, const json_t *ip, const json_t *network,
-          json_t *planned)
+add_other (json_t *plan, const json_t *ip, const char *mode)
+{
+  json_t *others = json_object_get (plan, "other_floating_ips");
+
+  if (!others) {
+    others = json_array ();
+    json_object_set_new (plan, "other_floating_ips", others);
+  }
+  json_array_append_new (others, osm_json_pack ("{s:s?, s:s?, s:s}", "id", osm_json_str (ip, "id"),
+                                                "address", osm_json_str (ip, "floating_ip_address"),
+                                                "mode", mode));
+}
+
+static const char *
+mode_of (const struct osm_plan_input *input, const json_t *ip)
+{
+  const char *wished =
+      osm_json_str (osm_plan_wish (input, "floating_ips", osm_json_str (ip, "id")), "mode");
+
+  return wished ? wished : input->floating_ip;
+}
+
+static void
+plan_new (json_t *plan, const json_t *ip, const char *mode, const json_t *wish,
+          const json_t *network, json_t *planned)
 {
   static const char *const kept[] = { "dns_name", "dns_domain" };
   const char *address = osm_json_str (ip, "floating_ip_address");
@@ -109,7 +139,12 @@ plan_new (const struct osm_plan_input *input, json_t *plan, const json_t *ip, co
     if (value && *value)
       osm_json_set_str (create, kept[i], value);
   }
-  if (osm_str_equal (input->floating_ip, "keep"))
+  osm_plan_choose (planned, "mode", osm_str_equal (mode, "keep") ? "keep" : "new", NULL);
+  osm_plan_choose (planned, "network",
+                   osm_json_str (wish, "network") ? osm_json_str (wish, "network")
+                                                  : osm_json_str (network, "name"),
+                   osm_json_str (network, "id"));
+  if (osm_str_equal (mode, "keep"))
     osm_json_set_str (create, "floating_ip_address", address);
   else
     osm_plan_finding (
@@ -124,10 +159,11 @@ static int
 plan_floating_ip (const struct osm_plan_input *input, json_t *plan, const json_t *ip,
                   const char *network_id, struct osm_error *err)
 {
-  const char *mode = input->floating_ip, *address = osm_json_str (ip, "floating_ip_address"),
+  const json_t *wish = osm_plan_wish (input, "floating_ips", osm_json_str (ip, "id"));
+  const char *mode = mode_of (input, ip), *address = osm_json_str (ip, "floating_ip_address"),
              *cloud = osm_cloud_name (input->cloud[OSM_DESTINATION]);
   OSM_CLEANUP_JSON json_t *same = NULL, *old_network = NULL, *network = NULL, *planned = NULL;
-  bool only_same = osm_str_equal (mode, "existing") || osm_str_equal (mode, "keep");
+  bool named, only_same = osm_str_equal (mode, "existing") || osm_str_equal (mode, "keep");
 
   planned = osm_json_pack ("{s:s?, s:s?, s:s?, s:s?, s:s?}", "id", osm_json_str (ip, "id"),
                            "address", address, "port_id", osm_json_str (ip, "port_id"),
@@ -140,14 +176,17 @@ plan_floating_ip (const struct osm_plan_input *input, json_t *plan, const json_t
 
     if (!holder || !*holder) {
       osm_json_set_str (planned, "use", osm_json_str (same, "id"));
+      osm_plan_choose (planned, "mode", osm_str_equal (mode, "keep") ? mode : "existing", NULL);
       json_array_append (json_object_get (plan, "floating_ips"), planned);
       return 0;
     }
     osm_plan_finding (plan, "floating-ip-in-use", only_same ? "blocker" : "warning", address,
                       "free it: openstack floating ip unset --port ADDRESS",
                       "floating IP %s of cloud '%s' is used by port %s", address, cloud, holder);
-    if (only_same)
+    if (only_same) {
+      add_other (plan, ip, mode);
       return 0;
+    }
   }
   else if (osm_str_equal (mode, "existing")) {
     osm_plan_finding (
@@ -155,12 +194,17 @@ plan_floating_ip (const struct osm_plan_input *input, json_t *plan, const json_t
         "make it (openstack floating ip create --floating-ip-address ADDRESS NETWORK), "
         "or use --floating-ip auto",
         "cloud '%s' has no floating IP %s in this project", cloud, address);
+    add_other (plan, ip, mode);
     return 0;
   }
   if (osm_cloud_find (input->cloud[OSM_SOURCE], &osm_networks,
                       osm_json_str (ip, "floating_network_id"), &old_network, err) == -1 ||
-      choose_network (input, network_id, osm_json_str (old_network, "name"), &network, err) == -1)
+      choose_network (input, plan, wish, network_id, old_network, &network, &named, err) == -1)
     return -1;
+  if (!network && named) {
+    add_other (plan, ip, mode);
+    return 0;
+  }
   if (!network) {
     osm_plan_finding (plan, "floating-ip-no-network",
                       osm_str_equal (mode, "auto") ? "warning" : "blocker", address,
@@ -170,9 +214,10 @@ plan_floating_ip (const struct osm_plan_input *input, json_t *plan, const json_t
                       "external one%s",
                       address, cloud,
                       osm_str_equal (mode, "auto") ? ", so the new server gets none" : "");
+    add_other (plan, ip, osm_str_equal (mode, "auto") ? "skip" : mode);
     return 0;
   }
-  plan_new (input, plan, ip, network, planned);
+  plan_new (plan, ip, mode, wish, network, planned);
   json_array_append (json_object_get (plan, "floating_ips"), planned);
   return 0;
 }
@@ -199,10 +244,14 @@ osm_plan_floating_ips (const struct osm_plan_input *input, json_t *plan, const c
                             !address                   ? "address"
                             : !osm_json_str (ip, "id") ? "id"
                                                        : "network");
-    if (osm_str_equal (input->floating_ip, "skip"))
+    if (osm_str_equal (mode_of (input, ip), "skip")) {
       osm_plan_finding (plan, "floating-ip-stays", "info", address, NULL,
                         "floating IP %s stays with the source server", address);
-    else if (network_id && plan_floating_ip (input, plan, ip, network_id, err) == -1)
+      add_other (plan, ip, "skip");
+    }
+    else if (!network_id)
+      add_other (plan, ip, mode_of (input, ip));
+    else if (plan_floating_ip (input, plan, ip, network_id, err) == -1)
       return osm_error_wrap (err, "floating IP %s", address);
   }
   return 0;

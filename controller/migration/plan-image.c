@@ -76,7 +76,8 @@ osm_plan_add_root (const struct osm_plan_input *input, json_t *plan, const json_
              *image_id = osm_json_str (json_object_get (server, "image"), "id"),
              *device = osm_json_str (server, "OS-EXT-SRV-ATTR:root_device_name");
   OSM_CLEANUP_FREE char *volume_name = osm_asprintf ("%s-boot", name ? name : "");
-  OSM_CLEANUP_JSON json_t *image = NULL, *metadata = NULL;
+  OSM_CLEANUP_JSON json_t *image = NULL, *metadata = NULL, *type = NULL;
+  const json_t *wish = osm_plan_wish (input, "volumes", osm_json_str (server, "id"));
   const json_t *flavor = json_object_get (server, "flavor");
   json_int_t size;
   json_t *planned;
@@ -105,6 +106,9 @@ osm_plan_add_root (const struct osm_plan_input *input, json_t *plan, const json_
       "name", volume_name, "size_gb", size, "boot", 1, "bootable", 1, "access", OSM_ACCESS_IMAGE,
       "metadata", "image_metadata", metadata, "device", device, "delete_on_termination", 1);
   json_array_append_new (json_object_get (plan, "volumes"), planned);
+  osm_plan_wished_volume (wish, planned);
+  if (osm_plan_volume_type (input, plan, volume_name, wish, NULL, NULL, planned, &type, err) == -1)
+    return -1;
   osm_plan_carried_image (plan, name, image, metadata);
   osm_plan_finding (plan, "source-image-booted", "info", name, NULL,
                     "server '%s' boots from an image: its root disk becomes a volume of %" PRId64

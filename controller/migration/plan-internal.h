@@ -11,11 +11,37 @@
 
 /* User's own metadata: a copy without osm's marks ("osm." keys) and without null values. */
 json_t *osm_plan_own_metadata (const json_t *metadata);
-/* Destination object of that kind named by the mapping; on "not found" or "several" a blocker finding is added and *ret stays NULL. */
+/* Destination object of that kind that is called `wanted`, for the source's `name`; on "not found" or "several" a blocker finding is added
+ * and *ret stays NULL. */
 int osm_plan_look_up (const struct osm_plan_input *input, json_t *plan, const char *map_kind,
-                      const struct osm_collection *collection, const char *name, json_t **ret,
-                      struct osm_error *err);
+                      const struct osm_collection *collection, const char *name, const char *wanted,
+                      json_t **ret, struct osm_error *err);
 
+/* ---- plan-choices.c (pure): what the operator wants, by the plan file and the mapping ---- */
+/* What the plan file says about a volume, port or floating IP of the source; list: "volumes" and so on. NULL: nothing. Borrowed. */
+const json_t *osm_plan_wish (const struct osm_plan_input *input, const char *list, const char *id);
+/* What to look for at the destination in place of the source's object of that name and id: what the wish has as `key`, else what the mapping
+ * says, else the same name. NULL: the file wants none, or there is no name. *ret_named: it is the operator's word, so it must be there.
+ * Caller frees. */
+char *osm_plan_wanted (const struct osm_plan_input *input, const json_t *wish, const char *key,
+                       const char *map_kind, const char *name, const char *id, bool *ret_named);
+/* Notes in `planned` what was looked for, for the plan file; id: of what was found, or NULL. wanted NULL: there is none. */
+void osm_plan_choose (json_t *planned, const char *key, const char *wanted, const char *id);
+/* The same, as one more of several. */
+void osm_plan_choose_also (json_t *planned, const char *key, json_t *choice);
+/* {"name","id"}. New object. */
+json_t *osm_plan_choice (const char *wanted, const char *id);
+/* Interfaces in the order of the file's ports; those that it does not have follow. New array. */
+json_t *osm_plan_wished_order (const json_t *interfaces, const json_t *wished_ports);
+/* Whose project may be whose, by the mapping. */
+void osm_plan_check_projects (const struct osm_plan_input *input, json_t *plan);
+
+/* The destination's volume type into planned["type"]; NULL with no finding: its default. wish: of the volume. */
+int osm_plan_volume_type (const struct osm_plan_input *input, json_t *plan, const char *label,
+                          const json_t *wish, const char *type, const char *type_id,
+                          json_t *planned, json_t **ret, struct osm_error *err);
+/* The name and delete_on_termination of a volume as the file wants them. (pure) */
+void osm_plan_wished_volume (const json_t *wish, json_t *planned);
 /* plan-volumes.c: fills plan["volumes"][*] from Cinder's answer and picks the destination type. */
 int osm_plan_add_volume (const struct osm_plan_input *input, json_t *plan, const json_t *volume,
                          const json_t *attachment, bool boot, const char *access,

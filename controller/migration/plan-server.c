@@ -150,22 +150,26 @@ plan_key_pair (const struct osm_plan_input *input, json_t *plan, const json_t *s
                json_t *planned, struct osm_error *err)
 {
   const char *name = osm_json_str (server, "key_name"),
-             *wanted = name ? osm_config_map (input->config, "key_pairs", name) : NULL,
              *cloud = osm_cloud_name (input->cloud[OSM_DESTINATION]);
+  OSM_CLEANUP_FREE char *wanted =
+      osm_plan_wanted (input, input->wishes, "key_pair", "key_pairs", name, NULL, NULL);
   OSM_CLEANUP_JSON json_t *old = NULL, *there = NULL;
 
-  if (!name || !*name)
+  osm_plan_choose (planned, "key_pair", wanted, NULL);
+  if (!wanted)
     return 0;
   /* That of another user is not shown. */
-  if (find_optional (input->cloud[OSM_SOURCE], &osm_keypairs, name, &old, err) == -1 ||
+  if ((name && find_optional (input->cloud[OSM_SOURCE], &osm_keypairs, name, &old, err) == -1) ||
       find_optional (input->cloud[OSM_DESTINATION], &osm_keypairs, wanted, &there, err) == -1)
     return -1;
-  if (there ||
-      (wanted == name && osm_json_str (old, "public_key") && osm_json_str (old, "fingerprint"))) {
-    osm_plan_choose_key_pair (plan, name, old, there, cloud, planned);
+  if (there || (osm_str_equal (wanted, name) && osm_json_str (old, "public_key") &&
+                osm_json_str (old, "fingerprint"))) {
+    osm_plan_choose_key_pair (plan, name ? name : wanted, old, there, cloud, planned);
+    osm_plan_choose (planned, "key_pair", wanted, wanted);
     return 0;
   }
-  return osm_plan_look_up (input, plan, "key_pairs", &osm_keypairs, name, &there, err);
+  return osm_plan_look_up (input, plan, "key_pairs", &osm_keypairs, name ? name : wanted, wanted,
+                           &there, err);
 }
 
 /* ---- server group ---- */
@@ -233,7 +237,7 @@ osm_plan_choose_group (json_t *plan, const json_t *group, const json_t *there, c
   json_t *rules = json_object_get (group, "rules");
 
   json_object_set_new (planned, "server_group", chosen);
-  if (there && !osm_str_equal (policy, is))
+  if (there && group && !osm_str_equal (policy, is))
     osm_plan_finding (plan, "destination-server-group-differs", "warning", name,
                       "map it to another one: map: { server_groups: { OLD: NEW } }",
                       "server group '%s' of cloud '%s' has the policy '%s', that of the source "
@@ -253,32 +257,36 @@ plan_server_group (const struct osm_plan_input *input, json_t *plan, const json_
                    json_t *planned, struct osm_error *err)
 {
   OSM_CLEANUP_JSON json_t *group = NULL, *there = NULL;
-  const char *name, *wanted;
+  OSM_CLEANUP_FREE char *wanted = NULL;
+  const char *name;
   OSM_ERROR (why);
 
   if (group_of (input, plan, server, &group, err) == -1)
     return -1;
   name = osm_json_str (group, "name");
-  if (!name || !osm_server_group_policy (group))
-    return group
-               ? osm_error_set (err, OSM_ERROR_REMOTE, 0,
-                                "cloud '%s': the answer about a server group has no %s",
-                                osm_cloud_name (input->cloud[OSM_SOURCE]), name ? "policy" : "name")
-               : 0;
-  wanted = osm_config_map (input->config, "server_groups", name);
-  if (wanted != name || osm_cloud_find (input->cloud[OSM_DESTINATION], &osm_server_groups, wanted,
-                                        &there, &why) == -1) {
-    bool missing = wanted == name && why.code == 404;
+  if (group && (!name || !osm_server_group_policy (group)))
+    return osm_error_set (err, OSM_ERROR_REMOTE, 0,
+                          "cloud '%s': the answer about a server group has no %s",
+                          osm_cloud_name (input->cloud[OSM_SOURCE]), name ? "policy" : "name");
+  wanted = osm_plan_wanted (input, input->wishes, "server_group", "server_groups", name,
+                            osm_json_str (group, "id"), NULL);
+  osm_plan_choose (planned, "server_group", wanted, NULL);
+  if (!wanted)
+    return 0;
+  if (osm_cloud_find (input->cloud[OSM_DESTINATION], &osm_server_groups, wanted, &there, &why) ==
+      -1) {
+    bool missing = osm_str_equal (wanted, name) && why.code == 404;
 
-    /* Named in the mapping, or there are several. */
+    /* Another one was named, or there are several. */
     if (!missing) {
-      if (osm_plan_look_up (input, plan, "server_groups", &osm_server_groups, name, &there, err) ==
-          -1)
+      if (osm_plan_look_up (input, plan, "server_groups", &osm_server_groups, name ? name : wanted,
+                            wanted, &there, err) == -1)
         return -1;
       if (!there)
         return 0;
     }
   }
+  osm_plan_choose (planned, "server_group", wanted, there ? osm_json_str (there, "id") : wanted);
   osm_plan_choose_group (plan, group, there, osm_cloud_name (input->cloud[OSM_DESTINATION]),
                          planned);
   return 0;
@@ -318,6 +326,7 @@ osm_plan_belongings (const struct osm_plan_input *input, json_t *plan, const jso
     osm_json_set_str (planned, "power", input->power);
   if (flavor_of (input, server, &old_flavor, err) == -1)
     return -1;
+  osm_json_set_str (plan, "local_disks", input->local_disks);
   osm_plan_check_local_disks (plan, server, old_flavor, flavor, input->local_disks);
   return plan_key_pair (input, plan, server, planned, err) == -1
              ? -1

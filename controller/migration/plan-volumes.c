@@ -11,30 +11,58 @@
 #include "common/json.h"
 #include "common/strbuf.h"
 #include "controller/cloud/compute.h"
+#include "controller/cloud/image.h"
 #include "controller/cloud/volume.h"
 
-/* The destination's type of that name (or of the mapping). Where there is none, the destination's default with a warning, unless the
- * mapping names it: then the operator meant it. */
-static int
-destination_type (const struct osm_plan_input *input, json_t *plan, const char *volume_name,
-                  const char *type, json_t *planned, json_t **ret, struct osm_error *err)
+/* The destination's type of that name. Where there is none, the destination's default with a warning, unless the operator named it: then
+ * it was meant. */
+int
+osm_plan_volume_type (const struct osm_plan_input *input, json_t *plan, const char *label,
+                      const json_t *wish, const char *type, const char *type_id, json_t *planned,
+                      json_t **ret, struct osm_error *err)
 {
-  const char *wanted = osm_config_map (input->config, "volume_types", type);
+  bool named;
+  OSM_CLEANUP_FREE char *wanted =
+      osm_plan_wanted (input, wish, "type", "volume_types", type, type_id, &named);
   OSM_ERROR (why);
 
+  osm_plan_choose (planned, "type", named ? wanted : NULL, NULL);
+  if (!wanted)
+    return 0;
   if (osm_cloud_find (input->cloud[OSM_DESTINATION], &osm_volume_types, wanted, ret, &why) == 0) {
     osm_json_set_str (planned, "type", osm_json_str (*ret, "name"));
+    osm_plan_choose (planned, "type", wanted, osm_json_str (*ret, "id"));
     return 0;
   }
   if (why.class != OSM_ERROR_USER) {
     osm_error_move (err, &why);
     return -1;
   }
-  osm_plan_finding (plan, "destination-volume-type-missing", wanted == type ? "warning" : "blocker",
-                    volume_name, "map it in the configuration: map: { volume_types: { OLD: NEW } }",
-                    "volume '%s': cloud '%s' has no volume type '%s'%s", volume_name,
+  osm_plan_finding (plan, "destination-volume-type-missing", named ? "blocker" : "warning", label,
+                    "map it in the configuration: map: { volume_types: { OLD: NEW } }",
+                    "volume '%s': cloud '%s' has no volume type '%s'%s", label,
                     osm_cloud_name (input->cloud[OSM_DESTINATION]), wanted,
-                    wanted == type ? ", its default type is used" : "");
+                    named ? "" : ", its default type is used");
+  return 0;
+}
+
+/* What is said of the image that it was made from, in the names of the destination, if the mapping knows it. */
+static int
+map_image (const struct osm_plan_input *input, json_t *plan, json_t *metadata,
+           struct osm_error *err)
+{
+  const char *name = osm_json_str (metadata, "image_name");
+  OSM_CLEANUP_FREE char *wanted =
+      osm_config_map (input->config, "images", name, osm_json_str (metadata, "image_id"));
+  OSM_CLEANUP_JSON json_t *image = NULL;
+
+  if (!wanted)
+    return 0;
+  if (osm_plan_look_up (input, plan, "images", &osm_images, name ? name : wanted, wanted, &image,
+                        err) == -1)
+    return -1;
+  osm_json_set_str (metadata, "image_id", osm_json_str (image, "id"));
+  osm_json_set_str (metadata, "image_name", osm_json_str (image, "name"));
   return 0;
 }
 
@@ -139,6 +167,7 @@ osm_plan_add_volume (const struct osm_plan_input *input, json_t *plan, const jso
   const char *name = osm_json_str (volume, "name"), *id = osm_json_str (volume, "id");
   const char *label = name && *name ? name : id, *type = osm_json_str (volume, "volume_type");
   json_int_t size = json_integer_value (json_object_get (volume, "size"));
+  const json_t *wish = osm_plan_wish (input, "volumes", id);
   OSM_CLEANUP_JSON json_t *destination = NULL;
   json_t *planned, *metadata = json_object_get (volume, "volume_image_metadata");
 
@@ -171,14 +200,20 @@ osm_plan_add_volume (const struct osm_plan_input *input, json_t *plan, const jso
                                owners, osm_json_str (json_object_get (plan, "source"), "id")))
       osm_json_set_str (planned, "access", "snapshot");
   }
+  /* A clone does for a data volume, too; the other way round Nova refuses. */
+  if (osm_str_equal (osm_json_str (planned, "access"), "detach") &&
+      osm_str_equal (osm_json_str (wish, "access"), "snapshot"))
+    osm_json_set_str (planned, "access", "snapshot");
+  osm_plan_wished_volume (wish, planned);
   if (strcmp (access, "direct") != 0 && !osm_str_equal (osm_json_str (volume, "status"), "in-use"))
     osm_plan_finding (plan, "source-volume-state", "blocker", label,
                       "wait until it is 'in-use', or have its state reset",
                       "volume '%s' of the server is in state '%s'", label,
                       osm_json_str (volume, "status"));
   osm_json_set_str (planned, "source_type", type);
-  if (type && *type &&
-      destination_type (input, plan, label, type, planned, &destination, err) == -1)
+  if (osm_plan_volume_type (input, plan, label, wish, type, osm_json_str (volume, "volume_type_id"),
+                            planned, &destination, err) == -1 ||
+      map_image (input, plan, json_object_get (planned, "image_metadata"), err) == -1)
     return -1;
   osm_plan_check_volume (plan, label, volume, destination);
   return 0;

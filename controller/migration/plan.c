@@ -105,10 +105,9 @@ osm_plan_own_metadata (const json_t *metadata)
 
 int
 osm_plan_look_up (const struct osm_plan_input *input, json_t *plan, const char *map_kind,
-                  const struct osm_collection *collection, const char *name, json_t **ret,
-                  struct osm_error *err)
+                  const struct osm_collection *collection, const char *name, const char *wanted,
+                  json_t **ret, struct osm_error *err)
 {
-  const char *wanted = osm_config_map (input->config, map_kind, name);
   OSM_ERROR (why);
 
   if (osm_cloud_find (input->cloud[OSM_DESTINATION], collection, wanted, ret, &why) == 0)
@@ -212,17 +211,21 @@ plan_user_data (const struct osm_plan_input *input, json_t *plan, const json_t *
                 json_t *planned, struct osm_error *err)
 {
   const json_t *value = json_object_get (server, "OS-EXT-SRV-ATTR:user_data");
+  const char *wish = osm_json_str (input->wishes, "user_data"),
+             *given = wish && wish[0] == '/' ? wish : input->user_data_path;
 
-  if (input->user_data_path) {
-    OSM_CLEANUP_FREE char *path = realpath (input->user_data_path, NULL), *encoded = NULL;
+  if (given) {
+    OSM_CLEANUP_FREE char *path = realpath (given, NULL), *encoded = NULL;
 
     if (!path)
-      return osm_error_set_errno (err, errno, "user data: %s", input->user_data_path);
+      return osm_error_set_errno (err, errno, "user data: %s", given);
     if (osm_plan_read_user_data (path, &encoded, err) == -1)
       return -1;
     osm_json_set_str (planned, "user_data_file", path);
     explicit_bzero (encoded, strlen (encoded));
   }
+  else if (osm_str_equal (wish, "none"))
+    return 0;
   else if (json_is_string (value))
     json_object_set_new (planned, "user_data_of_source", json_true ());
   else if (!value)
@@ -236,13 +239,41 @@ plan_user_data (const struct osm_plan_input *input, json_t *plan, const json_t *
 }
 
 /* Zones are translated only when the configuration says so: their names mean little in another cloud. */
-static const char *
-mapped_zone (const struct osm_plan_input *input, const json_t *server)
+static void
+plan_zone (const struct osm_plan_input *input, const json_t *server, json_t *planned)
 {
   const char *zone = osm_json_str (server, "OS-EXT-AZ:availability_zone");
-  const char *mapped = zone ? osm_config_map (input->config, "availability_zones", zone) : NULL;
+  OSM_CLEANUP_FREE char *mapped = osm_config_map (input->config, "availability_zones", zone, NULL);
+  const json_t *wish = json_object_get (input->wishes, "availability_zone");
 
-  return mapped != zone ? mapped : NULL;
+  osm_json_set_str (planned, "availability_zone",
+                    wish                       ? json_string_value (wish)
+                    : input->availability_zone ? input->availability_zone
+                                               : mapped);
+}
+
+static int
+plan_flavor (const struct osm_plan_input *input, json_t *plan, const json_t *old_flavor,
+             const char *name, json_t *planned, json_t **ret, struct osm_error *err)
+{
+  OSM_CLEANUP_FREE char *wanted = osm_plan_wanted (input, input->wishes, "flavor", "flavors", name,
+                                                   osm_json_str (old_flavor, "id"), NULL);
+  json_t *flavor = NULL;
+
+  osm_json_set_str (planned, "flavor_name", name);
+  if (osm_plan_look_up (input, plan, "flavors", &osm_flavors, name, wanted ? wanted : name, &flavor,
+                        err) == -1)
+    return -1;
+  osm_plan_choose (planned, "flavor", wanted ? wanted : name, osm_json_str (flavor, "id"));
+  *ret = flavor;
+  if (!flavor)
+    return 0;
+  osm_json_set_str (planned, "flavor_id", osm_json_str (flavor, "id"));
+  json_object_set (planned, "vcpus", json_object_get (flavor, "vcpus"));
+  json_object_set (planned, "ram_mb", json_object_get (flavor, "ram"));
+  json_object_set (planned, "extra_specs", json_object_get (flavor, "extra_specs"));
+  osm_plan_compare_flavors (plan, name, old_flavor, flavor);
+  return 0;
 }
 
 static int
@@ -257,31 +288,22 @@ plan_server_fields (const struct osm_plan_input *input, json_t *plan, const json
 
   json_object_set_new (plan, "server", planned);
   osm_json_set_str (planned, "name", osm_json_str (server, "name"));
+  osm_json_set_str (planned, "name", osm_json_str (input->wishes, "name"));
   osm_json_set_str (planned, "description", osm_json_str (server, "description"));
   json_object_set_new (planned, "metadata",
                        osm_plan_own_metadata (json_object_get (server, "metadata")));
   json_object_set_new (
       planned, "config_drive",
       json_boolean (config_drive && *config_drive && strcmp (config_drive, "False") != 0));
-  osm_json_set_str (planned, "availability_zone",
-                    input->availability_zone ? input->availability_zone
-                                             : mapped_zone (input, server));
+  plan_zone (input, server, planned);
 
   if (!flavor_name)
     flavor_name = osm_json_str (old_flavor, "id");
   if (!flavor_name)
     return osm_error_set (err, OSM_ERROR_REMOTE, 0, "server '%s': the answer names no flavor",
                           osm_json_str (server, "name"));
-  osm_json_set_str (planned, "flavor_name", flavor_name);
-  if (osm_plan_look_up (input, plan, "flavors", &osm_flavors, flavor_name, &flavor, err) == -1)
+  if (plan_flavor (input, plan, old_flavor, flavor_name, planned, &flavor, err) == -1)
     return -1;
-  if (flavor) {
-    osm_json_set_str (planned, "flavor_id", osm_json_str (flavor, "id"));
-    json_object_set (planned, "vcpus", json_object_get (flavor, "vcpus"));
-    json_object_set (planned, "ram_mb", json_object_get (flavor, "ram"));
-    json_object_set (planned, "extra_specs", json_object_get (flavor, "extra_specs"));
-    osm_plan_compare_flavors (plan, flavor_name, old_flavor, flavor);
-  }
   if (osm_plan_belongings (input, plan, server, flavor, planned, err) == -1)
     return -1;
   return plan_user_data (input, plan, server, planned, err);
@@ -303,6 +325,23 @@ add_away (json_t *attachments, const json_t *away)
     if (!there)
       json_array_append (attachments, one);
   }
+}
+
+/* Of the plan file; -1: it names none of these. */
+static int
+wished_boot (const struct osm_plan_input *input, const json_t *attachments)
+{
+  const json_t *attachment;
+  size_t i;
+
+  json_array_foreach (attachments, i, attachment)
+  {
+    const json_t *wish = osm_plan_wish (input, "volumes", osm_json_str (attachment, "volume_id"));
+
+    if (json_is_true (json_object_get (wish, "boot")))
+      return (int)i;
+  }
+  return -1;
 }
 
 static int
@@ -344,8 +383,10 @@ plan_server_volumes (const struct osm_plan_input *input, json_t *plan, const jso
                             input->boot_volume, name);
   }
   else {
-    boot = osm_plan_find_boot (attachments, volumes,
-                               osm_json_str (server, "OS-EXT-SRV-ATTR:root_device_name"));
+    boot = wished_boot (input, attachments);
+    if (boot == -1)
+      boot = osm_plan_find_boot (attachments, volumes,
+                                 osm_json_str (server, "OS-EXT-SRV-ATTR:root_device_name"));
     if (boot == -1)
       osm_plan_finding (plan, "source-boot-volume-unknown", "blocker", name,
                         "name it with --boot-volume ID",
@@ -400,10 +441,11 @@ osm_plan_server (const struct osm_plan_input *input, json_t **ret, struct osm_er
   if (!osm_json_str (server, "name"))
     json_object_set_new (server, "name", json_string (""));
   osm_plan_check_state (plan, server);
+  osm_plan_check_projects (input, plan);
   if (plan_server_fields (input, plan, server, err) == -1 ||
       plan_server_volumes (input, plan, server, err) == -1 ||
       osm_plan_ports (input, plan, server, err) == -1 ||
-      check_same_name (input, plan, osm_json_str (json_object_get (plan, "source"), "name"), err) ==
+      check_same_name (input, plan, osm_json_str (json_object_get (plan, "server"), "name"), err) ==
           -1 ||
       osm_plan_checks (input, plan, server, err) == -1)
     return osm_error_wrap (err, "plan of server '%s'", osm_json_str (server, "name"));
@@ -438,6 +480,7 @@ osm_plan_volume (const struct osm_plan_input *input, json_t **ret, struct osm_er
                       "recover",
                       "volume '%s' is claimed by migration %s", input->object,
                       osm_json_str (json_object_get (volume, "metadata"), "osm.migration"));
+  osm_plan_check_projects (input, plan);
   if (osm_plan_add_volume (input, plan, volume, NULL, false, "direct", err) == -1 ||
       osm_plan_checks (input, plan, NULL, err) == -1)
     return osm_error_wrap (err, "plan of volume '%s'", input->object);

@@ -18,8 +18,13 @@
  *     "ports": [{"id", "create": {body of the port to create}, "network_name", "addresses", "tag": of the device, "tags": the tenant's}],
  *     "floating_ips": [{"id", "address", "port_id": the source's, "fixed_ip_address", "description",
  *                       "use": id of an existing one, or "create": {body of the one to create}, "network_name"}],
+ *     "other_floating_ips": [{"id", "address", "mode"}]: those that nothing is done for, or can be,
  *     "needs": {"source", "destination"}: of the quotas, see quota.h,
  *     "findings": [{"id", "severity", "object", "text", "remedy", "accepted"}] }
+ *
+ * Server, volumes, ports and floating IPs have "chosen", for the plan file alone: what was looked for at the destination, {"name", "id": if
+ * it was found}, by "flavor", "key_pair", "server_group", "type", "network", "qos_policy", "mode"; "security_groups" and "fixed_ips" are
+ * arrays.
  */
 
 #ifndef OSM_CONTROLLER_MIGRATION_PLAN_H
@@ -41,6 +46,7 @@ struct osm_plan_input {
   const char *local_disks;       /* "refuse", "drop" */
   const json_t
       *away; /* volumes that osm has taken from the server, as attachments (compute.h), or NULL */
+  const json_t *wishes; /* the server's entry of a plan file (planfile.h), or NULL */
 };
 
 int osm_plan_server (const struct osm_plan_input *input, json_t **ret, struct osm_error *err);

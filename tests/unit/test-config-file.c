@@ -128,15 +128,58 @@ TEST (a_side_has_its_own_values_over_the_common_ones)
   assert_int_equal (config->host[OSM_DESTINATION].max_attachments, 7);
 }
 
+/* "": the map says nothing. */
+static void
+assert_maps (const struct osm_config *config, const char *kind, const char *name, const char *id,
+             const char *expected)
+{
+  OSM_CLEANUP_FREE char *target = osm_config_map (config, kind, name, id);
+
+  assert_string_equal (target ? target : "", expected);
+}
+
 TEST (a_map_translates_and_leaves_the_rest)
 {
   OSM_CLEANUP_CONFIG struct osm_config *config =
       load ("map:\n  flavors: {m1.small: c2.small}\n  networks:\n");
 
-  assert_string_equal (osm_config_map (config, "flavors", "m1.small"), "c2.small");
-  assert_string_equal (osm_config_map (config, "flavors", "other"), "other");
-  assert_string_equal (osm_config_map (config, "networks", "m1.small"), "m1.small");
+  assert_maps (config, "flavors", "m1.small", NULL, "c2.small");
+  assert_maps (config, "flavors", "other", NULL, "");
+  assert_maps (config, "networks", "m1.small", NULL, "");
   assert_true (json_is_object (json_object_get (config->map, "subnets")));
+}
+
+TEST (a_map_knows_names_then_ids_then_patterns_in_their_order)
+{
+  OSM_CLEANUP_CONFIG struct osm_config *config = load ("map:\n"
+                                                       "  networks:\n"
+                                                       "    'old-*': new-*\n"
+                                                       "    old-b: special\n"
+                                                       "    77f1: by-id\n"
+                                                       "    '*-b': '*'\n"
+                                                       "    '*.example': shared\n"
+                                                       "    'a*a': '<*>'\n");
+
+  assert_maps (config, "networks", "old-a", "77f1", "by-id");
+  assert_maps (config, "networks", "old-b", "77f1", "special");
+  assert_maps (config, "networks", "old-a", "77f2", "new-a");
+  assert_maps (config, "networks", "old-", NULL, "new-");
+  assert_maps (config, "networks", "x-b", NULL, "x");
+  assert_maps (config, "networks", "my.example", NULL, "shared");
+  assert_maps (config, "networks", "aa", NULL, "<>");
+  assert_maps (config, "networks", "a", NULL, "");
+  assert_maps (config, "networks", "", "77f1", "by-id");
+  assert_maps (config, "networks", NULL, NULL, "");
+  /* What stands in a name is no pattern. */
+  assert_maps (config, "networks", "old-[x]?", NULL, "new-[x]?");
+}
+
+TEST (a_pattern_has_one_star)
+{
+  assert_refused ("map: {networks: {'a*b*': c}}\n",
+                  ":1:18: map.networks.a*b*: a pattern has one '*', and its target at most one");
+  assert_refused ("map: {networks: {'a*': 'b*c*'}}\n",
+                  ":1:18: map.networks.a*: a pattern has one '*', and its target at most one");
 }
 
 TEST (an_unknown_key_is_named_with_its_place)
@@ -332,6 +375,8 @@ main (void)
     config_test (an_empty_file_gives_the_defaults),
     config_test (a_side_has_its_own_values_over_the_common_ones),
     config_test (a_map_translates_and_leaves_the_rest),
+    config_test (a_map_knows_names_then_ids_then_patterns_in_their_order),
+    config_test (a_pattern_has_one_star),
     config_test (an_unknown_key_is_named_with_its_place),
     config_test (a_value_of_the_wrong_kind_is_named_with_its_place),
     config_test (a_section_without_keys_of_its_own_is_refused),
