@@ -198,4 +198,5 @@ script_tests += \
 	tests/functional/hosts-link.py \
 	tests/functional/hosts-user-data.py \
 	tests/functional/long-journal.py \
-	tests/functional/manual-pages.py
+	tests/functional/manual-pages.py \
+	tests/functional/plan-file.py

@@ -314,7 +314,7 @@ plan_addresses (const struct osm_plan_input *input, json_t *plan, const json_t *
   return 0;
 }
 
-/* There is no network that they could be on. */
+/* There is no network that they could be on: that is said of the network, not of each of them. */
 static void
 keep_addresses (const json_t *port, const json_t *wish, json_t *planned)
 {
@@ -326,7 +326,9 @@ keep_addresses (const json_t *port, const json_t *wish, json_t *planned)
     const struct wanted wanted = { .address =
                                        osm_json_str (fixed_ip, wished ? "address" : "ip_address") };
 
-    choose_address (planned, &wanted, osm_json_str (fixed_ip, "subnet"), NULL);
+    const char *subnet = osm_json_str (fixed_ip, "subnet");
+
+    choose_address (planned, &wanted, subnet, subnet);
   }
 }
 

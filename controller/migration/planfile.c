@@ -96,11 +96,11 @@ const struct osm_planfile_key osm_planfile_server_keys[] = {
   { .name = "power",
     .kind = CHOICE,
     .choices = { "keep", "on", "off" },
-    .comment = "of the new server: keep, \"on\" or \"off\"" },
+    .comment = "of the new server: keep, on or off" },
   { .name = "compression",
     .kind = CHOICE,
     .choices = { "auto", "on", "off" },
-    .comment = "auto, \"on\" or \"off\"" },
+    .comment = "auto, on or off" },
   { .name = "local_disks",
     .kind = CHOICE,
     .choices = { "refuse", "drop" },
@@ -146,9 +146,13 @@ static void
 add_comment (struct osm_strbuf *b, const char *text)
 {
   OSM_CLEANUP_FREE char *quoted = osm_quote_yaml (text);
+  size_t end = strlen (quoted) - 1;
 
   osm_strbuf_add (b, "# ");
-  osm_strbuf_add_mem (b, quoted + 1, strlen (quoted) - 2);
+  /* Quotes need no backslash here. */
+  for (size_t i = 1; i < end; i++)
+    if (quoted[i] != '\\' || quoted[i + 1] != '"' || i + 1 == end)
+      osm_strbuf_add_mem (b, &quoted[i], 1);
 }
 
 static void
