@@ -61,6 +61,7 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/migration/plan-carried.c \
 	controller/migration/plan-checks.c \
 	controller/migration/plan-choices.c \
+	controller/migration/plan-existing.c \
 	controller/migration/plan-flavor.c \
 	controller/migration/plan-network.c \
 	controller/migration/plan-nics.c \

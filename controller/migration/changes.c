@@ -80,7 +80,8 @@ compare_volumes (struct osm_strbuf *b, const json_t *plan, const struct osm_sour
   {
     const char *id = osm_json_str (attachment, "volume_id");
 
-    if (!osm_json_find (planned, "id", id))
+    if (!osm_json_find (planned, "id", id) &&
+        !osm_json_find (json_object_get (plan, "existing_volumes"), "id", id))
       say (b, "volume %s was attached to it", id ? id : "");
   }
 }

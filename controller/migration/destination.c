@@ -238,19 +238,34 @@ late_termination_flag (const struct osm_migration *m)
   return osm_cloud_has_microversion (cloud_of (m), OSM_COMPUTE, "2.85");
 }
 
+/* Copies, and volumes that were there already, in the order of their devices. New array. */
+static json_t *
+all_volumes (const struct osm_migration *m)
+{
+  json_t *existing = json_object_get (m->row->plan, "existing_volumes");
+  OSM_CLEANUP_JSON json_t *all = json_copy ((json_t *)osm_migration_volumes (m));
+
+  if (json_array_size (existing) == 0)
+    return osm_take (all);
+  json_array_extend (all, existing);
+  return osm_sorted_by_device (all);
+}
+
 static int
 block_devices (struct osm_migration *m, json_t *devices, struct osm_error *err)
 {
+  OSM_CLEANUP_JSON json_t *all = all_volumes (m);
   size_t i;
   json_t *volume;
 
-  json_array_foreach (osm_migration_volumes (m), i, volume)
+  json_array_foreach (all, i, volume)
   {
-    OSM_CLEANUP_FREE char *id = NULL;
+    const char *existing = osm_json_str (volume, "use");
+    OSM_CLEANUP_FREE char *id = osm_strdup (existing);
     bool boot = json_is_true (json_object_get (volume, "boot"));
     json_t *device;
 
-    if (destination_volume_id (m, volume, &id, err) == -1)
+    if (!existing && destination_volume_id (m, volume, &id, err) == -1)
       return -1;
     if (!id)
       return osm_error_set (err, OSM_ERROR_BUG, 0, "volume '%s' has no copy at the destination",

@@ -76,11 +76,10 @@ osm_plan_add_root (const struct osm_plan_input *input, json_t *plan, const json_
              *image_id = osm_json_str (json_object_get (server, "image"), "id"),
              *device = osm_json_str (server, "OS-EXT-SRV-ATTR:root_device_name");
   OSM_CLEANUP_FREE char *volume_name = osm_asprintf ("%s-boot", name ? name : "");
-  OSM_CLEANUP_JSON json_t *image = NULL, *metadata = NULL, *type = NULL;
+  OSM_CLEANUP_JSON json_t *image = NULL, *metadata = NULL, *type = NULL, *planned = NULL;
   const json_t *wish = osm_plan_wish (input, "volumes", osm_json_str (server, "id"));
   const json_t *flavor = json_object_get (server, "flavor");
   json_int_t size;
-  json_t *planned;
   OSM_ERROR (why);
 
   if (image_id && osm_image_get (input->cloud[OSM_SOURCE], image_id, &image, &why) == -1) {
@@ -105,7 +104,9 @@ osm_plan_add_root (const struct osm_plan_input *input, json_t *plan, const json_
       "{s:s, s:s, s:I, s:b, s:b, s:s, s:{}, s:O, s:s?, s:b}", "id", osm_json_str (server, "id"),
       "name", volume_name, "size_gb", size, "boot", 1, "bootable", 1, "access", OSM_ACCESS_IMAGE,
       "metadata", "image_metadata", metadata, "device", device, "delete_on_termination", 1);
-  json_array_append_new (json_object_get (plan, "volumes"), planned);
+  if (osm_json_str (wish, "use"))
+    return osm_plan_use_volume (input, plan, volume_name, wish, planned, err);
+  json_array_append (json_object_get (plan, "volumes"), planned);
   osm_plan_wished_volume (wish, planned);
   if (osm_plan_volume_type (input, plan, volume_name, wish, NULL, NULL, planned, &type, err) == -1)
     return -1;

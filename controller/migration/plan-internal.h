@@ -36,6 +36,14 @@ json_t *osm_plan_wished_order (const json_t *interfaces, const json_t *wished_po
 /* Whose project may be whose, by the mapping. */
 void osm_plan_check_projects (const struct osm_plan_input *input, json_t *plan);
 
+/* ---- plan-existing.c ---- */
+/* planned: of the source's volume, for which the wish names one of the destination; it goes into plan["existing_volumes"]. */
+int osm_plan_use_volume (const struct osm_plan_input *input, json_t *plan, const char *label,
+                         const json_t *wish, json_t *planned, struct osm_error *err);
+/* (pure) Can that volume of the destination take its place? */
+void osm_plan_check_existing (json_t *plan, const char *label, const json_t *planned,
+                              const json_t *volume, const char *cloud);
+
 /* The destination's volume type into planned["type"]; NULL with no finding: its default. wish: of the volume. */
 int osm_plan_volume_type (const struct osm_plan_input *input, json_t *plan, const char *label,
                           const json_t *wish, const char *type, const char *type_id,

@@ -168,8 +168,8 @@ osm_plan_add_volume (const struct osm_plan_input *input, json_t *plan, const jso
   const char *label = name && *name ? name : id, *type = osm_json_str (volume, "volume_type");
   json_int_t size = json_integer_value (json_object_get (volume, "size"));
   const json_t *wish = osm_plan_wish (input, "volumes", id);
-  OSM_CLEANUP_JSON json_t *destination = NULL;
-  json_t *planned, *metadata = json_object_get (volume, "volume_image_metadata");
+  OSM_CLEANUP_JSON json_t *destination = NULL, *planned = NULL;
+  json_t *metadata = json_object_get (volume, "volume_image_metadata");
 
   if (!id || size <= 0 || size > (json_int_t)1 << 20)
     return osm_error_set (err, OSM_ERROR_REMOTE, 0,
@@ -179,7 +179,6 @@ osm_plan_add_volume (const struct osm_plan_input *input, json_t *plan, const jso
       osm_json_pack ("{s:s, s:s, s:I, s:b, s:b, s:s}", "id", id, "name", name ? name : "",
                      "size_gb", size, "boot", boot, "bootable",
                      osm_str_equal (osm_json_str (volume, "bootable"), "true"), "access", access);
-  json_array_append_new (json_object_get (plan, "volumes"), planned);
   osm_json_set_str (planned, "description", osm_json_str (volume, "description"));
   json_object_set_new (planned, "metadata",
                        osm_plan_own_metadata (json_object_get (volume, "metadata")));
@@ -192,6 +191,9 @@ osm_plan_add_volume (const struct osm_plan_input *input, json_t *plan, const jso
         planned, "delete_on_termination",
         json_boolean (json_is_true (json_object_get (attachment, "delete_on_termination"))));
   }
+  if (osm_json_str (wish, "use"))
+    return osm_plan_use_volume (input, plan, label, wish, planned, err);
+  json_array_append (json_object_get (plan, "volumes"), planned);
   if (json_array_size (json_object_get (volume, "attachments")) > 1) {
     if (owners_of (input, volume, &owners, err) == -1)
       return -1;

@@ -15,6 +15,7 @@
  *                  "tag",
  *                  "metadata", "image_metadata", "access": "snapshot" | "detach" | "direct" |
  *                  "image": the root disk of a server that booted from an image; its id is the server's}],
+ *     "existing_volumes": [{"id", "name", "size_gb", "boot", "device", "use": id of the destination's volume that takes its place}],
  *     "ports": [{"id", "create": {body of the port to create}, "network_name", "addresses", "tag": of the device, "tags": the tenant's}],
  *     "floating_ips": [{"id", "address", "port_id": the source's, "fixed_ip_address", "description",
  *                       "use": id of an existing one, or "create": {body of the one to create}, "network_name"}],

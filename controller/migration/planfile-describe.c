@@ -29,7 +29,7 @@ static json_t *
 describe_volume (const json_t *planned)
 {
   static const char *const own[] = { "id", "size_gb", "device", "name", "boot", "access", NULL };
-  static const char *const chosen[] = { "type", NULL };
+  static const char *const chosen[] = { "type", "use", NULL };
   json_t *entry = json_object ();
 
   take_over (entry, planned, own);
@@ -118,6 +118,7 @@ osm_planfile_describe (const json_t *plan)
   osm_json_set_str (entry, "compression", compression ? compression : "auto");
   osm_json_set_str (entry, "local_disks", disks ? disks : "refuse");
   describe_all (entry, "volumes", json_object_get (plan, "volumes"), describe_volume);
+  describe_all (entry, "volumes", json_object_get (plan, "existing_volumes"), describe_volume);
   describe_all (entry, "ports", json_object_get (plan, "ports"), describe_port);
   describe_all (entry, "floating_ips", json_object_get (plan, "floating_ips"),
                 describe_floating_ip);

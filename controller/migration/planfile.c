@@ -41,6 +41,11 @@ static const struct osm_planfile_key volume_keys[] = {
     .choices = { "detach", "snapshot", "image" },
     .comment = "how it is read; detach may become snapshot" },
   { .name = "delete_on_termination", .kind = BOOL },
+  { .name = "use",
+    .kind = REF,
+    .flags = NULLABLE,
+    .what = "volume",
+    .comment = "a volume of the destination to attach as it is, instead of a copy" },
   { 0 },
 };
 

@@ -20,7 +20,7 @@ import fakecloud  # noqa: E402
 
 OTHER = {"network": "7a000000-0000-4000-8000-000000000001", "subnet": "7a000000-0000-4000-8000-000000000002",
          "group": "7a000000-0000-4000-8000-000000000003", "flavor": "7a000000-0000-4000-8000-000000000004",
-         "type": "7a000000-0000-4000-8000-000000000005"}
+         "type": "7a000000-0000-4000-8000-000000000005", "volume": "7a000000-0000-4000-8000-000000000006"}
 
 
 def more_of_the_destination(clouds):
@@ -36,6 +36,9 @@ def more_of_the_destination(clouds):
     copy_of("/security-groups", "security_groups", id=OTHER["group"], name="web")
     copy_of("/flavors/detail", "flavors", id=OTHER["flavor"], name="c2.small", vcpus=2)
     copy_of("/types", "volume_types", id=OTHER["type"], name="standard")
+    there = fakecloud.volume("dst", OTHER["volume"], "copied-before", False, None)
+    docs[r"^/dst/volume/v3/volumes/detail"]["volumes"].append(there)
+    clouds.routes.append((re.compile("^/dst/volume/v3/volumes/%s$" % OTHER["volume"]), {"volume": there}))
     clouds.routes.append((re.compile("^/dst/compute/v2.1/flavors/%s$" % OTHER["flavor"]),
                           {"flavor": next(d for p, d in docs.items() if p.endswith("/flavors/detail"))["flavors"][1]}))
 
@@ -166,6 +169,26 @@ class PlanFiles(unittest.TestCase):
     def test_address_that_the_subnet_gives(self):
         self.write_plan(("address: \"10.0.0.5\"", "address: null"))
         self.assertEqual(self.planned()["ports"][0]["create"]["fixed_ips"], [{"subnet_id": fakecloud.SUBNET["dst"]}])
+
+    def use(self, name):
+        """For the second volume."""
+        text = self.write_plan()
+        first, last = text.rsplit("use: null", 1)
+        with open(self.path, "w", encoding="utf-8") as f:
+            f.write("%suse: %s%s" % (first, name, last))
+
+    def test_volume_of_the_destination_is_used(self):
+        self.use("copied-before")
+        plan = self.planned()
+        self.assertEqual([v["id"] for v in plan["volumes"]], [fakecloud.BOOT])
+        self.assertEqual([(v["id"], v["use"], v["delete_on_termination"]) for v in plan["existing_volumes"]],
+                         [(fakecloud.DATA, OTHER["volume"], False)])
+        self.assertEqual(plan["needs"]["destination"]["volumes"], 1)
+        self.assertIn("volume-not-copied", [f["id"] for f in plan["findings"]])
+
+    def test_volume_to_use_that_is_not_there(self):
+        self.use("nothing")
+        self.refused("volumes[1].use: cloud 'dst' has no volume 'nothing'")
 
     def test_keys_that_are_taken_out_are_decided_again(self):
         text = self.write_plan()

@@ -373,6 +373,37 @@ TEST (a_volume_is_named_as_the_file_says)
   assert_true (json_is_false (json_object_get (planned, "delete_on_termination")));
 }
 
+static void
+assert_existing (const char *volume, const char *id, const char *words)
+{
+  OSM_CLEANUP_JSON json_t *plan = parse ("{'findings': []}"),
+                          *planned = parse ("{'size_gb': 10, 'boot': true}"),
+                          *there = parse (volume);
+  const json_t *findings = json_object_get (plan, "findings");
+
+  osm_plan_check_existing (plan, "data", planned, there, "dst");
+  assert_int_equal (json_array_size (findings), 1);
+  assert_string_equal (osm_json_str (json_array_get (findings, 0), "id"), id);
+  assert_has (osm_json_str (json_array_get (findings, 0), "text"), words);
+}
+
+TEST (only_a_volume_that_fits_takes_the_place_of_a_copy)
+{
+  assert_existing ("{'id': 'D', 'status': 'available', 'size': 10, 'bootable': 'true'}",
+                   "volume-not-copied", "volume D of cloud 'dst'");
+  assert_existing ("{'id': 'D', 'status': 'available', 'size': 11, 'bootable': 'true'}",
+                   "volume-not-copied", "as it is");
+  assert_existing ("{'id': 'D', 'status': 'available', 'size': 9, 'bootable': 'true'}",
+                   "destination-volume-unfit", "has 9 GiB, the source's has 10");
+  assert_existing ("{'id': 'D', 'status': 'in-use', 'size': 10, 'bootable': 'true'}",
+                   "destination-volume-unfit", "is in state 'in-use'");
+  assert_existing ("{'id': 'D', 'status': 'available', 'size': 10, 'bootable': 'false'}",
+                   "destination-volume-unfit", "is not bootable");
+  assert_existing ("{'id': 'D', 'status': 'available', 'size': 10, 'bootable': 'true', 'metadata': "
+                   "{'osm.migration': 'M'}}",
+                   "destination-volume-unfit", "belongs to migration M");
+}
+
 int
 main (void)
 {
@@ -391,6 +422,7 @@ main (void)
     cmocka_unit_test (the_file_wins_over_the_mapping_and_that_over_the_name),
     cmocka_unit_test (ports_go_in_the_order_of_the_file),
     cmocka_unit_test (a_volume_is_named_as_the_file_says),
+    cmocka_unit_test (only_a_volume_that_fits_takes_the_place_of_a_copy),
   };
 
   return cmocka_run_group_tests_name ("controller/migration/planfile", tests, NULL, NULL);
