@@ -50,7 +50,7 @@ reachable_networks (const struct osm_plan_input *input, const char *network_id, 
  * name if there are several. *ret NULL: there is none. New reference. */
 static int
 choose_network (const struct osm_plan_input *input, json_t *plan, const json_t *wish,
-                const char *network_id, const json_t *old_network, json_t **ret, bool *ret_named,
+                const char *network_id, const json_t *old_network, json_t **ret, char **ret_named,
                 struct osm_error *err)
 {
   const char *old_name = osm_json_str (old_network, "name"),
@@ -62,10 +62,10 @@ choose_network (const struct osm_plan_input *input, json_t *plan, const json_t *
   size_t i;
 
   *ret = NULL;
-  *ret_named = wished || mapped;
+  *ret_named = wished ? osm_strdup (wished) : osm_take (mapped);
   if (*ret_named)
     return osm_plan_look_up (input, plan, "networks", &osm_networks, old_name ? old_name : "",
-                             wished ? wished : mapped, ret, err);
+                             *ret_named, ret, err);
   if (reachable_networks (input, network_id, &reachable, err) == -1 ||
       osm_network_list (input->cloud[OSM_DESTINATION], &osm_networks, "router:external=true",
                         &external, err) == -1)
@@ -100,18 +100,30 @@ find_same_address (const struct osm_plan_input *input, const char *address, json
 }
 
 /* One that nothing can be, or is to be done for: for the plan file. */
-static void
+static json_t *
 add_other (json_t *plan, const json_t *ip, const char *mode)
 {
-  json_t *others = json_object_get (plan, "other_floating_ips");
+  json_t *others = json_object_get (plan, "other_floating_ips"), *other;
 
   if (!others) {
     others = json_array ();
     json_object_set_new (plan, "other_floating_ips", others);
   }
-  json_array_append_new (others, osm_json_pack ("{s:s?, s:s?, s:s}", "id", osm_json_str (ip, "id"),
-                                                "address", osm_json_str (ip, "floating_ip_address"),
-                                                "mode", mode));
+  other = osm_json_pack ("{s:s?, s:s?, s:s}", "id", osm_json_str (ip, "id"), "address",
+                         osm_json_str (ip, "floating_ip_address"), "mode", mode);
+  json_array_append_new (others, other);
+  return other;
+}
+
+/* It is not needed, so that it is neither right nor wrong. */
+static void
+leave_network (const struct osm_plan_input *input, json_t *planned)
+{
+  const char *network =
+      osm_json_str (osm_plan_wish (input, "floating_ips", osm_json_str (planned, "id")), "network");
+
+  if (network)
+    osm_plan_choose (planned, "network", network, network);
 }
 
 static const char *
@@ -163,7 +175,8 @@ plan_floating_ip (const struct osm_plan_input *input, json_t *plan, const json_t
   const char *mode = mode_of (input, ip), *address = osm_json_str (ip, "floating_ip_address"),
              *cloud = osm_cloud_name (input->cloud[OSM_DESTINATION]);
   OSM_CLEANUP_JSON json_t *same = NULL, *old_network = NULL, *network = NULL, *planned = NULL;
-  bool named, only_same = osm_str_equal (mode, "existing") || osm_str_equal (mode, "keep");
+  OSM_CLEANUP_FREE char *named = NULL;
+  bool only_same = osm_str_equal (mode, "existing") || osm_str_equal (mode, "keep");
 
   planned = osm_json_pack ("{s:s?, s:s?, s:s?, s:s?, s:s?}", "id", osm_json_str (ip, "id"),
                            "address", address, "port_id", osm_json_str (ip, "port_id"),
@@ -177,6 +190,7 @@ plan_floating_ip (const struct osm_plan_input *input, json_t *plan, const json_t
     if (!holder || !*holder) {
       osm_json_set_str (planned, "use", osm_json_str (same, "id"));
       osm_plan_choose (planned, "mode", osm_str_equal (mode, "keep") ? mode : "existing", NULL);
+      leave_network (input, planned);
       json_array_append (json_object_get (plan, "floating_ips"), planned);
       return 0;
     }
@@ -202,7 +216,7 @@ plan_floating_ip (const struct osm_plan_input *input, json_t *plan, const json_t
       choose_network (input, plan, wish, network_id, old_network, &network, &named, err) == -1)
     return -1;
   if (!network && named) {
-    add_other (plan, ip, mode);
+    osm_plan_choose (add_other (plan, ip, mode), "network", named, NULL);
     return 0;
   }
   if (!network) {
@@ -247,10 +261,10 @@ osm_plan_floating_ips (const struct osm_plan_input *input, json_t *plan, const c
     if (osm_str_equal (mode_of (input, ip), "skip")) {
       osm_plan_finding (plan, "floating-ip-stays", "info", address, NULL,
                         "floating IP %s stays with the source server", address);
-      add_other (plan, ip, "skip");
+      leave_network (input, add_other (plan, ip, "skip"));
     }
     else if (!network_id)
-      add_other (plan, ip, mode_of (input, ip));
+      leave_network (input, add_other (plan, ip, mode_of (input, ip)));
     else if (plan_floating_ip (input, plan, ip, network_id, err) == -1)
       return osm_error_wrap (err, "floating IP %s", address);
   }

@@ -354,13 +354,14 @@ plan_network (const struct osm_plan_input *input, json_t *plan, const json_t *po
 
   if (osm_cloud_find (input->cloud[OSM_SOURCE], &osm_networks, id, &network, err) == -1)
     return -1;
-  name = osm_json_str (network, "name");
+  name = text_of (network, "name", err);
+  if (!name)
+    return -1;
   wanted = osm_plan_wanted (input, wish, "network", "networks", name, id, NULL);
   if (!wanted)
-    wanted = osm_strdup (name ? name : "");
+    wanted = osm_strdup (name);
   osm_json_set_str (planned, "network_name", wanted);
-  if (osm_plan_look_up (input, plan, "networks", &osm_networks, name ? name : "", wanted, ret,
-                        err) == -1)
+  if (osm_plan_look_up (input, plan, "networks", &osm_networks, name, wanted, ret, err) == -1)
     return -1;
   osm_plan_choose (planned, "network", wanted, osm_json_str (*ret, "id"));
   return 0;

@@ -510,6 +510,24 @@ text_of (const json_t *object, const char *key, const char *otherwise)
   return text ? text : otherwise;
 }
 
+/* Those of the new port. Caller frees. */
+static char *
+addresses_of (const json_t *port)
+{
+  const json_t *chosen = json_object_get (json_object_get (port, "chosen"), "fixed_ips"), *one;
+  size_t i;
+  OSM_STRBUF (b);
+
+  json_array_foreach (chosen, i, one)
+  {
+    const char *address = osm_json_str (one, "address");
+
+    osm_strbuf_addf (&b, "%s%s%s", i ? ", " : "", address ? address : "one of subnet ",
+                     address ? "" : text_of (json_object_get (one, "subnet"), "name", "?"));
+  }
+  return chosen ? osm_strbuf_take (&b) : osm_strdup (text_of (port, "addresses", "?"));
+}
+
 char *
 osm_plan_text (const json_t *plan, const char *destination_cloud)
 {
@@ -525,7 +543,9 @@ osm_plan_text (const json_t *plan, const char *destination_cloud)
             text_of (source, "cloud", "?"), destination_cloud);
   if (server)
     add_line (&b, "  server      flavor %s, key pair %s, server group %s, now %s%s%s",
-              text_of (server, "flavor_name", "?"), text_of (server, "key_name", "none"),
+              text_of (json_object_get (json_object_get (server, "chosen"), "flavor"), "name",
+                       text_of (server, "flavor_name", "?")),
+              text_of (server, "key_name", "none"),
               text_of (json_object_get (server, "server_group"), "name", "none"),
               text_of (source, "status", "?"), osm_json_str (server, "power") ? ", then " : "",
               text_of (server, "power", ""));
@@ -542,9 +562,12 @@ osm_plan_text (const json_t *plan, const char *destination_cloud)
       add_line (&b, "  volume      %-9s '%s' is there already: %s", text_of (item, "device", "-"),
                 text_of (item, "name", ""), text_of (item, "use", "?"));
   json_array_foreach (json_object_get (plan, "ports"), i, item)
-      add_line (&b, "  port        network '%s', %s, %s", text_of (item, "network_name", "?"),
-                text_of (item, "addresses", "?"),
-                text_of (json_object_get (item, "create"), "mac_address", "?"));
+  {
+    OSM_CLEANUP_FREE char *addresses = addresses_of (item);
+
+    add_line (&b, "  port        network '%s', %s, %s", text_of (item, "network_name", "?"),
+              addresses, text_of (json_object_get (item, "create"), "mac_address", "?"));
+  }
   json_array_foreach (json_object_get (plan, "floating_ips"), i, item)
       add_line (&b, "  floating IP %s -> %s%s", text_of (item, "address", "?"),
                 osm_json_str (item, "use") ? "the same" : "a new one of network ",

@@ -170,6 +170,25 @@ class PlanFiles(unittest.TestCase):
         self.write_plan(("address: \"10.0.0.5\"", "address: null"))
         self.assertEqual(self.planned()["ports"][0]["create"]["fixed_ips"], [{"subnet_id": fakecloud.SUBNET["dst"]}])
 
+    def test_floating_ips(self):
+        mapping = {"networks": {"net": "tenant-net"}}
+        text = self.osm("plan", "web", "--floating-ip", "new", map=mapping).stdout
+        self.assertIn("mode: new  #", text)
+
+        def planned(*edit):
+            with open(self.path, "w", encoding="utf-8") as f:
+                f.write(text.replace(*edit))
+            return self.planned()["floating_ips"]
+
+        at_end = "network: tenant-net  # %s; the external" % OTHER["network"]
+        self.assertIn(at_end, text)
+        self.assertEqual(planned("", "")[0]["create"]["floating_network_id"], OTHER["network"])
+        self.assertEqual(planned(at_end, "network: net  #")[0]["create"]["floating_network_id"], fakecloud.NETWORK["dst"])
+        self.assertEqual(planned("mode: new", "mode: skip"), [])
+        with open(self.path, "w", encoding="utf-8") as f:
+            f.write(text.replace(at_end, "network: nowhere  #"))
+        self.refused("floating_ips[0].network: cloud 'dst' has no network 'nowhere'")
+
     def use(self, name):
         """For the second volume."""
         text = self.write_plan()

@@ -116,6 +116,25 @@ ports_are_compared (void **state)
 }
 
 static void
+what_a_plan_file_changes_is_no_change_of_the_source (void **state)
+{
+  OSM_CLEANUP_JSON json_t *plan = parse (plan_text), *now = parse (now_text);
+  json_t *port = json_array_get (json_object_get (plan, "ports"), 0),
+         *attachments = json_object_get (now, "attachments");
+  const struct osm_source_now n = { .server = json_object_get (now, "server"),
+                                    .attachments = attachments,
+                                    .volumes = json_object_get (now, "volumes"),
+                                    .interfaces = json_object_get (now, "interfaces") };
+
+  (void)state;
+  osm_json_set_str (port, "source_mac", "fa:16:3e:00:00:01");
+  osm_json_set_str (json_object_get (port, "create"), "mac_address", "fa:16:3e:00:00:99");
+  json_object_set_new (plan, "existing_volumes", parse ("[{\"id\": \"v3\"}]"));
+  json_array_append_new (attachments, parse ("{\"volume_id\": \"v3\"}"));
+  assert_null (osm_source_changes (plan, "0123abcd", &n));
+}
+
+static void
 marks_are_compared (void **state)
 {
   (void)state;
@@ -128,9 +147,12 @@ int
 main (void)
 {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test (the_same_is_no_change), cmocka_unit_test (a_start_is_seen),
-    cmocka_unit_test (volumes_are_compared),  cmocka_unit_test (ports_are_compared),
+    cmocka_unit_test (the_same_is_no_change),
+    cmocka_unit_test (a_start_is_seen),
+    cmocka_unit_test (volumes_are_compared),
+    cmocka_unit_test (ports_are_compared),
     cmocka_unit_test (marks_are_compared),
+    cmocka_unit_test (what_a_plan_file_changes_is_no_change_of_the_source),
   };
 
   return cmocka_run_group_tests_name ("controller/migration/changes", tests, NULL, NULL);
