@@ -42,9 +42,6 @@ check_text (const struct osm_planfile_key *key, const char *s)
 
   if (strlen (s) > MAX_STRING)
     return "is too long";
-  for (const char *p = s; *p; p++)
-    if ((unsigned char)*p < ' ' || *p == 0x7f)
-      return "has a control character";
   switch (key->kind) {
   case OSM_PLANFILE_ADDRESS:
     return inet_pton (AF_INET, s, address) == 1 || inet_pton (AF_INET6, s, address) == 1
