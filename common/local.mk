@@ -24,7 +24,8 @@ common_libosmcommon_la_SOURCES = \
 	common/schedule.c common/schedule.h \
 	common/strbuf.c common/strbuf.h \
 	common/suggest.c common/suggest.h \
-	common/yaml.c common/yaml.h
+	common/yaml.c common/yaml.h \
+	common/yamlwrite.c common/yamlwrite.h
 common_libosmcommon_la_LIBADD = $(JANSSON_LIBS) $(YAML_LIBS)
 
 unit_tests += \
@@ -45,4 +46,5 @@ unit_tests += \
 	tests/unit/test-common-schedule \
 	tests/unit/test-common-strbuf \
 	tests/unit/test-common-suggest \
-	tests/unit/test-common-yaml
+	tests/unit/test-common-yaml \
+	tests/unit/test-common-yamlwrite

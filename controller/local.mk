@@ -92,6 +92,28 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/store/schema.c \
 	controller/store/sql.c \
 	controller/store/store.c controller/store/store.h \
+	controller/tenant/convert.c controller/tenant/convert.h \
+	controller/tenant/datafile.c controller/tenant/datafile.h \
+	controller/tenant/diff.c controller/tenant/diff.h \
+	controller/tenant/export.c controller/tenant/export.h \
+	controller/tenant/fetch.c controller/tenant/fetch.h \
+	controller/tenant/filter.c controller/tenant/filter.h \
+	controller/tenant/inventory.c controller/tenant/inventory.h \
+	controller/tenant/types.c controller/tenant/types.h \
+	controller/tenant/type.h \
+	controller/tenant/type-flavor.c \
+	controller/tenant/type-image.c \
+	controller/tenant/type-keypair.c \
+	controller/tenant/type-network.c \
+	controller/tenant/type-others.c \
+	controller/tenant/type-project.c \
+	controller/tenant/type-role-assignment.c \
+	controller/tenant/type-router-interface.c \
+	controller/tenant/type-router.c \
+	controller/tenant/type-security-group-rule.c \
+	controller/tenant/type-security-group.c \
+	controller/tenant/type-subnet.c \
+	controller/tenant/type-user.c \
 	controller/ui/format.c controller/ui/format.h \
 	controller/ui/ui.c controller/ui/ui.h \
 	controller/ui/width.c
@@ -112,6 +134,7 @@ osm_controller_SOURCES = \
 	controller/cmd/delete-conversion-hosts.c \
 	controller/cmd/deploy-conversion-hosts.c \
 	controller/cmd/describe.c controller/cmd/describe.h \
+	controller/cmd/export.c \
 	controller/cmd/hosts.h \
 	controller/cmd/list.c \
 	controller/cmd/migrate.c controller/cmd/migrate.h \
@@ -124,7 +147,9 @@ osm_controller_SOURCES = \
 	controller/cmd/resume.c \
 	controller/cmd/rollback.c \
 	controller/cmd/show.c \
+	controller/cmd/tenant.c controller/cmd/tenant.h \
 	controller/cmd/throttle.c \
+	controller/cmd/validate.c \
 	controller/cmd/verify.c \
 	controller/cmd/watch.c \
 	controller/osm-controller.c
@@ -160,6 +185,10 @@ unit_tests += \
 	tests/unit/test-store-file \
 	tests/unit/test-store-journal \
 	tests/unit/test-store-migrations \
+	tests/unit/test-tenant-convert \
+	tests/unit/test-tenant-datafile \
+	tests/unit/test-tenant-diff \
+	tests/unit/test-tenant-export \
 	tests/unit/test-ui-format
 tests_unit_test_cloud_catalog_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_cloud_clouds_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
@@ -184,6 +213,10 @@ tests_unit_test_migration_planfile_LDADD = controller/libosmcontroller.la $(CMOC
 tests_unit_test_store_file_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_store_journal_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_store_migrations_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
+tests_unit_test_tenant_convert_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
+tests_unit_test_tenant_datafile_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
+tests_unit_test_tenant_diff_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
+tests_unit_test_tenant_export_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_ui_format_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 
 noinst_PROGRAMS += tests/functional/link-driver

@@ -34,6 +34,8 @@ OSM_CMD (verify);
 OSM_CMD (rollback);
 OSM_CMD (cleanup);
 OSM_CMD (prune);
+OSM_CMD (export);
+OSM_CMD (validate);
 OSM_CMD (completion);
 
 #undef OSM_CMD

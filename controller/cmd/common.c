@@ -101,18 +101,16 @@ open_cloud (void *data, struct osm_error *err)
 }
 
 static int
-check_names (const struct osm_config *config, struct osm_error *err)
+check_name (const struct osm_config *config, enum osm_side side, struct osm_error *err)
 {
-  for (enum osm_side side = OSM_SOURCE; side <= OSM_DESTINATION; side++)
-    if (!config->cloud[side]) {
-      osm_error_set (err, OSM_ERROR_USER, 0, "no %s cloud is given", osm_side_name (side));
-      return osm_error_hint (err,
-                             "name one with --%s-cloud, OSM_%s_CLOUD, or '%s: { cloud: NAME }' "
-                             "in osm.yaml",
-                             osm_side_name (side), side == OSM_SOURCE ? "SOURCE" : "DESTINATION",
-                             osm_side_name (side));
-    }
-  return 0;
+  if (config->cloud[side])
+    return 0;
+  osm_error_set (err, OSM_ERROR_USER, 0, "no %s cloud is given", osm_side_name (side));
+  return osm_error_hint (err,
+                         "name one with --%s-cloud, OSM_%s_CLOUD, or '%s: { cloud: NAME }' "
+                         "in osm.yaml",
+                         osm_side_name (side), side == OSM_SOURCE ? "SOURCE" : "DESTINATION",
+                         osm_side_name (side));
 }
 
 static int
@@ -136,9 +134,18 @@ open_clouds (struct osm_session *s, struct osm_error *err)
                  destination = { s->config->cloud[OSM_DESTINATION], &s->cloud[OSM_DESTINATION] };
   const struct osm_task tasks[] = { { open_cloud, &source }, { open_cloud, &destination } };
 
-  if (check_names (s->config, err) == -1 || osm_parallel (tasks, 2, err) == -1)
+  if (check_name (s->config, OSM_SOURCE, err) == -1 ||
+      check_name (s->config, OSM_DESTINATION, err) == -1 || osm_parallel (tasks, 2, err) == -1)
     return -1;
   return refuse_same (s, err);
+}
+
+static int
+open_side (struct osm_session *s, enum osm_side side, struct osm_error *err)
+{
+  return check_name (s->config, side, err) == -1
+             ? -1
+             : osm_cloud_open (s->config->cloud[side], &s->cloud[side], err);
 }
 
 /* ---- journal ---- */
@@ -195,6 +202,10 @@ osm_session_open (const struct osm_args *args, unsigned want, struct osm_session
   if ((want & OSM_WANT_STORE) && open_store (s, err) == -1)
     return -1;
   if ((want & OSM_WANT_CLOUDS) && open_clouds (s, err) == -1)
+    return -1;
+  if ((want & OSM_WANT_SOURCE) && open_side (s, OSM_SOURCE, err) == -1)
+    return -1;
+  if ((want & OSM_WANT_DESTINATION) && open_side (s, OSM_DESTINATION, err) == -1)
     return -1;
   *ret = osm_take (s);
   return 0;

@@ -21,6 +21,8 @@
 enum osm_want {
   OSM_WANT_CLOUDS = 1, /* both, opened side by side */
   OSM_WANT_STORE = 2,  /* the journal, state_dir/osm.db */
+  OSM_WANT_SOURCE = 4, /* that cloud only */
+  OSM_WANT_DESTINATION = 8,
 };
 
 struct osm_session {

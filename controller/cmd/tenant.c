@@ -1,0 +1,97 @@
+/* osm: moves servers between OpenStack clouds.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "controller/cmd/tenant.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/cleanup.h"
+#include "common/json.h"
+#include "common/strbuf.h"
+
+const char *
+osm_cmd_data_dir (const struct osm_args *args)
+{
+  const char *dir = osm_args_get (args, "data-dir");
+
+  if (!dir)
+    dir = getenv ("OSM_DATA_DIR");
+  return dir && *dir ? dir : "osm-data";
+}
+
+int
+osm_cmd_filter (const struct osm_args *args, struct osm_filter **ret, struct osm_error *err)
+{
+  OSM_CLEANUP_STRV char **patterns = NULL;
+  const char *pattern;
+
+  for (size_t i = 0; (pattern = osm_args_nth (args, "filter", i)); i++)
+    osm_strv_append (&patterns, pattern);
+  return osm_filter_new (patterns, ret, err);
+}
+
+int
+osm_cmd_types (const struct osm_args *args, const struct osm_tenant_type ***ret,
+               struct osm_error *err)
+{
+  static const char *const all[] = { "all" };
+  const char *const *operands;
+  size_t nr = osm_args_operands (args, &operands);
+
+  return osm_tenant_types_parse (nr > 0 ? operands : all, nr > 0 ? nr : 1, ret, err);
+}
+
+void
+osm_cmd_print_results (const struct osm_session *session, const json_t *report)
+{
+  static const char *const columns[] = { "TYPE", "NAME", "RESULT", "REASON", NULL };
+  OSM_CLEANUP_JSON json_t *rows = json_array ();
+  const json_t *object;
+  const char *result;
+  json_t *n;
+  size_t i;
+  OSM_STRBUF (counts);
+
+  if (osm_ui_get_mode (session->ui) == OSM_UI_JSON) {
+    osm_ui_json (report);
+    return;
+  }
+  json_array_foreach (json_object_get (report, "objects"), i, object)
+  {
+    const char *reason = osm_json_str (object, "reason");
+
+    if (!osm_str_equal (osm_json_str (object, "result"), "equal") || reason)
+      json_array_append_new (rows,
+                             osm_json_pack ("[s?, s?, s?, s]", osm_json_str (object, "type"),
+                                            osm_json_str (object, "name"),
+                                            osm_json_str (object, "result"), reason ? reason : ""));
+  }
+  if (json_array_size (rows) > 0)
+    osm_ui_table (columns, rows);
+  json_object_foreach (json_object_get (report, "counts"), result, n) osm_strbuf_addf (
+      &counts, "%s%lld %s", counts.len > 0 ? ", " : "", (long long)json_integer_value (n), result);
+  printf ("%s\n", osm_strbuf_str (&counts));
+}
+
+int
+osm_cmd_results_status (const json_t *report, const char *what, struct osm_error *err)
+{
+  const json_t *object;
+  size_t i, bad = 0, nr = json_array_size (json_object_get (report, "objects"));
+
+  json_array_foreach (json_object_get (report, "objects"), i, object)
+  {
+    const char *result = osm_json_str (object, "result");
+
+    /* A whole type that was skipped. */
+    bad += osm_str_equal (result, "failed") ||
+           (osm_str_equal (result, "skipped") && !osm_json_str (object, "id"));
+  }
+  if (bad == 0)
+    return OSM_EXIT_OK;
+  osm_error_set (err, OSM_ERROR_USER, 0, "%zu of %zu could not be %s", bad, nr, what);
+  return bad < nr ? OSM_EXIT_PARTIAL : OSM_EXIT_FAILED;
+}

@@ -1,0 +1,337 @@
+/* osm: moves servers between OpenStack clouds.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "controller/tenant/export.h"
+
+#include <string.h>
+
+#include "common/cleanup.h"
+#include "common/file.h"
+#include "common/json.h"
+#include "common/strbuf.h"
+#include "controller/tenant/convert.h"
+#include "controller/tenant/datafile.h"
+#include "controller/tenant/diff.h"
+#include "controller/tenant/fetch.h"
+
+#define BASE_DIR ".osm"
+
+/* ---- pure ---- */
+
+json_t *
+osm_export_row (const struct osm_tenant_type *type, const char *name, const char *id,
+                const char *result, const char *reason)
+{
+  json_t *row = osm_json_pack ("{s:s, s:s?, s:s?, s:s}", "type", type->name, "name", name, "id", id,
+                               "result", result);
+
+  osm_json_set_str (row, "reason", reason);
+  return row;
+}
+
+bool
+osm_export_takes (const struct osm_tenant_type *type, const struct osm_filter *filter,
+                  const json_t *entry)
+{
+  const char *path = type->filter_by ? type->filter_by : "name";
+
+  return osm_filter_takes (
+      filter, json_string_value (osm_tenant_path (json_object_get (entry, "params"), path)));
+}
+
+/* Index in an array of entries of the object with that id; its size if it has none. */
+static size_t
+find (const json_t *entries, const char *id)
+{
+  const json_t *entry;
+  size_t i;
+
+  json_array_foreach (entries, i, entry)
+  {
+    OSM_CLEANUP_FREE char *other = osm_tenant_entry_id (entry);
+
+    if (osm_str_equal (id, other))
+      break;
+  }
+  return i;
+}
+
+static char *
+conflict_reason (const json_t *conflicts)
+{
+  OSM_STRBUF (b);
+  const json_t *conflict;
+  size_t i;
+
+  if (json_array_size (conflicts) == 0)
+    return NULL;
+  osm_strbuf_add (&b, "differs from the source, the file's value stays: ");
+  json_array_foreach (conflicts, i, conflict)
+      osm_strbuf_addf (&b, "%s%s", i > 0 ? ", " : "", osm_json_str (conflict, "field"));
+  return osm_strbuf_take (&b);
+}
+
+static void
+merge_one (const struct osm_tenant_type *type, const json_t *entry, json_t *resources,
+           const json_t *base, json_t *rows)
+{
+  OSM_CLEANUP_FREE char *id = osm_tenant_entry_id (entry), *label = osm_tenant_label (type, entry),
+                        *reason = NULL;
+  OSM_CLEANUP_JSON json_t *conflicts = json_array (), *merged = NULL;
+  size_t at = find (resources, id);
+  const json_t *in_file = json_array_get (resources, at),
+               *in_base = json_array_get (base, find (base, id));
+  json_t *row;
+
+  if (!in_file && in_base) {
+    json_array_append_new (
+        rows, osm_export_row (type, label, id, "skipped", "was taken out of the file by hand"));
+    return;
+  }
+  if (!in_file) {
+    json_array_append (resources, (json_t *)entry);
+    json_array_append_new (rows, osm_export_row (type, label, id, "created", NULL));
+    return;
+  }
+  merged = osm_tenant_merge (in_base, in_file, entry, conflicts);
+  reason = conflict_reason (conflicts);
+  row =
+      osm_export_row (type, label, id, json_equal (merged, in_file) ? "equal" : "updated", reason);
+  if (json_array_size (conflicts) > 0)
+    json_object_set (row, "conflicts", conflicts);
+  json_array_append_new (rows, row);
+  json_array_set (resources, at, merged);
+}
+
+/* In the file, and was at the source once. */
+static void
+tell_gone (const struct osm_tenant_type *type, const json_t *sources, const json_t *file,
+           const json_t *base, const struct osm_filter *filter, json_t *rows)
+{
+  const json_t *entry;
+  size_t i;
+
+  json_array_foreach (file, i, entry)
+  {
+    OSM_CLEANUP_FREE char *id = osm_tenant_entry_id (entry),
+                          *label = osm_tenant_label (type, entry);
+
+    if (!osm_export_takes (type, filter, entry) || find (sources, id) < json_array_size (sources) ||
+        (base && find (base, id) == json_array_size (base)))
+      continue;
+    json_array_append_new (rows,
+                           osm_export_row (type, label, id, "gone",
+                                           "is not at the source any more; it stays in the file"));
+  }
+}
+
+struct labelled {
+  char *label;
+  json_t *entry;
+};
+
+static int
+compare (const void *a, const void *b)
+{
+  return strcmp (((const struct labelled *)a)->label, ((const struct labelled *)b)->label);
+}
+
+/* Those without an error, in the order of their names: clouds list them in none. New array. */
+static json_t *
+in_order (const struct osm_tenant_type *type, const json_t *entries)
+{
+  struct labelled *items = osm_calloc (json_object_size (entries) + 1, sizeof *items);
+  json_t *list = json_array (), *entry;
+  const char *id;
+  size_t n = 0;
+
+  json_object_foreach ((json_t *)entries, id, entry)
+  {
+    if (!json_object_get (entry, "error"))
+      items[n++] = (struct labelled){ osm_tenant_label (type, entry), entry };
+  }
+  qsort (items, n, sizeof *items, compare);
+  for (size_t i = 0; i < n; i++) {
+    json_array_append (list, items[i].entry);
+    free (items[i].label);
+  }
+  free (items);
+  return list;
+}
+
+static void
+tell_failed (const struct osm_tenant_type *type, const json_t *entries,
+             const struct osm_filter *filter, json_t *rows)
+{
+  const char *id;
+  json_t *entry;
+
+  json_object_foreach ((json_t *)entries, id, entry)
+  {
+    const json_t *error = json_object_get (entry, "error");
+    const char *name = osm_json_str (entry, "name");
+
+    /* What has no name of its own cannot be told from the others by a filter. */
+    if (error && (!name || type->filter_by || osm_filter_takes (filter, name)))
+      json_array_append_new (rows, osm_export_row (type, name ? name : id, id, "failed",
+                                                   osm_json_str (error, "message")));
+  }
+}
+
+json_t *
+osm_export_merge (const struct osm_tenant_type *type, const json_t *entries, const json_t *file,
+                  const json_t *base, const struct osm_filter *filter, json_t *rows)
+{
+  OSM_CLEANUP_JSON json_t *sources = in_order (type, entries);
+  json_t *resources = file ? json_copy ((json_t *)file) : json_array ();
+  const json_t *entry;
+  size_t i;
+
+  json_array_foreach (sources, i, entry)
+  {
+    if (osm_export_takes (type, filter, entry))
+      merge_one (type, entry, resources, base, rows);
+  }
+  tell_failed (type, entries, filter, rows);
+  tell_gone (type, sources, file, base, filter, rows);
+  return resources;
+}
+
+json_t *
+osm_export_base (const struct osm_tenant_type *type, const json_t *entries, const json_t *base,
+                 const struct osm_filter *filter)
+{
+  OSM_CLEANUP_JSON json_t *sources = in_order (type, entries);
+  json_t *list = base ? json_copy ((json_t *)base) : json_array (), *entry;
+  size_t i;
+
+  json_array_foreach (sources, i, entry)
+  {
+    OSM_CLEANUP_FREE char *id = osm_tenant_entry_id (entry);
+    size_t at = find (list, id);
+
+    if (!osm_export_takes (type, filter, entry))
+      continue;
+    if (at < json_array_size (list))
+      json_array_set (list, at, entry);
+    else
+      json_array_append (list, entry);
+  }
+  return list;
+}
+
+/* ---- files ---- */
+
+static const json_t *
+first_error (const json_t *problems)
+{
+  const json_t *problem;
+  size_t i;
+
+  json_array_foreach (problems, i, problem)
+  {
+    if (osm_str_equal (osm_json_str (problem, "severity"), "error"))
+      return problem;
+  }
+  return NULL;
+}
+
+/* NULL if there is none. New reference. */
+static int
+load (const char *path, const struct osm_tenant_type *type, json_t **ret, struct osm_error *err)
+{
+  OSM_CLEANUP_DATAFILE struct osm_datafile *file = NULL;
+  OSM_CLEANUP_JSON json_t *problems = json_array ();
+
+  *ret = NULL;
+  if (!osm_file_exists (path))
+    return 0;
+  if (osm_datafile_load (path, &file, err) == -1)
+    return -1;
+  if (osm_datafile_check (file, type, problems) > 0) {
+    osm_error_set (err, OSM_ERROR_USER, 0, "%s", osm_json_str (first_error (problems), "message"));
+    return osm_error_hint (err, "the file stays as it is; osm-controller validate lists all that "
+                                "is wrong with it");
+  }
+  *ret = json_incref (osm_datafile_resources (file));
+  return 0;
+}
+
+static int
+export_type (struct osm_cloud *cloud, const struct osm_tenant_type *type,
+             const struct osm_export_options *options, struct osm_inventory *inventory,
+             json_t *rows, struct osm_error *err)
+{
+  OSM_CLEANUP_FREE char *path = osm_asprintf ("%s/%s", options->data_dir, type->file),
+                        *base_path =
+                            osm_asprintf ("%s/" BASE_DIR "/%s", options->data_dir, type->file);
+  OSM_CLEANUP_JSON json_t *file = NULL, *base = NULL, *entries = NULL, *resources = NULL,
+                          *new_base = NULL;
+
+  if (load (path, type, &file, err) == -1 || (file && load (base_path, type, &base, err) == -1) ||
+      osm_fetch_entries (cloud, type, inventory, &entries, err) == -1)
+    return -1;
+  resources = osm_export_merge (type, entries, file, base, options->filter, rows);
+  new_base = osm_export_base (type, entries, base, options->filter);
+  /* A file in which nothing changes keeps its comments. The file first: a crash in between makes edits look unknown, and they stay. */
+  if ((!file || !json_equal (file, resources)) && osm_datafile_save (path, resources, err) == -1)
+    return -1;
+  return base && json_equal (base, new_base) ? 0 : osm_datafile_save (base_path, new_base, err);
+}
+
+static json_t *
+count (const json_t *rows)
+{
+  static const char *const results[] = { "created", "updated", "equal", "skipped",
+                                         "failed",  "gone",    NULL };
+  json_t *counts = json_object ();
+  const json_t *row;
+  size_t i;
+
+  for (i = 0; results[i]; i++)
+    json_object_set_new (counts, results[i], json_integer (0));
+  json_array_foreach (rows, i, row)
+  {
+    const char *result = osm_json_str (row, "result");
+
+    json_object_set_new (counts, result,
+                         json_integer ((json_int_t)osm_json_uint (counts, result) + 1));
+  }
+  return counts;
+}
+
+int
+osm_tenant_export (struct osm_cloud *cloud, const struct osm_export_options *options,
+                   json_t **ret_report, struct osm_error *err)
+{
+  OSM_CLEANUP_INVENTORY struct osm_inventory *inventory =
+      osm_inventory_new (osm_cloud_project_id (cloud), osm_cloud_user_id (cloud));
+  OSM_CLEANUP_FREE char *base_dir = osm_asprintf ("%s/" BASE_DIR, options->data_dir);
+  OSM_CLEANUP_JSON json_t *rows = json_array (), *refused = json_object (), *files = json_array ();
+
+  if (osm_mkdir_p (base_dir, 0700, err) == -1 ||
+      osm_fetch_lists (cloud, options->types, inventory, refused, err) == -1)
+    return -1;
+  for (size_t i = 0; options->types[i]; i++) {
+    const struct osm_tenant_type *type = options->types[i];
+    const json_t *why = json_object_get (refused, type->name);
+    OSM_ERROR (problem);
+
+    if (why)
+      json_array_append_new (
+          rows, osm_export_row (type, "(all)", NULL, "skipped", osm_json_str (why, "message")));
+    else if (export_type (cloud, type, options, inventory, rows, &problem) == 0)
+      json_array_append_new (files, json_string (type->file));
+    else if (problem.class == OSM_ERROR_INTERRUPTED) {
+      osm_error_move (err, &problem);
+      return -1;
+    }
+    else
+      json_array_append_new (rows, osm_export_row (type, "(all)", NULL, "failed", problem.message));
+  }
+  *ret_report = osm_json_pack ("{s:s, s:O, s:O, s:o}", "data_dir", options->data_dir, "files",
+                               files, "objects", rows, "counts", count (rows));
+  return 0;
+}

@@ -1,0 +1,132 @@
+/* osm: moves servers between OpenStack clouds.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* The kinds of objects around a server, one table entry each: what they are called in files and in the APIs, what they consist
+ * of, what they refer to, and what makes one the same as another. Everything else in this folder works from these entries.
+ *
+ *   const struct osm_tenant_type *type = osm_tenant_type_find ("networks");
+ *   for (const struct osm_field *f = type->fields; f->name; f++) ...
+ *
+ * A new type is one file with its entry, and its line in types.c. */
+
+#ifndef OSM_CONTROLLER_TENANT_TYPE_H
+#define OSM_CONTROLLER_TENANT_TYPE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "controller/cloud/cloud.h"
+
+struct osm_inventory;
+struct osm_tenant_type;
+
+enum osm_field_kind {
+  OSM_FIELD_TEXT,
+  OSM_FIELD_INTEGER,
+  OSM_FIELD_REAL,
+  OSM_FIELD_BOOL,
+  OSM_FIELD_LIST,   /* its order means something */
+  OSM_FIELD_SET,    /* it does not: sorted in files */
+  OSM_FIELD_OBJECT, /* any keys */
+  OSM_FIELD_REF,    /* the API has an id, the file {name, project_name, domain_name} */
+  OSM_FIELD_REFS,   /* structure with such references inside; needs to_file and to_api */
+};
+
+enum osm_field_flag {
+  OSM_FIELD_INFO = 1,      /* in _info: told, never sent, never compared */
+  OSM_FIELD_BEYOND = 2,    /* unknown to OS Migrate: in _osm_params, and may be missing there */
+  OSM_FIELD_FIXED = 4,     /* sent at creation only */
+  OSM_FIELD_NULLABLE = 8,  /* null is a value of its own; elsewhere it says nothing */
+  OSM_FIELD_SEPARATE = 16, /* not part of the object's request: tags, extra specs */
+  OSM_FIELD_NO_EMPTY = 32, /* empty is not sent: some clouds know the attribute not at all */
+  OSM_FIELD_AS_TEXT = 64,  /* the API has numbers and truth values as text (properties of images) */
+};
+
+struct osm_field {
+  const char *name; /* in the file; NULL ends the table */
+  enum osm_field_kind kind;
+  unsigned flags;
+  const char *api;    /* in the API, if it is another; dots lead into objects */
+  const char *refers; /* OSM_FIELD_REF: name of the type referred to */
+  const char
+      *refers_2; /* tried if the first has none of that id (a project's parent may be a domain) */
+  const char *sort_by; /* OSM_FIELD_SET of objects: member that is looked at first */
+  const char *since;   /* the microversion that brought it */
+  const char
+      *group; /* fields of one group are sent together: they are one member of the API's object */
+  /* Instead of copying. *ret stays NULL: as if it were not there. */
+  int (*to_file) (const struct osm_inventory *inventory, const json_t *object, json_t **ret,
+                  struct osm_error *err);
+  /* The value in the file to what is put into the request's body. */
+  int (*to_api) (const struct osm_inventory *inventory, const json_t *value, json_t *body,
+                 struct osm_error *err);
+};
+#define OSM_FIELD(field_name, field_kind, ...)                \
+  {                                                           \
+    .name = (field_name), .kind = (field_kind), ##__VA_ARGS__ \
+  }
+#define OSM_FIELDS_END \
+  {                    \
+    .name = NULL       \
+  }
+
+enum osm_ref_style {
+  OSM_REF_OWNED,  /* project and domain of the owner, %auth% for one's own */
+  OSM_REF_GLOBAL, /* the name alone */
+  OSM_REF_DOMAIN, /* the name and its domain */
+  OSM_REF_USER,   /* likewise; oneself is %auth% */
+};
+
+/* What a type's own list function works with. */
+struct osm_listing {
+  struct osm_cloud *cloud;
+  const struct osm_inventory
+      *inventory; /* with the lists of the types that have no such function */
+};
+
+struct osm_tenant_type {
+  const char *name; /* "networks": operand of commands, key of inventories */
+  const char *noun; /* "network" */
+  /* Of OS Migrate. NULL: objects of this type are referred to, and never in files. */
+  const char *yaml_type; /* "openstack.network.Network" */
+  const char *file;      /* "networks.yml" */
+  bool administrator;    /* not part of a tenant: "all" leaves it out */
+
+  enum osm_service service;
+  const char *list_path;   /* with its query; "%s" is the project's id */
+  const char *list_key;    /* "networks" */
+  const char *item_key;    /* each item is {ITEM_KEY: object} */
+  const char *member_path; /* GET of one; NULL: there is none */
+  const char *member_key;  /* NULL: the answer is the object */
+  bool list_by_id;         /* ?id=A&id=B works */
+  const char *owner;       /* "project_id": only those of our project are exported; NULL: all */
+  enum osm_ref_style ref_style;
+  /* Identity in file and cloud: names of fields, which must be equal. NULL-terminated. */
+  const char *const *match;
+  const char *filter_by; /* what --filter looks at, "security_group_ref.name"; NULL: "name" */
+  const struct osm_field *fields;
+
+  /* Its id, if that is not the member "id". Caller frees. */
+  char *(*id) (const json_t *object);
+  /* Instead of one GET of list_path. *ret: a new array. */
+  int (*list) (const struct osm_listing *listing, json_t **ret, struct osm_error *err);
+  /* Of the objects listed, is this one to be exported? Beside the rule of owner. */
+  bool (*wanted) (const struct osm_inventory *inventory, const json_t *object);
+};
+
+/* In the order in which they can be made; NULL at the end. Those without a file are last. */
+extern const struct osm_tenant_type *const osm_tenant_types[];
+const struct osm_tenant_type *osm_tenant_type_find (const char *name); /* or NULL */
+const struct osm_tenant_type *osm_tenant_type_of_yaml (const char *yaml_type);
+const struct osm_tenant_type *osm_tenant_type_of_file (const char *file);
+const struct osm_field *osm_tenant_field (const struct osm_tenant_type *type, const char *name);
+/* "params", "_osm_params" or "_info". */
+const char *osm_field_section (const struct osm_field *field);
+/* Value at "a.b.c", or NULL. Borrowed. */
+json_t *osm_tenant_path (const json_t *object, const char *path);
+/* Operands of a command, "all" among them, to types in their order. An unknown one: USER error with the known ones. *ret is
+ * NULL-terminated, caller frees. */
+int osm_tenant_types_parse (const char *const *names, size_t nr,
+                            const struct osm_tenant_type ***ret, struct osm_error *err);
+
+#endif

@@ -1,0 +1,18 @@
+/* osm: moves servers between OpenStack clouds.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* The entries of the table, one file each (type-*.c). For types.c, and for unit tests of one of them. */
+
+#ifndef OSM_CONTROLLER_TENANT_TYPES_H
+#define OSM_CONTROLLER_TENANT_TYPES_H
+
+#include "controller/tenant/type.h"
+
+extern const struct osm_tenant_type osm_type_project, osm_type_user, osm_type_role_assignment,
+    osm_type_flavor, osm_type_network, osm_type_subnet, osm_type_router, osm_type_router_interface,
+    osm_type_security_group, osm_type_security_group_rule, osm_type_keypair, osm_type_users_keypair,
+    osm_type_image;
+extern const struct osm_tenant_type osm_type_domain, osm_type_role, osm_type_qos_policy,
+    osm_type_segment, osm_type_subnet_pool, osm_type_network_flavor, osm_type_address_group;
+
+#endif

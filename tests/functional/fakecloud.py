@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A cloud in memory: the lists, filters and members of OpenStack's APIs as far as the tenant's objects need them."""
+
+import http.server
+import json
+import re
+import threading
+import time
+import urllib.parse
+import uuid
+
+SINGULAR = {"policies": "policy"}
+
+
+def new_id():
+    return str(uuid.uuid4())
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def log_message(self, *args):
+        pass
+
+    def answer(self, status, body=None, headers=()):
+        text = b"" if body is None else json.dumps(body).encode()
+        self.send_response(status)
+        for name, value in headers:
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def do(self):
+        length = int(self.headers.get("Content-Length") or 0)
+        body = json.loads(self.rfile.read(length) or "null")
+        url = urllib.parse.urlsplit(self.path)
+        with self.server.lock:
+            self.server.seen.append((self.command, self.path))
+            self.answer(*self.server.handle(self.command, url.path, urllib.parse.parse_qs(url.query), body))
+
+    do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do
+
+
+class FakeCloud(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, name, administrator=False):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.url = "http://127.0.0.1:%d" % self.server_address[1]
+        self.name, self.administrator = name, administrator
+        self.lock = threading.Lock()
+        self.seen = []
+        self.project, self.user = uuid.uuid4().hex, uuid.uuid4().hex
+        # {"network/networks": {ID: object}}
+        self.objects = {}
+        self.refused = set()  # of these, every GET is answered with 403
+        if not administrator:
+            self.refused = {"identity/projects", "identity/users", "identity/domains", "identity/role_assignments"}
+        self.add("identity/domains", id="default", name="Default")
+        self.add("identity/projects", id=self.project, name=name, domain_id="default", parent_id="default",
+                 description="", enabled=True, is_domain=False, tags=[])
+        self.add("identity/users", id=self.user, name=name + "-user", domain_id="default", enabled=True,
+                 default_project_id=None)
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+    def close(self):
+        self.shutdown()
+        self.server_close()
+
+    def add(self, kind, /, **values):
+        obj = dict({"id": new_id()}, **values)
+        if kind.startswith("network/"):
+            obj.setdefault("project_id", self.project)
+        self.objects.setdefault(kind, {})[obj["id"]] = obj
+        return obj
+
+    def all(self, kind):
+        return list(self.objects.get(kind, {}).values())
+
+    def calls(self, method="GET"):
+        return [path for m, path in self.seen if m == method and "/auth/tokens" not in path]
+
+    # ------------------------------------------------------------ requests
+    def token(self):
+        now = time.time()
+
+        def stamp(t):
+            return time.strftime("%Y-%m-%dT%H:%M:%S.000000Z", time.gmtime(t))
+        catalog = [{"type": t, "endpoints": [{"interface": "public", "region_id": "R", "url": self.url + path}]}
+                   for t, path in (("compute", "/compute/v2.1"), ("network", "/network"), ("image", "/image"))]
+        return 201, {"token": {"issued_at": stamp(now), "expires_at": stamp(now + 3600), "project": {"id": self.project},
+                               "user": {"id": self.user}, "catalog": catalog}}, [("X-Subject-Token", "t")]
+
+    def handle(self, method, path, query, body):
+        if path.endswith("/auth/tokens"):
+            return self.token()
+        if path == "/compute/v2.1/":
+            return 200, {"version": {"id": "v2.1", "version": "2.90", "min_version": "2.1"}}
+        match = re.match(r"/(\w+)/v[0-9.]+/(.+)$", path)
+        if not match:
+            return 404, {"message": "no such path"}
+        service, parts = match[1], match[2].split("/")
+        if parts[:2] == ["flavors", "detail"] and service == "compute":
+            parts = ["flavors"]
+        if parts[:2] == ["qos", "policies"]:
+            parts = parts[1:]
+        kind = "%s/%s" % (service, parts[0])
+        if method == "GET" and kind in self.refused:
+            return 403, {"error": {"code": 403, "message": "You are not authorized"}}
+        return getattr(self, method.lower())(service, kind, parts, query, body)
+
+    def show(self, service, plural, obj):
+        if service == "image":
+            return obj
+        return {SINGULAR.get(plural, plural.rstrip("s")).replace("-", "_"): obj}
+
+    def get(self, service, kind, parts, query, body):
+        plural = parts[0].replace("os-", "") if service == "compute" else parts[0]
+        if len(parts) > 1:
+            obj = self.objects.get(kind, {}).get(parts[1])
+            return (200, self.show(service, plural, obj)) if obj else (404, {"message": "not found"})
+        found = [o for o in self.all(kind)
+                 if all(str(o.get(k)) in v for k, v in query.items() if k in o and k != "is_public")]
+        if kind == "compute/os-keypairs":
+            found = [{"keypair": {k: v for k, v in o.items() if k not in ("id", "user_id")}} for o in found
+                     if o["user_id"] == query.get("user_id", [self.user])[0]]
+        return 200, {plural.replace("-", "_"): found}

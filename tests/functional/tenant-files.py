@@ -1,0 +1,327 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""export and validate against a cloud in memory: what is in the files, how many requests it takes, what becomes of edits."""
+
+import json
+import os
+import re
+import stat
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from fakecloud import FakeCloud, new_id  # noqa: E402
+
+BUILD = os.environ.get("top_builddir", os.getcwd())
+CONTROLLER = os.path.join(BUILD, "osm-controller")
+AUTH = {"project_name": "%auth%", "domain_name": "%auth%"}
+
+
+def fill(c):
+    """A tenant with two networks, a router, groups, keys and an image; and what others have."""
+    other = c.add("identity/projects", id=new_id().replace("-", ""), name="admin", domain_id="default")["id"]
+    public = c.add("network/networks", name="public", project_id=other, **{"router:external": True})["id"]
+    net = c.add("network/networks", name="n1", admin_state_up=True, shared=False, mtu=1450, tags=["b", "a"],
+                port_security_enabled=True, description="", availability_zone_hints=[], subnets=[],
+                **{"router:external": False})["id"]
+    c.add("network/networks", name="on", admin_state_up=False, shared=False, mtu=1500, tags=[],
+          description="osm: 'quoted', 12:34")
+    c.add("network/networks", name="osm-net", description="osm.role=conversion-host osm.pair=osm-conversion")
+    subnet = c.add("network/subnets", name="s1", network_id=net, cidr="10.1.0.0/24", ip_version=4, gateway_ip=None,
+                   dns_nameservers=["9.9.9.9", "1.1.1.1"], enable_dhcp=False, tags=[], host_routes=[],
+                   allocation_pools=[{"start": "10.1.0.20", "end": "10.1.0.30"}, {"start": "10.1.0.2", "end": "10.1.0.9"}],
+                   ipv6_address_mode=None, ipv6_ra_mode=None, subnetpool_id=None, segment_id=None)["id"]
+    router = c.add("network/routers", name="r1", admin_state_up=True, tags=[], flavor_id=None,
+                   routes=[{"destination": "10.9.0.0/24", "nexthop": "10.1.0.3"}],
+                   external_gateway_info={"network_id": public, "enable_snat": False, "external_fixed_ips": [
+                       {"ip_address": "203.0.113.7", "subnet_id": new_id()}]})["id"]
+    c.add("network/ports", network_id=net, device_id=router, device_owner="network:router_interface",
+          fixed_ips=[{"subnet_id": subnet, "ip_address": "10.1.0.1"}])
+    c.add("network/ports", network_id=public, device_id=router, device_owner="network:router_gateway", fixed_ips=[])
+    web = c.add("network/security-groups", name="web", description="", stateful=True, tags=[])["id"]
+    c.add("network/security-groups", name="default", description="Default security group", stateful=True, tags=[])
+    for port in (22, 80):
+        c.add("network/security-group-rules", security_group_id=web, direction="ingress", ethertype="IPv4",
+              protocol="tcp", port_range_min=port, port_range_max=port, remote_ip_prefix=None, remote_group_id=web,
+              description="")
+    c.add("compute/os-keypairs", name="k1", public_key="ssh-ed25519 AAAA me@here", type="ssh", user_id=c.user,
+          fingerprint="11:22")
+    c.add("image/images", name="cirros", owner=c.project, disk_format="qcow2", container_format="bare", min_disk=1,
+          min_ram=0, visibility="private", protected=False, os_hidden=False, hw_cpu_cores="2", hw_disk_bus="virtio",
+          status="active", tags=["t"], stores="fast", file="/v2/x", schema="/v2/schemas/image", size=10, self="/v2/x",
+          my_own="yes")
+    c.add("image/images", name="others", owner=other, visibility="public")
+
+
+class Files(unittest.TestCase):
+    maxDiff = None
+    administrator = False
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+        self.data = self.folder + "/data"
+        self.source = FakeCloud("src", self.administrator)
+        self.addCleanup(self.source.close)
+        with open(self.folder + "/clouds.yaml", "w", encoding="utf-8") as f:
+            json.dump({"clouds": {"src": {"region_name": "R", "auth": {
+                "auth_url": self.source.url + "/identity/v3", "username": "u", "password": "p", "project_name": "src",
+                "user_domain_name": "Default", "project_domain_name": "Default"}}}}, f)
+        fill(self.source)
+
+    def run_osm(self, status, *words):
+        env = {k: v for k, v in os.environ.items() if not k.startswith(("OS_", "OSM_"))}
+        env.update(OS_CLIENT_CONFIG_FILE=self.folder + "/clouds.yaml", XDG_CONFIG_HOME=self.folder)
+        command, *rest = words
+        r = subprocess.run([CONTROLLER, command, "--source-cloud", "src", "--state-dir", self.folder + "/state",
+                            "--data-dir", self.data, "--output", "json", *rest], env=env, text=True,
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60, check=False)
+        self.assertEqual(r.returncode, status, r.stdout + r.stderr)
+        self.err = r.stderr
+        return json.loads(r.stdout) if r.stdout else None
+
+    def export(self, *words, status=0):
+        report = self.run_osm(status, "export", *words)
+        return {(o["type"], o["name"]): o for o in report["objects"]}
+
+    def text(self, name):
+        with open("%s/%s" % (self.data, name), encoding="utf-8") as f:
+            return f.read()
+
+    def write(self, name, text):
+        with open("%s/%s" % (self.data, name), "w", encoding="utf-8") as f:
+            f.write(text)
+
+    def edit(self, name, old, new):
+        text = self.text(name)
+        self.assertEqual(text.count(old), 1, text)
+        self.write(name, text.replace(old, new))
+
+
+class Export(Files):
+    def test_all_of_a_tenant(self):
+        results = self.export("all")
+        self.assertEqual({r["result"] for r in results.values()}, {"created"})
+        self.assertEqual(sorted(os.listdir(self.data)), sorted([
+            ".osm", "networks.yml", "subnets.yml", "routers.yml", "router_interfaces.yml", "security_groups.yml",
+            "security_group_rules.yml", "keypairs.yml", "images.yml"]))
+        for name in os.listdir(self.data):
+            if name != ".osm":
+                self.assertEqual(stat.S_IMODE(os.stat(self.data + "/" + name).st_mode), 0o600)
+        # A list for each type; the external network, its owner, and the subnet that is not shown.
+        calls = self.source.calls()
+        self.assertLessEqual(len(calls), 13, calls)
+        self.assertNotIn(("networks", "osm-net"), results)
+        self.assertNotIn(("networks", "public"), results)
+        self.assertNotIn(("images", "others"), results)
+        self.assertEqual(self.run_osm(0, "validate")["errors"], 0)
+
+    def test_a_network_and_its_text(self):
+        self.export("networks")
+        text = self.text("networks.yml")
+        self.assertTrue(text.startswith("os_migrate_version: 1.0.5\nresources:\n- _info:\n    availability_zones: null\n"))
+        self.assertIn("    name: n1\n", text)
+        self.assertIn("    name: 'on'\n", text)  # not the truth value
+        self.assertIn("    description: 'osm: ''quoted'', 12:34'\n", text)
+        self.assertIn("    tags:\n    - a\n    - b\n", text)
+        self.assertIn("  type: openstack.network.Network\n", text)
+        self.assertNotIn("_osm_params", text)
+
+    def test_subnet_keeps_the_order_of_its_name_servers(self):
+        self.export("subnets")
+        text = self.text("subnets.yml")
+        self.assertIn("    dns_nameservers:\n    - 9.9.9.9\n    - 1.1.1.1\n", text)
+        self.assertIn("    gateway_ip: null\n", text)
+        self.assertIn("    - end: 10.1.0.9\n      start: 10.1.0.2\n    - end: 10.1.0.30\n", text)
+        self.assertIn("    network_ref:\n      domain_name: '%auth%'\n      name: n1\n      project_name: '%auth%'\n", text)
+
+    def test_router_with_what_os_migrate_loses(self):
+        self.export("routers", "router_interfaces")
+        text = self.text("routers.yml")
+        self.assertIn("    external_gateway_refinfo:\n      network_ref:\n        domain_name: null\n"
+                      "        name: public\n        project_name: null\n", text)
+        self.assertIn("  _osm_params:\n    external_fixed_ips:\n    - ip_address: 203.0.113.7\n"
+                      "      subnet_ref: null\n    is_snat_enabled: false\n    routes:\n"
+                      "    - destination: 10.9.0.0/24\n", text)
+        text = self.text("router_interfaces.yml")
+        self.assertEqual(text.count("device_owner:"), 1)
+        self.assertIn("    fixed_ips_refs:\n    - ip_address: 10.1.0.1\n      subnet_ref:\n", text)
+
+    def test_image_and_its_properties(self):
+        self.export("images")
+        text = self.text("images.yml")
+        self.assertIn("    hw_cpu_cores: 2\n", text)
+        self.assertIn("    properties:\n      my_own: 'yes'\n", text)
+        self.assertIn("  _osm_params:\n    tags:\n    - t\n", text)
+
+    def test_filters(self):
+        self.export("networks", "--filter", "n*")
+        self.assertIn("name: n1", self.text("networks.yml"))
+        self.assertNotIn("name: 'on'", self.text("networks.yml"))
+        self.export("security_group_rules", "--filter", "/^w.b$/")
+        self.assertEqual(self.text("security_group_rules.yml").count("direction:"), 2)
+        self.export("keypairs", "--filter", "nobody")
+        self.assertEqual(self.text("keypairs.yml"), "os_migrate_version: 1.0.5\nresources: []\n")
+        self.run_osm(2, "export", "networks", "--filter", "/(/")
+        self.assertIn("not a regular expression", self.err)
+
+    def test_unknown_type(self):
+        self.run_osm(2, "export", "network")
+        self.assertIn("did you mean 'networks'?", self.err)
+
+    def test_administrators_things_are_skipped(self):
+        self.export("users", "keypairs", status=5)
+        results = self.export("users", "keypairs", status=5)
+        self.assertEqual(results["users", "(all)"]["result"], "skipped")
+        self.assertIn("403", results["users", "(all)"]["reason"])
+        self.assertEqual(results["keypairs", "k1"]["result"], "equal")
+
+    def test_what_cannot_be_told_fails_alone(self):
+        self.source.add("network/subnets", name="lost", network_id=new_id())
+        results = self.export("subnets", status=5)
+        self.assertEqual(results["subnets", "lost"]["result"], "failed")
+        self.assertIn("network_ref: refers to the network", results["subnets", "lost"]["reason"])
+        self.assertEqual(results["subnets", "s1"]["result"], "created")
+
+    def test_big_tenant_takes_no_more_requests(self):
+        c = self.source
+        group = new_id()
+        c.add("network/security-groups", id=group, name="many", description="")
+        for i in range(50):
+            n = c.add("network/networks", name="net-%d" % i)["id"]
+            s = c.add("network/subnets", name="sub-%d" % i, network_id=n, cidr="10.%d.0.0/24" % i)["id"]
+            if i < 10:
+                r = c.add("network/routers", name="router-%d" % i, external_gateway_info=None)["id"]
+                c.add("network/ports", network_id=n, device_id=r, device_owner="network:router_interface",
+                      fixed_ips=[{"subnet_id": s, "ip_address": "10.%d.0.1" % i}])
+        for i in range(200):
+            c.add("network/security-group-rules", security_group_id=group, direction="ingress", ethertype="IPv4",
+                  protocol="tcp", port_range_min=i + 1, port_range_max=i + 1, remote_ip_prefix=None, remote_group_id=None)
+        report = self.run_osm(0, "export", "all")
+        self.assertGreater(report["counts"]["created"], 310)
+        self.assertLessEqual(len(c.calls()), 13, c.calls())
+        self.assertEqual(self.run_osm(0, "validate")["errors"], 0)
+
+
+class Again(Files):
+    def test_nothing_new_leaves_the_file_alone(self):
+        self.export("networks")
+        self.edit("networks.yml", "resources:", "# mine\nresources:")
+        results = self.export("networks")
+        self.assertEqual({r["result"] for r in results.values()}, {"equal"})
+        self.assertIn("# mine\n", self.text("networks.yml"))
+
+    def test_edits_stay_and_changes_come(self):
+        self.export("networks")
+        self.edit("networks.yml", "mtu: 1450", "mtu: 1400")
+        net = next(n for n in self.source.all("network/networks") if n["name"] == "n1")
+        net["description"] = "new"
+        results = self.export("networks")
+        self.assertEqual(results["networks", "n1"]["result"], "updated")
+        text = self.text("networks.yml")
+        self.assertIn("mtu: 1400", text)
+        self.assertIn("description: new", text)
+
+    def test_both_changed_is_a_conflict(self):
+        self.export("networks")
+        self.edit("networks.yml", "mtu: 1450", "mtu: 1400")
+        next(n for n in self.source.all("network/networks") if n["name"] == "n1")["mtu"] = 1300
+        row = self.export("networks")["networks", "n1"]
+        self.assertEqual(row["conflicts"], [{"field": "mtu", "file": 1400, "source": 1300}])
+        self.assertIn("mtu: 1400", self.text("networks.yml"))
+
+    def test_gone_at_the_source_and_taken_out_of_the_file(self):
+        self.export("networks")
+        text = self.text("networks.yml")
+        entries = re.split(r"(?m)^(?=- )", text)
+        self.assertEqual(len(entries), 3)
+        gone = next(n for n in self.source.all("network/networks") if n["name"] == "n1")
+        del self.source.objects["network/networks"][gone["id"]]
+        self.write("networks.yml", "".join(e for e in entries if "name: 'on'" not in e))
+        results = self.export("networks")
+        self.assertEqual(results["networks", "n1"]["result"], "gone")
+        self.assertEqual(results["networks", "on"]["result"], "skipped")
+        self.assertIn("name: n1", self.text("networks.yml"))
+
+    def test_a_broken_file_is_not_overwritten(self):
+        self.export("networks")
+        self.edit("networks.yml", "mtu: 1450", "mtu: many")
+        before = self.text("networks.yml")
+        results = self.export("networks", "keypairs", status=5)
+        self.assertIn("mtu: must be a whole number", results["networks", "(all)"]["reason"])
+        self.assertEqual(self.text("networks.yml"), before)
+        self.assertIn(("keypairs", "k1"), results)
+
+
+class Validate(Files):
+    def problems(self, old, new, name="networks.yml"):
+        self.export("networks", "subnets")
+        self.edit(name, old, new)
+        report = self.run_osm(1, "validate")
+        line = self.text(name).split("\n").index(next(x for x in self.text(name).split("\n") if new.split("\n")[0] in x)) + 1
+        for p in report["problems"]:
+            self.assertRegex(p["message"], r"^%s/%s:\d+:\d+: " % (re.escape(self.data), name))
+        return report["problems"], line
+
+    def test_each_kind_of_mistake(self):
+        for old, new, message, hint in (
+                ("mtu: 1450", "mut: 1450", "params.mut: a network has no such key", "did you mean 'mtu'?"),
+                ("name: n1", "name: ''", "name is empty", "cannot be found again"),
+                ("name: n1", "name: 'on'", "the network 'on' is in this file twice", "rename or remove"),
+                ("name: n1", "name: 12", "name: must be text", "put it in quotes"),
+                ("mtu: 1450", "mtu: large", "mtu: must be a whole number", None)):
+            with self.subTest(new):
+                self.tearDown()
+                self.doCleanups()
+                self.setUp()
+                problems, line = self.problems(old, new)
+                found = [p for p in problems if message in p["message"]]
+                self.assertEqual(len(found), 1, problems)
+                if hint:
+                    self.assertIn(hint, found[0]["hint"])
+                if "twice" not in message:
+                    self.assertIn(":%d:" % line, found[0]["message"])
+
+    def test_no_yaml_and_no_files(self):
+        self.run_osm(3, "validate")
+        os.mkdir(self.data)
+        self.write("networks.yml", "a: [\n")
+        self.assertIn("networks.yml:2:1:", self.run_osm(1, "validate")["problems"][0]["message"])
+        self.write("networks.yml", "")
+        self.assertIn("the file is empty", self.run_osm(1, "validate")["problems"][0]["message"])
+
+    def test_other_versions_are_read_with_a_note(self):
+        self.export("networks")
+        self.edit("networks.yml", "os_migrate_version: 1.0.5", "os_migrate_version: 0.17.0")
+        report = self.run_osm(0, "validate")
+        self.assertEqual((report["errors"], report["notes"]), (0, 1))
+        self.assertIn("0.17.0", report["problems"][0]["message"])
+
+
+class Administrator(Files):
+    administrator = True
+
+    def test_projects_users_and_their_roles(self):
+        c = self.source
+        role = c.add("identity/roles", name="member", domain_id=None)["id"]
+        c.add("identity/role_assignments", id=new_id(), role={"id": role}, user={"id": c.user},
+              scope={"project": {"id": c.project}})
+        c.add("identity/role_assignments", id=new_id(), role={"id": role}, group={"id": "g"},
+              scope={"project": {"id": c.project}})
+        c.add("compute/flavors", name="m1.nano", ram=64, vcpus=1, disk=1, swap="", rxtx_factor=1.0,
+              extra_specs={"hw:x": "1"}, **{"os-flavor-access:is_public": True, "OS-FLV-EXT-DATA:ephemeral": 0})
+        results = self.export("projects", "users", "user_project_role_assignments", "flavors", "users_keypairs")
+        self.assertEqual({r["result"] for r in results.values()}, {"created"})
+        self.assertIn("    swap: 0\n", self.text("flavors.yml"))
+        text = self.text("user_project_role_assignments.yml")
+        self.assertEqual(text.count("role_ref:"), 1)
+        self.assertIn("    user_ref:\n      domain_name: '%auth%'\n      name: '%auth%'\n", text)
+        self.assertIn("    parent_ref:\n      domain_name: null\n      name: Default\n", self.text("projects.yml"))
+        self.assertEqual(self.run_osm(0, "validate")["errors"], 0)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2 if sys.stdout.isatty() else 1)
