@@ -160,7 +160,7 @@ tests_functional_cloud_driver_SOURCES = tests/functional/cloud-driver.c
 tests_functional_cloud_driver_LDADD = controller/libosmcontroller.la
 script_tests += tests/functional/cloud-faults.py
 
-noinst_HEADERS += tests/unit/test-store.h
+noinst_HEADERS += tests/unit/test-store.h tests/unit/test-tenant.h
 unit_tests += \
 	tests/unit/test-cloud-catalog \
 	tests/unit/test-cloud-clouds \
@@ -233,4 +233,5 @@ script_tests += \
 	tests/functional/hosts-user-data.py \
 	tests/functional/long-journal.py \
 	tests/functional/manual-pages.py \
-	tests/functional/plan-file.py
+	tests/functional/plan-file.py \
+	tests/functional/tenant-files.py

@@ -154,7 +154,8 @@ choose (const char *key, bool known, const json_t *base, const json_t *file, con
 }
 
 static json_t *
-merge_section (const json_t *base, const json_t *file, const json_t *source, json_t *conflicts)
+merge_section (bool known, const json_t *base, const json_t *file, const json_t *source,
+               json_t *conflicts)
 {
   json_t *merged = json_object (), *value;
   OSM_CLEANUP_JSON json_t *keys = json_object ();
@@ -167,12 +168,13 @@ merge_section (const json_t *base, const json_t *file, const json_t *source, jso
     const json_t *in_file = json_object_get (file, key), *in_source = json_object_get (source, key),
                  *chosen;
 
-    /* What an older osm did not write yet is no edit. */
+    /* What an older osm did not write yet is no edit, and what the operator has added none that could collide. */
     if (!in_file && !json_object_get (base, key))
       chosen = in_source;
+    else if (!in_source && !json_object_get (base, key))
+      chosen = in_file;
     else
-      chosen =
-          choose (key, base != NULL, json_object_get (base, key), in_file, in_source, conflicts);
+      chosen = choose (key, known, json_object_get (base, key), in_file, in_source, conflicts);
     if (chosen)
       json_object_set (merged, key, (json_t *)chosen);
   }
@@ -190,7 +192,7 @@ osm_tenant_merge (const json_t *base, const json_t *file, const json_t *source, 
                  *s = json_object_get (source, sections[i]);
 
     if (f || s)
-      json_object_set_new (merged, sections[i], merge_section (b, f, s, conflicts));
+      json_object_set_new (merged, sections[i], merge_section (base != NULL, b, f, s, conflicts));
   }
   return merged;
 }

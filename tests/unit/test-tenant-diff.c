@@ -1,1 +1,172 @@
+/* osm: moves servers between OpenStack clouds.
+ * SPDX-License-Identifier: Apache-2.0 */
 
+#include <config.h>
+
+#include "tests/unit/test-tenant.h"
+
+#include "controller/tenant/diff.h"
+
+static void
+assert_diff (const struct osm_tenant_type *type, const char *wanted, const char *is,
+             const char *differences)
+{
+  OSM_CLEANUP_JSON json_t *a = parse (wanted), *b = parse (is), *d = osm_tenant_diff (type, a, b);
+
+  assert_json (d, differences);
+}
+
+TEST (equal_but_for_info_and_what_the_file_does_not_say)
+{
+  assert_diff (&osm_type_network,
+               "{'params': {'name': 'n', 'mtu': null, 'tags': ['a', 'b'], 'is_shared': false},"
+               " '_info': {'id': '1', 'status': 'ACTIVE'}}",
+               "{'params': {'name': 'n', 'mtu': 1500, 'tags': ['b', 'a'], 'is_shared': false,"
+               " 'description': 'x'}, '_info': {'id': '2'}}",
+               "[]");
+}
+
+TEST (false_and_lists_count)
+{
+  assert_diff (&osm_type_subnet,
+               "{'params': {'is_dhcp_enabled': false, 'cidr': '10.0.0.0/24',"
+               " 'dns_nameservers': ['9.9.9.9', '1.1.1.1']}}",
+               "{'params': {'is_dhcp_enabled': true, 'cidr': '10.0.1.0/24',"
+               " 'dns_nameservers': ['1.1.1.1', '9.9.9.9']}}",
+               "[{'field': 'cidr', 'wanted': '10.0.0.0/24', 'is': '10.0.1.0/24', 'fixed': true},"
+               " {'field': 'dns_nameservers', 'wanted': ['9.9.9.9', '1.1.1.1'],"
+               "  'is': ['1.1.1.1', '9.9.9.9'], 'fixed': false},"
+               " {'field': 'is_dhcp_enabled', 'wanted': false, 'is': true, 'fixed': false}]");
+}
+
+TEST (null_counts_where_it_is_a_value)
+{
+  assert_diff (&osm_type_subnet, "{'params': {'gateway_ip': null, 'description': null}}",
+               "{'params': {'gateway_ip': '10.0.0.1', 'description': 'x'}}",
+               "[{'field': 'gateway_ip', 'wanted': null, 'is': '10.0.0.1', 'fixed': false}]");
+}
+
+TEST (reference_without_a_project_means_any)
+{
+  assert_diff (&osm_type_subnet,
+               "{'params': {'network_ref': {'name': 'n', 'project_name': null, 'domain_name': "
+               "null}}}",
+               "{'params': {'network_ref': {'name': 'n', 'project_name': '%auth%', "
+               "'domain_name': '%auth%'}}}",
+               "[]");
+}
+
+TEST (numbers_are_equal_whatever_their_kind)
+{
+  assert_diff (&osm_type_flavor, "{'params': {'rxtx_factor': 1}}",
+               "{'params': {'rxtx_factor': 1.0}}", "[]");
+}
+
+static void
+assert_identity (const struct osm_tenant_type *type, const char *one, const char *other, bool equal)
+{
+  OSM_CLEANUP_JSON json_t *a = parse (one), *b = parse (other);
+  OSM_CLEANUP_FREE char *x = osm_tenant_identity (type, a), *y = osm_tenant_identity (type, b);
+
+  assert_int_equal (strcmp (x, y) == 0, equal);
+}
+
+TEST (subnets_of_one_name_are_told_apart_by_their_network)
+{
+  assert_identity (&osm_type_subnet,
+                   "{'params': {'name': 's', 'network_ref': {'name': 'a', "
+                   "'project_name': null, 'domain_name': null}}}",
+                   "{'params': {'name': 's', 'network_ref': {'name': 'b', 'project_name': null, "
+                   "'domain_name': null}}}",
+                   false);
+  assert_identity (&osm_type_subnet,
+                   "{'params': {'name': 's', 'network_ref': {'name': 'a', "
+                   "'project_name': null, 'domain_name': null}}}",
+                   "{'params': {'name': 's', 'cidr': 'x', 'network_ref': {'name': 'a', "
+                   "'project_name': '%auth%', 'domain_name': '%auth%'}}}",
+                   true);
+}
+
+TEST (users_of_one_name_are_told_apart_by_their_domain)
+{
+  assert_identity (&osm_type_user,
+                   "{'params': {'name': 'u', 'domain_ref': {'name': 'a', "
+                   "'project_name': null, 'domain_name': null}}}",
+                   "{'params': {'name': 'u', 'domain_ref': {'name': 'b', 'project_name': null, "
+                   "'domain_name': null}}}",
+                   false);
+}
+
+TEST (a_rule_is_all_that_it_allows_and_not_its_description)
+{
+  assert_identity (&osm_type_security_group_rule,
+                   "{'params': {'direction': 'ingress', 'port_range_min': 22, 'description': 'a'}}",
+                   "{'params': {'direction': 'ingress', 'port_range_min': 22, 'description': null,"
+                   " 'protocol': null}}",
+                   true);
+  assert_identity (&osm_type_security_group_rule, "{'params': {'port_range_min': 22}}",
+                   "{'params': {'port_range_min': 23}}", false);
+}
+
+/* ---- three ways ---- */
+
+static void
+assert_merge (const char *base, const char *file, const char *source, const char *merged,
+              const char *conflicts)
+{
+  OSM_CLEANUP_JSON json_t *b = base ? parse (base) : NULL, *f = parse (file), *s = parse (source),
+                          *c = json_array (), *m = osm_tenant_merge (b, f, s, c);
+
+  assert_json (m, merged);
+  assert_json (c, conflicts);
+}
+
+TEST (edit_stays_and_change_comes)
+{
+  assert_merge ("{'params': {'a': 1, 'b': 1, 'c': 1}, '_info': {'x': 1}}",
+                "{'params': {'a': 2, 'b': 1, 'c': 1}, '_info': {'x': 1}}",
+                "{'params': {'a': 1, 'b': 1, 'c': 3}, '_info': {'x': 2}}",
+                "{'params': {'a': 2, 'b': 1, 'c': 3}, '_info': {'x': 2}}", "[]");
+}
+
+TEST (both_changed_alike_or_not)
+{
+  assert_merge ("{'params': {'a': 1, 'b': 1}}", "{'params': {'a': 2, 'b': 2}}",
+                "{'params': {'a': 2, 'b': 3}}", "{'params': {'a': 2, 'b': 2}}",
+                "[{'field': 'b', 'file': 2, 'source': 3}]");
+}
+
+TEST (without_a_base_nothing_of_the_file_is_lost)
+{
+  assert_merge (NULL, "{'params': {'a': 2}}", "{'params': {'a': 1, 'new': 1}}",
+                "{'params': {'a': 2, 'new': 1}}", "[{'field': 'a', 'file': 2, 'source': 1}]");
+}
+
+TEST (what_was_taken_out_or_put_in_by_hand_stays_so)
+{
+  assert_merge ("{'_osm_params': {'routes': []}, 'params': {}}",
+                "{'_osm_params': {}, 'params': {}, '_migration_params': {'mine': 1}}",
+                "{'_osm_params': {'routes': []}, 'params': {}, '_migration_params': {}}",
+                "{'_osm_params': {}, 'params': {}, '_migration_params': {'mine': 1}}", "[]");
+}
+
+int
+main (void)
+{
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test (equal_but_for_info_and_what_the_file_does_not_say),
+    cmocka_unit_test (false_and_lists_count),
+    cmocka_unit_test (null_counts_where_it_is_a_value),
+    cmocka_unit_test (reference_without_a_project_means_any),
+    cmocka_unit_test (numbers_are_equal_whatever_their_kind),
+    cmocka_unit_test (subnets_of_one_name_are_told_apart_by_their_network),
+    cmocka_unit_test (users_of_one_name_are_told_apart_by_their_domain),
+    cmocka_unit_test (a_rule_is_all_that_it_allows_and_not_its_description),
+    cmocka_unit_test (edit_stays_and_change_comes),
+    cmocka_unit_test (both_changed_alike_or_not),
+    cmocka_unit_test (without_a_base_nothing_of_the_file_is_lost),
+    cmocka_unit_test (what_was_taken_out_or_put_in_by_hand_stays_so),
+  };
+
+  return cmocka_run_group_tests (tests, NULL, NULL);
+}
