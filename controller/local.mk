@@ -92,12 +92,14 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/store/schema.c \
 	controller/store/sql.c \
 	controller/store/store.c controller/store/store.h \
+	controller/tenant/compare.c controller/tenant/compare.h \
 	controller/tenant/convert.c controller/tenant/convert.h \
 	controller/tenant/datafile.c controller/tenant/datafile.h \
 	controller/tenant/diff.c controller/tenant/diff.h \
 	controller/tenant/export.c controller/tenant/export.h \
 	controller/tenant/fetch.c controller/tenant/fetch.h \
 	controller/tenant/filter.c controller/tenant/filter.h \
+	controller/tenant/import.c controller/tenant/import.h \
 	controller/tenant/inventory.c controller/tenant/inventory.h \
 	controller/tenant/types.c controller/tenant/types.h \
 	controller/tenant/type.h \
@@ -134,8 +136,10 @@ osm_controller_SOURCES = \
 	controller/cmd/delete-conversion-hosts.c \
 	controller/cmd/deploy-conversion-hosts.c \
 	controller/cmd/describe.c controller/cmd/describe.h \
+	controller/cmd/diff.c \
 	controller/cmd/export.c \
 	controller/cmd/hosts.h \
+	controller/cmd/import.c \
 	controller/cmd/list.c \
 	controller/cmd/migrate.c controller/cmd/migrate.h \
 	controller/cmd/migrate-planned.c \

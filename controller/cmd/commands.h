@@ -36,6 +36,8 @@ OSM_CMD (cleanup);
 OSM_CMD (prune);
 OSM_CMD (export);
 OSM_CMD (validate);
+OSM_CMD (diff);
+OSM_CMD (import);
 OSM_CMD (completion);
 
 #undef OSM_CMD

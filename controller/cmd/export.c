@@ -33,5 +33,5 @@ osm_cmd_export (const struct osm_args *args, struct osm_error *err)
   if (osm_tenant_export (session->cloud[OSM_SOURCE], &options, &report, err) == -1)
     return OSM_EXIT_FAILED;
   osm_cmd_print_results (session, report);
-  return osm_cmd_results_status (report, "exported", err);
+  return osm_cmd_results_status (report, "exported", false, err);
 }

@@ -61,13 +61,13 @@ osm_cmd_print_results (const struct osm_session *session, const json_t *report)
   }
   json_array_foreach (json_object_get (report, "objects"), i, object)
   {
-    const char *reason = osm_json_str (object, "reason");
+    const char *reason = osm_json_str (object, "reason"), *name = osm_json_str (object, "name");
 
     if (!osm_str_equal (osm_json_str (object, "result"), "equal") || reason)
       json_array_append_new (rows,
-                             osm_json_pack ("[s?, s?, s?, s]", osm_json_str (object, "type"),
-                                            osm_json_str (object, "name"),
-                                            osm_json_str (object, "result"), reason ? reason : ""));
+                             osm_json_pack ("[s?, s, s?, s]", osm_json_str (object, "type"),
+                                            name ? name : "(all)", osm_json_str (object, "result"),
+                                            reason ? reason : ""));
   }
   if (json_array_size (rows) > 0)
     osm_ui_table (columns, rows);
@@ -77,7 +77,7 @@ osm_cmd_print_results (const struct osm_session *session, const json_t *report)
 }
 
 int
-osm_cmd_results_status (const json_t *report, const char *what, struct osm_error *err)
+osm_cmd_results_status (const json_t *report, const char *what, bool all, struct osm_error *err)
 {
   const json_t *object;
   size_t i, bad = 0, nr = json_array_size (json_object_get (report, "objects"));
@@ -86,12 +86,11 @@ osm_cmd_results_status (const json_t *report, const char *what, struct osm_error
   {
     const char *result = osm_json_str (object, "result");
 
-    /* A whole type that was skipped. */
     bad += osm_str_equal (result, "failed") ||
-           (osm_str_equal (result, "skipped") && !osm_json_str (object, "id"));
+           (osm_str_equal (result, "skipped") && (all || !osm_json_str (object, "name")));
   }
   if (bad == 0)
     return OSM_EXIT_OK;
-  osm_error_set (err, OSM_ERROR_USER, 0, "%zu of %zu could not be %s", bad, nr, what);
+  osm_error_set (err, OSM_ERROR_USER, 0, "%zu of %zu were not %s", bad, nr, what);
   return bad < nr ? OSM_EXIT_PARTIAL : OSM_EXIT_FAILED;
 }

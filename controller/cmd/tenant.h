@@ -19,7 +19,9 @@ int osm_cmd_types (const struct osm_args *args, const struct osm_tenant_type ***
                    struct osm_error *err);
 /* Objects with their results as a table, equal ones only counted, and a last line that counts all; or the report as JSON. */
 void osm_cmd_print_results (const struct osm_session *session, const json_t *report);
-/* The exit status of a report; sets err if objects failed or were skipped because of missing rights. */
-int osm_cmd_results_status (const json_t *report, const char *what, struct osm_error *err);
+/* The exit status of a report; sets err if objects failed, or types were skipped because rights are missing, or (all) anything was
+ * skipped. */
+int osm_cmd_results_status (const json_t *report, const char *what, bool all,
+                            struct osm_error *err);
 
 #endif

@@ -312,7 +312,7 @@ check_entry (struct check *c, const json_t *entry)
     check_unknown (c, json_object_get (entry, "params"), "params");
   if (check_section (c, entry, "_osm_params", false))
     check_unknown (c, json_object_get (entry, "_osm_params"), "_osm_params");
-  check_section (c, entry, "_migration_params", true);
+  check_section (c, entry, "_migration_params", false);
   if (check_section (c, entry, "_info", true) && osm_tenant_field (c->type, "name") &&
       !json_is_string (osm_tenant_path (entry, "_info.id"))) {
     osm_yaml_key_error (c->file->doc, json_object_get (entry, "_info"), "id", &why,
@@ -362,6 +362,37 @@ osm_datafile_check (const struct osm_datafile *file, const struct osm_tenant_typ
   json_array_foreach (file->resources, i, entry) if (check_entry (&c, entry))
       check_twice (&c, entry, seen);
   return c.errors;
+}
+
+static const json_t *
+first_error (const json_t *problems)
+{
+  const json_t *problem;
+  size_t i;
+
+  json_array_foreach (problems, i, problem)
+  {
+    if (osm_str_equal (osm_json_str (problem, "severity"), "error"))
+      return problem;
+  }
+  return NULL;
+}
+
+int
+osm_datafile_read (const char *path, const struct osm_tenant_type *type, json_t **ret,
+                   struct osm_error *err)
+{
+  OSM_CLEANUP_DATAFILE struct osm_datafile *file = NULL;
+  OSM_CLEANUP_JSON json_t *problems = json_array ();
+
+  if (osm_datafile_load (path, &file, err) == -1)
+    return -1;
+  if (osm_datafile_check (file, type, problems) > 0) {
+    osm_error_set (err, OSM_ERROR_USER, 0, "%s", osm_json_str (first_error (problems), "message"));
+    return osm_error_hint (err, "osm-controller validate lists all that is wrong with the files");
+  }
+  *ret = json_incref (file->resources);
+  return 0;
 }
 
 /* ---- writing ---- */

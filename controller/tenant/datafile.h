@@ -44,6 +44,10 @@ const char *osm_datafile_version (const struct osm_datafile *file);
 size_t osm_datafile_check (const struct osm_datafile *file, const struct osm_tenant_type *type,
                            json_t *problems);
 
+/* All at once: the entries of a file that is right. *ret: a new reference. */
+int osm_datafile_read (const char *path, const struct osm_tenant_type *type, json_t **ret,
+                       struct osm_error *err);
+
 /* The text of a file with these entries. Caller frees. */
 char *osm_datafile_text (const json_t *resources);
 /* Written atomically, mode 0600. */

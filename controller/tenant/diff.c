@@ -54,11 +54,22 @@ same (const json_t *a, const json_t *b)
   return json_equal (a, b);
 }
 
+/* Some clouds leave out what is empty. */
+static bool
+is_nothing (const json_t *value)
+{
+  return !value || json_is_null (value) ||
+         (json_is_array (value) && json_array_size (value) == 0) ||
+         (json_is_object (value) && json_object_size (value) == 0);
+}
+
 static bool
 same_value (const struct osm_field *f, const json_t *a, const json_t *b)
 {
   OSM_CLEANUP_JSON json_t *x = NULL, *y = NULL;
 
+  if ((json_is_array (a) || json_is_object (a)) && is_nothing (a) && is_nothing (b))
+    return true;
   if (f->kind != OSM_FIELD_SET || !json_is_array (a) || !json_is_array (b))
     return same (a, b);
   x = osm_tenant_sorted (a, f->sort_by);

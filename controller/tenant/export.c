@@ -24,9 +24,10 @@ json_t *
 osm_export_row (const struct osm_tenant_type *type, const char *name, const char *id,
                 const char *result, const char *reason)
 {
-  json_t *row = osm_json_pack ("{s:s, s:s?, s:s?, s:s}", "type", type->name, "name", name, "id", id,
-                               "result", result);
+  json_t *row = osm_json_pack ("{s:s, s:s}", "type", type->name, "result", result);
 
+  osm_json_set_str (row, "name", name);
+  osm_json_set_str (row, "id", id);
   osm_json_set_str (row, "reason", reason);
   return row;
 }
@@ -224,39 +225,12 @@ osm_export_base (const struct osm_tenant_type *type, const json_t *entries, cons
 
 /* ---- files ---- */
 
-static const json_t *
-first_error (const json_t *problems)
-{
-  const json_t *problem;
-  size_t i;
-
-  json_array_foreach (problems, i, problem)
-  {
-    if (osm_str_equal (osm_json_str (problem, "severity"), "error"))
-      return problem;
-  }
-  return NULL;
-}
-
 /* NULL if there is none. New reference. */
 static int
 load (const char *path, const struct osm_tenant_type *type, json_t **ret, struct osm_error *err)
 {
-  OSM_CLEANUP_DATAFILE struct osm_datafile *file = NULL;
-  OSM_CLEANUP_JSON json_t *problems = json_array ();
-
   *ret = NULL;
-  if (!osm_file_exists (path))
-    return 0;
-  if (osm_datafile_load (path, &file, err) == -1)
-    return -1;
-  if (osm_datafile_check (file, type, problems) > 0) {
-    osm_error_set (err, OSM_ERROR_USER, 0, "%s", osm_json_str (first_error (problems), "message"));
-    return osm_error_hint (err, "the file stays as it is; osm-controller validate lists all that "
-                                "is wrong with it");
-  }
-  *ret = json_incref (osm_datafile_resources (file));
-  return 0;
+  return osm_file_exists (path) ? osm_datafile_read (path, type, ret, err) : 0;
 }
 
 static int
@@ -321,7 +295,7 @@ osm_tenant_export (struct osm_cloud *cloud, const struct osm_export_options *opt
 
     if (why)
       json_array_append_new (
-          rows, osm_export_row (type, "(all)", NULL, "skipped", osm_json_str (why, "message")));
+          rows, osm_export_row (type, NULL, NULL, "skipped", osm_json_str (why, "message")));
     else if (export_type (cloud, type, options, inventory, rows, &problem) == 0)
       json_array_append_new (files, json_string (type->file));
     else if (problem.class == OSM_ERROR_INTERRUPTED) {
@@ -329,7 +303,7 @@ osm_tenant_export (struct osm_cloud *cloud, const struct osm_export_options *opt
       return -1;
     }
     else
-      json_array_append_new (rows, osm_export_row (type, "(all)", NULL, "failed", problem.message));
+      json_array_append_new (rows, osm_export_row (type, NULL, NULL, "failed", problem.message));
   }
   *ret_report = osm_json_pack ("{s:s, s:O, s:O, s:o}", "data_dir", options->data_dir, "files",
                                files, "objects", rows, "counts", count (rows));

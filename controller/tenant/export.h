@@ -40,7 +40,7 @@ json_t *osm_export_base (const struct osm_tenant_type *type, const json_t *entri
 /* Does the filter take the entry? (pure) */
 bool osm_export_takes (const struct osm_tenant_type *type, const struct osm_filter *filter,
                        const json_t *entry);
-/* {"type", "name", "id", "result", "reason"?} */
+/* {"type", "name", "id", "result", "reason"}, without those that are NULL. No name: it is about the whole type. */
 json_t *osm_export_row (const struct osm_tenant_type *type, const char *name, const char *id,
                         const char *result, const char *reason);
 

@@ -297,3 +297,58 @@ osm_fetch_entries (struct osm_cloud *cloud, const struct osm_tenant_type *type,
                         "cloud '%s': the references of its %s have no end", osm_cloud_name (cloud),
                         type->name);
 }
+
+/* ---- by name ---- */
+
+static int
+ask_for_names (struct osm_cloud *cloud, const struct osm_tenant_type *type, json_t *names,
+               struct osm_inventory *inventory, struct osm_error *err)
+{
+  const char *name;
+  json_t *ignored;
+
+  json_object_foreach (names, name, ignored)
+  {
+    OSM_CLEANUP_FREE char *quoted = osm_quote_url (name);
+    OSM_CLEANUP_FREE char *path = osm_asprintf ("%s?name=%s", type->member_path, quoted);
+    OSM_CLEANUP_JSON json_t *list = NULL;
+    OSM_ERROR (why);
+
+    if (osm_cloud_list (cloud, type->service, path, type->list_key, &list, &why) == 0)
+      osm_inventory_add (inventory, type, list, false);
+    else if (why.code != 403 && why.code != 404) {
+      osm_error_move (err, &why);
+      return -1;
+    }
+  }
+  return 0;
+}
+
+int
+osm_fetch_body (struct osm_cloud *cloud, const struct osm_tenant_type *type,
+                struct osm_inventory *inventory, const json_t *entry, const json_t *changed,
+                json_t **ret, struct osm_error *err)
+{
+  for (unsigned round = 0; round < 4 * MAX_ROUNDS; round++) {
+    OSM_CLEANUP_JSON json_t *body = NULL, *names = NULL, *ids = NULL;
+    const char *name;
+    json_t *wanted;
+    OSM_ERROR (why);
+    int r = osm_tenant_to_api (type, inventory, entry, changed, &body, &why);
+
+    names = osm_inventory_missing_names (inventory);
+    ids = osm_inventory_missing (inventory);
+    if (json_object_size (names) == 0 && json_object_size (ids) == 0) {
+      osm_error_move (err, &why);
+      *ret = osm_take (body);
+      return r;
+    }
+    json_object_foreach (names, name,
+                         wanted) if (ask_for_names (cloud, osm_tenant_type_find (name), wanted,
+                                                    inventory, err) == -1) return -1;
+    if (resolve (cloud, inventory, ids, err) == -1)
+      return -1;
+  }
+  return osm_error_set (err, OSM_ERROR_REMOTE, 0, "cloud '%s': the references have no end",
+                        osm_cloud_name (cloud));
+}

@@ -19,6 +19,10 @@ int osm_fetch_lists (struct osm_cloud *cloud, const struct osm_tenant_type *cons
  * New object. */
 int osm_fetch_entries (struct osm_cloud *cloud, const struct osm_tenant_type *type,
                        struct osm_inventory *inventory, json_t **ret, struct osm_error *err);
+/* osm_tenant_to_api, with the objects that the entry names asked for by their names. */
+int osm_fetch_body (struct osm_cloud *cloud, const struct osm_tenant_type *type,
+                    struct osm_inventory *inventory, const json_t *entry, const json_t *changed,
+                    json_t **ret, struct osm_error *err);
 /* The path of a type's list, for a project (NULL: of all that there are). Caller frees. (pure) */
 char *osm_fetch_path (const struct osm_tenant_type *type, const char *project_id);
 

@@ -14,6 +14,7 @@ struct osm_inventory {
   json_t *objects; /* {TYPE: {ID: object; false: not there; true: not shown}} */
   json_t *own;     /* {TYPE: {ID: object}} */
   json_t *missing;
+  json_t *missing_names, *asked_names;
 };
 
 struct osm_inventory *
@@ -26,6 +27,8 @@ osm_inventory_new (const char *project_id, const char *user_id)
   inventory->objects = json_object ();
   inventory->own = json_object ();
   inventory->missing = json_object ();
+  inventory->missing_names = json_object ();
+  inventory->asked_names = json_object ();
   return inventory;
 }
 
@@ -39,6 +42,8 @@ osm_inventory_free (struct osm_inventory *inventory)
   json_decref (inventory->objects);
   json_decref (inventory->own);
   json_decref (inventory->missing);
+  json_decref (inventory->missing_names);
+  json_decref (inventory->asked_names);
   free (inventory);
 }
 
@@ -252,6 +257,10 @@ osm_inventory_id (const struct osm_inventory *inventory, const char *type_name, 
     found = id;
     osm_strbuf_addf (&candidates, "%s%s", n++ > 0 ? ", " : "", id);
   }
+  /* Ours are known; those of others are when they were asked for by name. */
+  if ((n == 0 || !osm_str_equal (project, OSM_REF_AUTH)) &&
+      !json_object_get (json_object_get (inventory->asked_names, type_name), name))
+    json_object_set_new (sub (inventory->missing_names, type_name), name, json_true ());
   if (n == 0)
     return osm_error_set (err, OSM_ERROR_USER, 404, "there is no %s '%s'%s%s", type->noun, name,
                           osm_str_equal (project, OSM_REF_AUTH) ? " in this project"
@@ -271,5 +280,17 @@ osm_inventory_missing (struct osm_inventory *inventory)
   json_t *missing = inventory->missing;
 
   inventory->missing = json_object ();
+  return missing;
+}
+
+json_t *
+osm_inventory_missing_names (struct osm_inventory *inventory)
+{
+  json_t *missing = inventory->missing_names, *names;
+  const char *type_name;
+
+  json_object_foreach (missing, type_name, names)
+      json_object_update (sub (inventory->asked_names, type_name), names);
+  inventory->missing_names = json_object ();
   return missing;
 }

@@ -46,6 +46,9 @@ int osm_inventory_ref (const struct osm_inventory *inventory, const char *type_n
  * Several: USER error that lists them. */
 int osm_inventory_id (const struct osm_inventory *inventory, const char *type_name,
                       const json_t *ref, json_t **ret, struct osm_error *err);
+/* {TYPE: {NAME: true}} of names that osm_inventory_id did not know, or of which there may be others elsewhere, since the last call. They
+ * count as asked for then. New object. */
+json_t *osm_inventory_missing_names (struct osm_inventory *inventory);
 /* {TYPE: {ID: true}} of what osm_inventory_ref did not know since the last call; empty if nothing. New object. */
 json_t *osm_inventory_missing (struct osm_inventory *inventory);
 

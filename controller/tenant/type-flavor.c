@@ -3,7 +3,10 @@
 
 #include <config.h>
 
+#include "common/cleanup.h"
 #include "common/json.h"
+#include "common/quote.h"
+#include "common/strbuf.h"
 #include "controller/tenant/types.h"
 
 /* Before 2.75 no swap was "". */
@@ -53,6 +56,33 @@ static const struct osm_field fields[] = {
   OSM_FIELDS_END,
 };
 
+/* Extra specs: those that differ, and those that are too many. */
+static int
+set (const struct osm_change *change, const char *id, const struct osm_field *field,
+     const json_t *value, const json_t *is, struct osm_error *err)
+{
+  OSM_CLEANUP_FREE char *quoted = osm_quote_url (id);
+  OSM_CLEANUP_FREE char *path = osm_asprintf ("/flavors/%s/os-extra_specs", quoted);
+  OSM_CLEANUP_JSON json_t *body = osm_json_pack ("{s:O}", "extra_specs", value);
+  const char *key;
+  json_t *ignored;
+
+  (void)field;
+  if (json_object_size (value) > 0 &&
+      osm_cloud_action (change->cloud, OSM_COMPUTE, path, body, NULL, NULL, err) == -1)
+    return -1;
+  json_object_foreach ((json_t *)is, key, ignored)
+  {
+    OSM_CLEANUP_FREE char *word = osm_quote_url (key);
+    OSM_CLEANUP_FREE char *member = osm_asprintf ("%s/%s", path, word);
+
+    if (!json_object_get (value, key) &&
+        osm_cloud_delete (change->cloud, OSM_COMPUTE, member, err) == -1)
+      return -1;
+  }
+  return 0;
+}
+
 static const char *const match[] = { "name", NULL };
 
 const struct osm_tenant_type osm_type_flavor = {
@@ -69,4 +99,5 @@ const struct osm_tenant_type osm_type_flavor = {
   .ref_style = OSM_REF_GLOBAL,
   .match = match,
   .fields = fields,
+  .set = set,
 };

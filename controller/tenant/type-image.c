@@ -161,4 +161,5 @@ const struct osm_tenant_type osm_type_image = {
   .match = match,
   .fields = fields,
   .wanted = is_tenants,
+  .never_made = "the data of images is not copied yet",
 };

@@ -3,6 +3,7 @@
 
 #include <config.h>
 
+#include "controller/cloud/network.h"
 #include "controller/tenant/types.h"
 
 /* https://docs.openstack.org/api-ref/network/v2/#networks */
@@ -38,6 +39,15 @@ static const struct osm_field fields[] = {
   OSM_FIELDS_END,
 };
 
+static int
+set (const struct osm_change *change, const char *id, const struct osm_field *field,
+     const json_t *value, const json_t *is, struct osm_error *err)
+{
+  (void)is;
+  (void)field;
+  return osm_network_tag (change->cloud, &osm_networks, id, value, err);
+}
+
 static const char *const match[] = { "name", NULL };
 
 const struct osm_tenant_type osm_type_network = {
@@ -54,4 +64,5 @@ const struct osm_tenant_type osm_type_network = {
   .owner = "project_id",
   .match = match,
   .fields = fields,
+  .set = set,
 };

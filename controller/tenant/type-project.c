@@ -67,4 +67,5 @@ const struct osm_tenant_type osm_type_project = {
   .ref_style = OSM_REF_DOMAIN,
   .match = match,
   .fields = fields,
+  .patch = true,
 };

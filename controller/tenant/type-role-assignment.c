@@ -3,8 +3,10 @@
 
 #include <config.h>
 
+#include "common/cleanup.h"
 #include "common/json.h"
 #include "common/strbuf.h"
+#include "controller/tenant/inventory.h"
 #include "controller/tenant/types.h"
 
 /* https://docs.openstack.org/api-ref/identity/v3/#list-role-assignments. Nothing in it can be changed: it is, or is not. */
@@ -42,6 +44,31 @@ is_users_on_project (const struct osm_inventory *inventory, const json_t *a)
          !osm_tenant_path (a, "scope.OS-INHERIT:inherited_to");
 }
 
+static int
+create (const struct osm_change *change, const json_t *entry, const json_t *body, json_t **ret,
+        struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *project = NULL, *user = NULL, *role = NULL;
+  OSM_CLEANUP_FREE char *path = NULL;
+  const json_t *params = json_object_get (entry, "params");
+
+  (void)body;
+  if (osm_inventory_id (change->inventory, "projects", json_object_get (params, "project_ref"),
+                        &project, err) == -1 ||
+      osm_inventory_id (change->inventory, "users", json_object_get (params, "user_ref"), &user,
+                        err) == -1 ||
+      osm_inventory_id (change->inventory, "roles", json_object_get (params, "role_ref"), &role,
+                        err) == -1)
+    return -1;
+  path = osm_asprintf ("/projects/%s/users/%s/roles/%s", json_string_value (project),
+                       json_string_value (user), json_string_value (role));
+  if (osm_cloud_put (change->cloud, OSM_IDENTITY, path, NULL, NULL, NULL, err) == -1)
+    return -1;
+  *ret = osm_json_pack ("{s:{s:O}, s:{s:O}, s:{s:{s:O}}}", "role", "id", role, "user", "id", user,
+                        "scope", "project", "id", project);
+  return 0;
+}
+
 static const char *const match[] = { "project_ref", "user_ref", "role_ref", NULL };
 
 const struct osm_tenant_type osm_type_role_assignment = {
@@ -58,4 +85,5 @@ const struct osm_tenant_type osm_type_role_assignment = {
   .fields = fields,
   .id = assignment_id,
   .wanted = is_users_on_project,
+  .create = create,
 };

@@ -107,6 +107,33 @@ addresses_to_api (const struct osm_inventory *inventory, const json_t *value, js
   return 0;
 }
 
+/* A port with these addresses, and then it is the router's. */
+static int
+create (const struct osm_change *change, const json_t *entry, const json_t *body, json_t **ret,
+        struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *port = NULL, *router = NULL, *attach = NULL;
+  OSM_CLEANUP_FREE char *path = NULL;
+  OSM_ERROR (ignored);
+  const char *id;
+
+  if (osm_inventory_id (change->inventory, "routers", osm_tenant_path (entry, "params.device_ref"),
+                        &router, err) == -1 ||
+      osm_network_create (change->cloud, &osm_ports, body, &port, err) == -1)
+    return -1;
+  id = osm_json_str (port, "id");
+  path = osm_asprintf ("/routers/%s/add_router_interface", json_string_value (router));
+  attach = osm_json_pack ("{s:s?}", "port_id", id);
+  if (osm_cloud_put (change->cloud, OSM_NETWORK, path, attach, NULL, NULL, err) == -1) {
+    /* Left alone, it would keep the address from the next attempt. */
+    if (!osm_error_outcome_unknown (err))
+      osm_network_delete (change->cloud, &osm_ports, id, &ignored);
+    return -1;
+  }
+  *ret = osm_take (port);
+  return 0;
+}
+
 /* https://docs.openstack.org/api-ref/network/v2/#add-interface-to-router */
 static const struct osm_field fields[] = {
   /* Which of the three it is depends on the cloud and the router. */
@@ -135,5 +162,6 @@ const struct osm_tenant_type osm_type_router_interface = {
   .filter_by = "device_ref.name",
   .fields = fields,
   .list = list,
+  .create = create,
   .wanted = is_interface,
 };

@@ -3,8 +3,11 @@
 
 #include <config.h>
 
+#include <string.h>
+
 #include "common/cleanup.h"
 #include "common/json.h"
+#include "controller/cloud/network.h"
 #include "controller/tenant/inventory.h"
 #include "controller/tenant/types.h"
 
@@ -163,7 +166,8 @@ static const struct osm_field fields[] = {
              .group = "gateway", .to_api = qos_to_api),
   OSM_FIELD ("is_snat_enabled", OSM_FIELD_BOOL, .flags = OSM_FIELD_BEYOND,
              .api = "external_gateway_info.enable_snat", .group = "gateway", .to_api = snat_to_api),
-  OSM_FIELD ("routes", OSM_FIELD_SET, .flags = OSM_FIELD_BEYOND | OSM_FIELD_SEPARATE,
+  OSM_FIELD ("routes", OSM_FIELD_SET,
+             .flags = OSM_FIELD_BEYOND | OSM_FIELD_SEPARATE | OSM_FIELD_LATE,
              .sort_by = "destination"),
   OSM_FIELD ("availability_zones", OSM_FIELD_SET, .flags = OSM_FIELD_INFO),
   OSM_FIELD ("created_at", OSM_FIELD_TEXT, .flags = OSM_FIELD_INFO),
@@ -177,6 +181,20 @@ static const struct osm_field fields[] = {
   OSM_FIELD ("updated_at", OSM_FIELD_TEXT, .flags = OSM_FIELD_INFO),
   OSM_FIELDS_END,
 };
+
+static int
+set (const struct osm_change *change, const char *id, const struct osm_field *field,
+     const json_t *value, const json_t *is, struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *routes = NULL;
+
+  (void)is;
+  if (strcmp (field->name, "routes") == 0) {
+    routes = osm_json_pack ("{s:O}", "routes", value);
+    return osm_network_update (change->cloud, &osm_routers, id, routes, err);
+  }
+  return osm_network_tag (change->cloud, &osm_routers, id, value, err);
+}
 
 static const char *const match[] = { "name", NULL };
 
@@ -194,4 +212,5 @@ const struct osm_tenant_type osm_type_router = {
   .owner = "project_id",
   .match = match,
   .fields = fields,
+  .set = set,
 };

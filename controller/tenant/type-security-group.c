@@ -3,6 +3,9 @@
 
 #include <config.h>
 
+#include "common/cleanup.h"
+#include "common/json.h"
+#include "controller/cloud/network.h"
 #include "controller/tenant/types.h"
 
 /* https://docs.openstack.org/api-ref/network/v2/#security-groups-security-groups */
@@ -18,6 +21,38 @@ static const struct osm_field fields[] = {
   OSM_FIELD ("updated_at", OSM_FIELD_TEXT, .flags = OSM_FIELD_INFO),
   OSM_FIELDS_END,
 };
+
+static int
+set (const struct osm_change *change, const char *id, const struct osm_field *field,
+     const json_t *value, const json_t *is, struct osm_error *err)
+{
+  (void)is;
+  (void)field;
+  return osm_network_tag (change->cloud, &osm_security_groups, id, value, err);
+}
+
+/* A new group comes with rules that let everything out. If its rules come from a file, they are in that file or are not wanted. */
+static int
+create (const struct osm_change *change, const json_t *entry, const json_t *body, json_t **ret,
+        struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *group = NULL;
+  const json_t *rule;
+  size_t i;
+
+  (void)entry;
+  if (osm_network_create (change->cloud, &osm_security_groups, body, &group, err) == -1)
+    return -1;
+  json_array_foreach (json_object_get (group, "security_group_rules"), i, rule)
+  {
+    const char *id = osm_json_str (rule, "id");
+
+    if (change->with_rules && id && osm_security_group_rule_delete (change->cloud, id, err) == -1)
+      return osm_error_wrap (err, "the rules that a new group has");
+  }
+  *ret = osm_take (group);
+  return 0;
+}
 
 static const char *const match[] = { "name", NULL };
 
@@ -35,4 +70,6 @@ const struct osm_tenant_type osm_type_security_group = {
   .owner = "project_id",
   .match = match,
   .fields = fields,
+  .create = create,
+  .set = set,
 };

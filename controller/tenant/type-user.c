@@ -37,4 +37,5 @@ const struct osm_tenant_type osm_type_user = {
   .ref_style = OSM_REF_USER,
   .match = match,
   .fields = fields,
+  .patch = true,
 };

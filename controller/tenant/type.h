@@ -17,6 +17,7 @@
 
 #include "controller/cloud/cloud.h"
 
+struct osm_change;
 struct osm_inventory;
 struct osm_tenant_type;
 
@@ -39,6 +40,7 @@ enum osm_field_flag {
   OSM_FIELD_NULLABLE = 8,  /* null is a value of its own; elsewhere it says nothing */
   OSM_FIELD_SEPARATE = 16, /* not part of the object's request: tags, extra specs */
   OSM_FIELD_NO_EMPTY = 32, /* empty is not sent: some clouds know the attribute not at all */
+  OSM_FIELD_LATE = 128,    /* set when everything else is there: routes need interfaces */
   OSM_FIELD_AS_TEXT = 64,  /* the API has numbers and truth values as text (properties of images) */
 };
 
@@ -84,6 +86,13 @@ struct osm_listing {
       *inventory; /* with the lists of the types that have no such function */
 };
 
+/* What the functions that change a cloud work with. */
+struct osm_change {
+  struct osm_cloud *cloud;
+  const struct osm_inventory *inventory;
+  bool with_rules; /* security group rules come from files, too */
+};
+
 struct osm_tenant_type {
   const char *name; /* "networks": operand of commands, key of inventories */
   const char *noun; /* "network" */
@@ -112,6 +121,15 @@ struct osm_tenant_type {
   int (*list) (const struct osm_listing *listing, json_t **ret, struct osm_error *err);
   /* Of the objects listed, is this one to be exported? Beside the rule of owner. */
   bool (*wanted) (const struct osm_inventory *inventory, const json_t *object);
+
+  const char *never_made; /* why objects of this type cannot be made; NULL: they can */
+  bool patch;             /* changed by PATCH instead of PUT */
+  /* Instead of a POST of body. *ret: the object as the API shows it. */
+  int (*create) (const struct osm_change *change, const json_t *entry, const json_t *body,
+                 json_t **ret, struct osm_error *err);
+  /* Fields of OSM_FIELD_SEPARATE that the type has; is: what the cloud has now, or NULL. */
+  int (*set) (const struct osm_change *change, const char *id, const struct osm_field *field,
+              const json_t *value, const json_t *is, struct osm_error *err);
 };
 
 /* In the order in which they can be made; NULL at the end. Those without a file are last. */

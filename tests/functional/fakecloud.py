@@ -128,3 +128,52 @@ class FakeCloud(http.server.ThreadingHTTPServer):
             found = [{"keypair": {k: v for k, v in o.items() if k not in ("id", "user_id")}} for o in found
                      if o["user_id"] == query.get("user_id", [self.user])[0]]
         return 200, {plural.replace("-", "_"): found}
+
+    def post(self, service, kind, parts, query, body):
+        if kind == "image/images":
+            return 400, {"message": "not here"}
+        values = next(iter(body.values()))
+        plural = parts[0].replace("os-", "") if service == "compute" else parts[0]
+        if parts[-1] == "os-extra_specs":
+            self.objects[kind][parts[1]]["extra_specs"] = dict(values)
+            return 200, body
+        if kind == "network/security-group-rules":
+            rules = [{k: r.get(k) for k in values if k != "description"} for r in self.all(kind)]
+            if {k: v for k, v in values.items() if k != "description"} in rules:
+                return 409, {"NeutronError": {"type": "SecurityGroupRuleExists", "message": "exists", "detail": ""}}
+        if kind == "compute/os-keypairs":
+            obj = self.add(kind, **dict({"user_id": self.user, "fingerprint": "aa"}, **values))
+        else:
+            obj = self.add(kind, **values)
+        if kind == "network/security-groups":
+            obj["security_group_rules"] = [
+                self.add("network/security-group-rules", security_group_id=obj["id"], direction="egress", ethertype=e,
+                         protocol=None, port_range_min=None, port_range_max=None, remote_ip_prefix=None,
+                         remote_group_id=None, description=None) for e in ("IPv4", "IPv6")]
+        if kind == "network/routers":
+            obj.setdefault("routes", [])
+        return 201, self.show(service, plural, obj)
+
+    def put(self, service, kind, parts, query, body):
+        if kind == "identity/projects" and len(parts) == 6:
+            self.add("identity/role_assignments", role={"id": parts[5]}, user={"id": parts[3]},
+                     scope={"project": {"id": parts[1]}})
+            return 204, None
+        obj = self.objects.get(kind, {}).get(parts[1])
+        if not obj:
+            return 404, {"message": "not found"}
+        if parts[-1] == "add_router_interface":
+            port = self.objects["network/ports"][body["port_id"]]
+            port.update(device_id=obj["id"], device_owner="network:router_interface")
+            return 200, {}
+        if parts[-1] == "tags":
+            obj["tags"] = body["tags"]
+            return 200, body
+        obj.update(next(iter(body.values())))
+        return 200, body
+
+    patch = put
+
+    def delete(self, service, kind, parts, query, body):
+        self.objects.get(kind, {}).pop(parts[1], None)
+        return 204, None

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""export and validate against a cloud in memory: what is in the files, how many requests it takes, what becomes of edits."""
+"""export, validate, diff and import with clouds in memory: what is in the files, how many requests it takes, what becomes of
+edits, what is made."""
 
 import json
 import os
@@ -64,19 +65,21 @@ class Files(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.folder = folder.name
         self.data = self.folder + "/data"
-        self.source = FakeCloud("src", self.administrator)
+        self.source, self.destination = FakeCloud("src", self.administrator), FakeCloud("dst", self.administrator)
         self.addCleanup(self.source.close)
+        self.addCleanup(self.destination.close)
         with open(self.folder + "/clouds.yaml", "w", encoding="utf-8") as f:
-            json.dump({"clouds": {"src": {"region_name": "R", "auth": {
-                "auth_url": self.source.url + "/identity/v3", "username": "u", "password": "p", "project_name": "src",
-                "user_domain_name": "Default", "project_domain_name": "Default"}}}}, f)
+            json.dump({"clouds": {c.name: {"region_name": "R", "auth": {
+                "auth_url": c.url + "/identity/v3", "username": "u", "password": "p", "project_name": c.name,
+                "user_domain_name": "Default", "project_domain_name": "Default"}}
+                for c in (self.source, self.destination)}}, f)
         fill(self.source)
 
     def run_osm(self, status, *words):
         env = {k: v for k, v in os.environ.items() if not k.startswith(("OS_", "OSM_"))}
         env.update(OS_CLIENT_CONFIG_FILE=self.folder + "/clouds.yaml", XDG_CONFIG_HOME=self.folder)
         command, *rest = words
-        r = subprocess.run([CONTROLLER, command, "--source-cloud", "src", "--state-dir", self.folder + "/state",
+        r = subprocess.run([CONTROLLER, command, "--source-cloud", "src", "--destination-cloud", "dst", "--state-dir", self.folder + "/state",
                             "--data-dir", self.data, "--output", "json", *rest], env=env, text=True,
                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60, check=False)
         self.assertEqual(r.returncode, status, r.stdout + r.stderr)
@@ -85,7 +88,7 @@ class Files(unittest.TestCase):
 
     def export(self, *words, status=0):
         report = self.run_osm(status, "export", *words)
-        return {(o["type"], o["name"]): o for o in report["objects"]}
+        return {(o["type"], o.get("name", "(all)")): o for o in report["objects"]}
 
     def text(self, name):
         with open("%s/%s" % (self.data, name), encoding="utf-8") as f:
@@ -301,6 +304,106 @@ class Validate(Files):
         self.assertIn("0.17.0", report["problems"][0]["message"])
 
 
+class Import(Files):
+    """The destination has an external network of the same name, of another project, and its default group."""
+
+    def setUp(self):
+        super().setUp()
+        d = self.destination
+        d.add("network/networks", name="public", project_id="f" * 32, **{"router:external": True})
+        d.add("network/security-groups", name="default", description="Default security group", stateful=True, tags=[])
+        self.export("all")
+
+    def results(self, status, *words):
+        report = self.run_osm(status, *words)
+        return report, {(o["type"], o.get("name", "(all)")): o for o in report["objects"]}
+
+    def names(self, kind):
+        return sorted(o["name"] for o in self.destination.all("network/" + kind))
+
+    def test_dry_run_makes_nothing_and_import_makes_all_in_order(self):
+        _, dry = self.results(5, "import", "all", "--dry-run")
+        self.assertEqual(self.destination.calls("POST") + self.destination.calls("PUT"), [])
+        _, done = self.results(5, "import", "all")
+        self.assertEqual({k: o["result"] for k, o in dry.items()}, {k: o["result"] for k, o in done.items()})
+        self.assertEqual({o["result"] for o in done.values()}, {"created", "equal", "skipped"})
+        self.assertEqual([k for k, o in done.items() if o["result"] == "skipped"], [("images", "cirros")])
+        self.assertEqual([k for k, o in done.items() if o["result"] == "equal"], [("security_groups", "default")])
+        d = self.destination
+        self.assertEqual(self.names("networks"), ["n1", "on", "public"])
+        net = next(n for n in d.all("network/networks") if n["name"] == "n1")
+        self.assertEqual((net["mtu"], net["tags"], net["admin_state_up"]), (1450, ["a", "b"], True))
+        subnet = d.all("network/subnets")[0]
+        self.assertEqual((subnet["network_id"], subnet["gateway_ip"], subnet["dns_nameservers"], subnet["enable_dhcp"]),
+                         (net["id"], None, ["9.9.9.9", "1.1.1.1"], False))
+        router = d.all("network/routers")[0]
+        public = next(n for n in d.all("network/networks") if n["name"] == "public")
+        self.assertEqual(router["external_gateway_info"], {
+            "network_id": public["id"], "enable_snat": False, "external_fixed_ips": [{"ip_address": "203.0.113.7"}]})
+        self.assertEqual(router["routes"], [{"destination": "10.9.0.0/24", "nexthop": "10.1.0.3"}])
+        port = d.all("network/ports")[0]
+        self.assertEqual((port["device_id"], port["fixed_ips"]),
+                         (router["id"], [{"ip_address": "10.1.0.1", "subnet_id": subnet["id"]}]))
+        # Not those that a new group comes with.
+        self.assertEqual(sorted(r["port_range_min"] for r in d.all("network/security-group-rules")), [22, 80])
+        self.assertEqual(d.all("compute/os-keypairs")[0]["public_key"], "ssh-ed25519 AAAA me@here")
+
+    def test_second_import_changes_nothing(self):
+        self.results(5, "import", "all")
+        before = json.dumps(self.destination.objects, sort_keys=True)
+        report, again = self.results(5, "import", "all")
+        self.assertEqual({o["result"] for k, o in again.items() if k[0] != "images"}, {"equal"})
+        self.assertEqual(json.dumps(self.destination.objects, sort_keys=True), before)
+        report, _ = self.results(5, "diff", "all")  # the image, and nothing else
+        self.assertEqual((report["counts"]["missing"], report["counts"]["differs"], report["counts"]["extra"]), (1, 0, 0))
+
+    def test_edits_in_the_file_and_at_the_destination(self):
+        self.results(0, "import", "networks", "subnets", "routers")
+        next(n for n in self.destination.all("network/networks") if n["name"] == "n1")["mtu"] = 1300
+        report, found = self.results(5, "diff", "networks")
+        self.assertEqual(found["networks", "n1"]["differences"],
+                         [{"field": "mtu", "wanted": 1450, "is": 1300, "fixed": False}])
+        _, skipped = self.results(5, "import", "networks")
+        self.assertEqual(skipped["networks", "n1"]["result"], "skipped")
+        self.assertIn("--update changes it", skipped["networks", "n1"]["reason"])
+        self.destination.seen.clear()
+        _, updated = self.results(0, "import", "networks", "--update")
+        self.assertEqual((updated["networks", "n1"]["result"], updated["networks", "n1"]["reason"]),
+                         ("updated", "mtu: 1450 in the file, 1300 in the cloud"))
+        self.assertEqual(len(self.destination.calls("PUT")), 1)
+        self.edit("subnets.yml", "    cidr: 10.1.0.0/24", "    cidr: 10.2.0.0/24")
+        _, fixed = self.results(1, "import", "subnets", "--update")
+        self.assertEqual(fixed["subnets", "s1"]["result"], "skipped")
+        self.assertIn("cannot be changed: cidr", fixed["subnets", "s1"]["reason"])
+        self.edit("routers.yml", "is_snat_enabled: false", "is_snat_enabled: true")
+        self.edit("routers.yml", "  _osm_params:\n    external_fixed_ips:\n    - ip_address: 203.0.113.7",
+                  "  _osm_params:\n    external_fixed_ips:\n    - ip_address: 203.0.113.8")
+        self.results(0, "import", "routers", "--update")
+        info = self.destination.all("network/routers")[0]["external_gateway_info"]
+        self.assertEqual((info["enable_snat"], info["external_fixed_ips"]), (True, [{"ip_address": "203.0.113.8"}]))
+        self.assertIn("network_id", info)
+
+    def test_what_is_not_there_fails_alone_and_ambiguity_names_the_candidates(self):
+        for name in ("on", "on"):
+            self.destination.add("network/networks", name=name)
+        _, found = self.results(5, "import", "networks", "router_interfaces")
+        self.assertEqual(found["networks", "n1"]["result"], "created")
+        self.assertIn("several", found["networks", "on"]["reason"])
+        failed = [o for k, o in found.items() if k[0] == "router_interfaces"]
+        self.assertEqual([o["result"] for o in failed], ["failed"])
+        self.assertIn("there is no subnet 's1' in this project", failed[0]["reason"])
+
+    def test_nothing_is_touched_if_a_file_is_wrong(self):
+        self.edit("subnets.yml", "ip_version: 4", "ip_version: four")
+        self.run_osm(1, "import", "networks", "subnets")
+        self.assertIn("ip_version: must be a whole number", self.err)
+        self.assertEqual(self.destination.calls("POST"), [])
+
+    def test_filter(self):
+        self.results(0, "import", "networks", "--filter", "n*")
+        self.assertEqual(self.names("networks"), ["n1", "public"])
+
+
 class Administrator(Files):
     administrator = True
 
@@ -321,6 +424,15 @@ class Administrator(Files):
         self.assertIn("    user_ref:\n      domain_name: '%auth%'\n      name: '%auth%'\n", text)
         self.assertIn("    parent_ref:\n      domain_name: null\n      name: Default\n", self.text("projects.yml"))
         self.assertEqual(self.run_osm(0, "validate")["errors"], 0)
+        self.destination.add("identity/roles", name="member", domain_id=None)
+        types = ("projects", "users", "user_project_role_assignments", "flavors")
+        report = self.run_osm(0, "import", *types)
+        self.assertEqual({o["result"] for o in report["objects"]}, {"created"})
+        self.assertEqual({o["result"] for o in self.run_osm(0, "import", *types)["objects"]}, {"equal"})
+        flavor = self.destination.all("compute/flavors")[0]
+        self.assertEqual((flavor["extra_specs"], flavor["ram"], flavor["swap"]), ({"hw:x": "1"}, 64, 0))
+        assignment = self.destination.all("identity/role_assignments")[0]
+        self.assertEqual(assignment["user"], {"id": self.destination.user})
 
 
 if __name__ == "__main__":

@@ -109,10 +109,6 @@ TEST (each_mistake_has_its_place_and_remedy)
                   HEAD "- _info: {}\n  _migration_params: {}\n  params: {name: a, description: x}\n"
                        "  type: openstack.network.SecurityGroup\n",
                   "error", "f.yml:3:10: _info.id is missing", "any text");
-  assert_problem (group,
-                  HEAD "- _info: {id: a}\n  params: {name: a, description: x}\n"
-                       "  type: openstack.network.SecurityGroup\n",
-                  "error", "the key '_migration_params' is missing", NULL);
 }
 
 #define RULE(rest)                                                                                \

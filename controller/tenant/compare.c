@@ -1,0 +1,140 @@
+/* osm: moves servers between OpenStack clouds.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "controller/tenant/compare.h"
+
+#include "common/cleanup.h"
+#include "common/json.h"
+#include "common/strbuf.h"
+#include "controller/tenant/convert.h"
+#include "controller/tenant/diff.h"
+#include "controller/tenant/export.h"
+
+char *
+osm_tenant_differences_text (const json_t *differences, int fixed)
+{
+  OSM_STRBUF (b);
+  const json_t *d;
+  size_t i;
+
+  json_array_foreach (differences, i, d)
+  {
+    OSM_CLEANUP_FREE char *wanted =
+        json_dumps (json_object_get (d, "wanted"), JSON_ENCODE_ANY | JSON_COMPACT);
+    const json_t *is = json_object_get (d, "is");
+    OSM_CLEANUP_FREE char *now = is ? json_dumps (is, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
+
+    if (fixed != -1 && json_is_true (json_object_get (d, "fixed")) != (fixed == 1))
+      continue;
+    osm_strbuf_addf (&b, "%s%s: %s in the file, %s in the cloud", b.len > 0 ? "; " : "",
+                     osm_json_str (d, "field"), wanted, now ? now : "nothing");
+  }
+  return b.len > 0 ? osm_strbuf_take (&b) : NULL;
+}
+
+/* {IDENTITY: [ID, ...]} of the cloud's entries. */
+static json_t *
+by_identity (const struct osm_tenant_type *type, const json_t *cloud)
+{
+  json_t *found = json_object (), *entry;
+  const char *id;
+
+  json_object_foreach ((json_t *)cloud, id, entry)
+  {
+    OSM_CLEANUP_FREE char *identity = NULL;
+    json_t *ids;
+
+    if (json_object_get (entry, "error"))
+      continue;
+    identity = osm_tenant_identity (type, entry);
+    ids = json_object_get (found, identity);
+    if (!ids) {
+      ids = json_array ();
+      json_object_set_new (found, identity, ids);
+    }
+    json_array_append_new (ids, json_string (id));
+  }
+  return found;
+}
+
+static json_t *
+row (const struct osm_tenant_type *type, const json_t *entry, const char *id, const char *result)
+{
+  OSM_CLEANUP_FREE char *label = osm_tenant_label (type, entry);
+
+  return osm_export_row (type, label, id, result, NULL);
+}
+
+static json_t *
+several (const struct osm_tenant_type *type, const json_t *entry, const json_t *ids)
+{
+  json_t *r = row (type, entry, NULL, "failed");
+  OSM_STRBUF (b);
+  const json_t *id;
+  size_t i;
+
+  osm_strbuf_add (&b, "the cloud has several of it: ");
+  json_array_foreach (ids, i, id)
+      osm_strbuf_addf (&b, "%s%s", i > 0 ? ", " : "", json_string_value (id));
+  json_object_set_new (r, "reason", json_string (osm_strbuf_str (&b)));
+  return r;
+}
+
+static json_t *
+compare_one (const struct osm_tenant_type *type, const json_t *entry, const json_t *cloud,
+             const json_t *ids)
+{
+  const char *id = json_string_value (json_array_get (ids, 0));
+  const json_t *is = id ? json_object_get (cloud, id) : NULL;
+  OSM_CLEANUP_JSON json_t *differences = NULL;
+  OSM_CLEANUP_FREE char *text = NULL;
+  json_t *r;
+
+  /* Of equal rules one is as good as another. */
+  if (json_array_size (ids) > 1 && osm_tenant_field (type, "name"))
+    return several (type, entry, ids);
+  if (!is)
+    return row (type, entry, NULL, "missing");
+  differences = osm_tenant_diff (type, entry, is);
+  r = row (type, entry, id, json_array_size (differences) > 0 ? "differs" : "equal");
+  json_object_set (r, "differences", differences);
+  json_object_set (r, "is", (json_t *)is);
+  text = osm_tenant_differences_text (differences, -1);
+  osm_json_set_str (r, "reason", text);
+  return r;
+}
+
+json_t *
+osm_tenant_compare (const struct osm_tenant_type *type, const json_t *file, const json_t *cloud,
+                    const struct osm_filter *filter, bool with_extra)
+{
+  OSM_CLEANUP_JSON json_t *identities = by_identity (type, cloud), *seen = json_object ();
+  json_t *rows = json_array (), *ids;
+  const json_t *entry;
+  const char *identity;
+  size_t i;
+
+  json_array_foreach (file, i, entry)
+  {
+    OSM_CLEANUP_FREE char *of_file = osm_tenant_identity (type, entry);
+    json_t *r;
+
+    json_object_set_new (seen, of_file, json_true ());
+    if (!osm_export_takes (type, filter, entry))
+      continue;
+    r = compare_one (type, entry, cloud, json_object_get (identities, of_file));
+    json_object_set (r, "entry", (json_t *)entry);
+    json_array_append_new (rows, r);
+  }
+  json_object_foreach (identities, identity, ids)
+  {
+    const char *id = json_string_value (json_array_get (ids, 0));
+    const json_t *is = json_object_get (cloud, id);
+
+    if (with_extra && !json_object_get (seen, identity) && osm_export_takes (type, filter, is))
+      json_array_append_new (rows, row (type, is, id, "extra"));
+  }
+  return rows;
+}

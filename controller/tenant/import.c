@@ -1,0 +1,422 @@
+/* osm: moves servers between OpenStack clouds.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "controller/tenant/import.h"
+
+#include <string.h>
+
+#include "common/cleanup.h"
+#include "common/clock.h"
+#include "common/file.h"
+#include "common/json.h"
+#include "common/quote.h"
+#include "common/strbuf.h"
+#include "controller/tenant/compare.h"
+#include "controller/tenant/convert.h"
+#include "controller/tenant/datafile.h"
+#include "controller/tenant/export.h"
+#include "controller/tenant/fetch.h"
+
+struct import {
+  struct osm_cloud *cloud;
+  const struct osm_import_options *options;
+  struct osm_inventory *inventory;
+  struct osm_change change;
+  json_t *files; /* {TYPE: entries}; types without a file are not in it */
+  json_t *refused, *rows;
+  size_t nr_pretended;
+};
+
+/* ---- files ---- */
+
+static int
+load (struct import *im, const struct osm_tenant_type *type, struct osm_error *err)
+{
+  OSM_CLEANUP_FREE char *path = osm_asprintf ("%s/%s", im->options->data_dir, type->file);
+  json_t *entries = NULL;
+
+  if (!osm_file_exists (path))
+    return 0;
+  if (osm_datafile_read (path, type, &entries, err) == -1)
+    return -1;
+  json_object_set_new (im->files, type->name, entries);
+  return 0;
+}
+
+/* Those of which there is a file. Caller frees. */
+static const struct osm_tenant_type **
+present (const struct import *im)
+{
+  const struct osm_tenant_type **types;
+  size_t nr = 0;
+
+  while (im->options->types[nr])
+    nr++;
+  types = osm_calloc (nr + 1, sizeof *types);
+  nr = 0;
+  for (size_t i = 0; im->options->types[i]; i++)
+    if (json_object_get (im->files, im->options->types[i]->name))
+      types[nr++] = im->options->types[i];
+  return types;
+}
+
+static int
+prepare (struct import *im, struct osm_error *err)
+{
+  OSM_CLEANUP_FREE const struct osm_tenant_type **types = NULL;
+
+  for (size_t i = 0; im->options->types[i]; i++)
+    if (load (im, im->options->types[i], err) == -1)
+      return -1;
+  if (json_object_size (im->files) == 0) {
+    osm_error_set (err, OSM_ERROR_USER, 0, "there are no files of these types in %s",
+                   im->options->data_dir);
+    return osm_error_hint (err, "name their folder with --data-dir, or make them with export");
+  }
+  types = present (im);
+  return osm_fetch_lists (im->cloud, types, im->inventory, im->refused, err);
+}
+
+/* ---- one object ---- */
+
+static void
+result (json_t *row, const char *word, const char *reason)
+{
+  json_object_set_new (row, "result", json_string (word));
+  json_object_del (row, "reason");
+  osm_json_set_str (row, "reason", reason);
+}
+
+/* What others refer to is there from now on. In a dry run it only will be. */
+static void
+remember (struct import *im, const struct osm_tenant_type *type, json_t *row, json_t *object)
+{
+  OSM_CLEANUP_JSON json_t *list = json_array ();
+
+  json_array_append (list, object);
+  osm_inventory_add (im->inventory, type, list, true);
+  if (!im->options->dry_run && !osm_tenant_path (row, "id"))
+    json_object_set (row, "id", json_object_get (object, "id"));
+}
+
+static json_t *
+pretend (struct import *im, const struct osm_tenant_type *type, const json_t *body)
+{
+  json_t *object = json_deep_copy (body);
+  OSM_CLEANUP_FREE char *id = osm_asprintf ("new-%zu", ++im->nr_pretended);
+
+  json_object_set_new (object, "id", json_string (id));
+  if (type->owner && osm_inventory_project (im->inventory))
+    json_object_set_new (object, type->owner, json_string (osm_inventory_project (im->inventory)));
+  return object;
+}
+
+static int
+set_separate (struct import *im, const struct osm_tenant_type *type, const json_t *row, bool late,
+              struct osm_error *err)
+{
+  const json_t *entry = json_object_get (row, "entry"), *is = json_object_get (row, "is");
+  const char *id = osm_json_str (row, "id");
+
+  for (const struct osm_field *f = type->fields; type->set && id && f->name; f++) {
+    const json_t *wanted = osm_tenant_value (entry, f), *now = osm_tenant_value (is, f);
+
+    if (!(f->flags & OSM_FIELD_SEPARATE) || (f->flags & OSM_FIELD_INFO) || !wanted ||
+        json_is_null (wanted) || late != ((f->flags & OSM_FIELD_LATE) != 0) ||
+        (now ? json_equal (now, wanted)
+             : json_array_size (wanted) + json_object_size (wanted) == 0))
+      continue;
+    if (type->set (&im->change, id, f, wanted, now, err) == -1)
+      return osm_error_wrap (err, "%s", f->name);
+  }
+  return 0;
+}
+
+static int
+post (struct import *im, const struct osm_tenant_type *type, const json_t *entry,
+      const json_t *body, json_t **ret, struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *wrapped = NULL;
+
+  if (type->create)
+    return type->create (&im->change, entry, body, ret, err);
+  wrapped = type->member_key ? osm_json_pack ("{s:O}", type->member_key, body)
+                             : json_incref ((json_t *)body);
+  return osm_cloud_post (im->cloud, type->service, type->member_path, wrapped, type->member_key,
+                         ret, err);
+}
+
+static int
+make (struct import *im, const struct osm_tenant_type *type, json_t *row, struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *body = NULL, *object = NULL;
+  const json_t *entry = json_object_get (row, "entry");
+
+  if (type->never_made) {
+    result (row, "skipped", type->never_made);
+    return 0;
+  }
+  if (osm_fetch_body (im->cloud, type, im->inventory, entry, NULL, &body, err) == -1)
+    return -1;
+  if (im->options->dry_run)
+    object = pretend (im, type, body);
+  else if (post (im, type, entry, body, &object, err) == -1) {
+    /* A rule that the cloud takes for the same as another one. */
+    if (err->code != 409 || osm_tenant_field (type, "name"))
+      return -1;
+    osm_error_clear (err);
+    result (row, "equal", "the cloud has the same one already");
+    return 0;
+  }
+  remember (im, type, row, object);
+  result (row, "created", NULL);
+  return im->options->dry_run ? 0 : set_separate (im, type, row, false, err);
+}
+
+/* Names of the fields that differ; only those that can be changed by one request with the others. */
+static json_t *
+changed_fields (const struct osm_tenant_type *type, const json_t *differences)
+{
+  json_t *names = json_array ();
+  const json_t *d;
+  size_t i;
+
+  json_array_foreach (differences, i, d)
+  {
+    const struct osm_field *f = osm_tenant_field (type, osm_json_str (d, "field"));
+
+    if (!(f->flags & (OSM_FIELD_SEPARATE | OSM_FIELD_FIXED)))
+      json_array_append (names, json_object_get (d, "field"));
+  }
+  return names;
+}
+
+static int
+change (struct import *im, const struct osm_tenant_type *type, json_t *row, struct osm_error *err)
+{
+  const json_t *differences = json_object_get (row, "differences");
+  OSM_CLEANUP_FREE char *fixed = osm_tenant_differences_text (differences, 1),
+                        *free_ones = osm_tenant_differences_text (differences, 0), *path = NULL,
+                        *quoted = NULL, *reason = NULL;
+  OSM_CLEANUP_JSON json_t *names = changed_fields (type, differences), *body = NULL,
+                          *wrapped = NULL;
+
+  if (!im->options->update) {
+    reason = osm_asprintf ("is there and differs (--update changes it): %s",
+                           osm_json_str (row, "reason"));
+    result (row, "skipped", reason);
+    return 0;
+  }
+  if (fixed || type->never_made) {
+    reason = osm_asprintf ("cannot be changed: %s", fixed ? fixed : free_ones);
+    result (row, "skipped", reason);
+    return 0;
+  }
+  if (osm_fetch_body (im->cloud, type, im->inventory, json_object_get (row, "entry"), names, &body,
+                      err) == -1)
+    return -1;
+  result (row, "updated", free_ones);
+  if (im->options->dry_run)
+    return 0;
+  quoted = osm_quote_url (osm_json_str (row, "id"));
+  path = osm_asprintf ("%s/%s", type->member_path, quoted);
+  wrapped = osm_json_pack ("{s:O}", type->member_key, body);
+  if (json_object_size (body) > 0 &&
+      (type->patch ? osm_cloud_patch : osm_cloud_put) (im->cloud, type->service, path, wrapped,
+                                                       NULL, NULL, err) == -1)
+    return -1;
+  return set_separate (im, type, row, false, err);
+}
+
+static void
+failed (json_t *row, const struct osm_error *why)
+{
+  OSM_CLEANUP_FREE char *reason =
+      why->hint ? osm_asprintf ("%s (%s)", why->message, why->hint) : osm_strdup (why->message);
+
+  result (row, "failed", reason);
+}
+
+/* ---- all of them ---- */
+
+static int
+compare_type (struct import *im, const struct osm_tenant_type *type, bool with_extra, json_t **ret,
+              struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *cloud = NULL;
+
+  if (osm_fetch_entries (im->cloud, type, im->inventory, &cloud, err) == -1)
+    return -1;
+  *ret = osm_tenant_compare (type, json_object_get (im->files, type->name), cloud,
+                             im->options->filter, with_extra);
+  return 0;
+}
+
+static int
+import_type (struct import *im, const struct osm_tenant_type *type, struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *rows = NULL;
+  json_t *row;
+  size_t i;
+
+  if (compare_type (im, type, false, &rows, err) == -1)
+    return -1;
+  json_array_extend (im->rows, rows);
+  json_array_foreach (rows, i, row)
+  {
+    const char *word = osm_json_str (row, "result");
+    OSM_ERROR (why);
+    int r = 0;
+
+    if (strcmp (word, "missing") == 0)
+      r = make (im, type, row, &why);
+    else if (strcmp (word, "differs") == 0)
+      r = change (im, type, row, &why);
+    if (r == -1 && why.class == OSM_ERROR_INTERRUPTED) {
+      osm_error_move (err, &why);
+      return -1;
+    }
+    if (r == -1)
+      failed (row, &why);
+  }
+  return 0;
+}
+
+/* Routes, when the interfaces are there that they lead through. */
+static void
+set_late (struct import *im)
+{
+  json_t *row;
+  size_t i;
+
+  json_array_foreach (im->rows, i, row)
+  {
+    const char *word = osm_json_str (row, "result");
+    OSM_ERROR (why);
+
+    if ((osm_str_equal (word, "created") || osm_str_equal (word, "updated")) &&
+        set_separate (im, osm_tenant_type_find (osm_json_str (row, "type")), row, true, &why) == -1)
+      failed (row, &why);
+  }
+}
+
+static json_t *
+report (const struct import *im, const char *const *words)
+{
+  OSM_CLEANUP_JSON json_t *counts = json_object ();
+  json_t *row;
+  size_t i;
+
+  for (i = 0; words[i]; i++)
+    json_object_set_new (counts, words[i], json_integer (0));
+  json_array_foreach (im->rows, i, row)
+  {
+    const char *word = osm_json_str (row, "result");
+
+    json_object_del (row, "entry");
+    json_object_del (row, "is");
+    json_object_set_new (counts, word, json_integer ((json_int_t)osm_json_uint (counts, word) + 1));
+  }
+  return osm_json_pack ("{s:s, s:O, s:O, s:b}", "data_dir", im->options->data_dir, "objects",
+                        im->rows, "counts", counts, "dry_run", im->options->dry_run);
+}
+
+typedef int each_type (struct import *im, const struct osm_tenant_type *type,
+                       struct osm_error *err);
+
+static int
+for_each_type (struct import *im, each_type *function, struct osm_error *err)
+{
+  OSM_CLEANUP_FREE const struct osm_tenant_type **types = NULL;
+
+  if (prepare (im, err) == -1)
+    return -1;
+  types = present (im);
+  for (size_t i = 0; types[i]; i++) {
+    const json_t *refused = json_object_get (im->refused, types[i]->name);
+    OSM_ERROR (why);
+
+    if (refused)
+      json_array_append_new (im->rows, osm_export_row (types[i], NULL, NULL, "skipped",
+                                                       osm_json_str (refused, "message")));
+    else if (function (im, types[i], &why) == -1) {
+      if (why.class == OSM_ERROR_INTERRUPTED) {
+        osm_error_move (err, &why);
+        return -1;
+      }
+      json_array_append_new (im->rows,
+                             osm_export_row (types[i], NULL, NULL, "failed", why.message));
+    }
+  }
+  return 0;
+}
+
+static void
+begin (struct import *im, struct osm_cloud *cloud, const struct osm_import_options *options)
+{
+  *im = (struct import){ .cloud = cloud, .options = options };
+  im->inventory = osm_inventory_new (osm_cloud_project_id (cloud), osm_cloud_user_id (cloud));
+  im->change = (struct osm_change){ .cloud = cloud, .inventory = im->inventory };
+  for (size_t i = 0; options->types[i]; i++)
+    im->change.with_rules =
+        im->change.with_rules || strcmp (options->types[i]->name, "security_group_rules") == 0;
+  im->files = json_object ();
+  im->refused = json_object ();
+  im->rows = json_array ();
+}
+
+static void
+end (struct import *im)
+{
+  osm_inventory_free (im->inventory);
+  json_decref (im->files);
+  json_decref (im->refused);
+  json_decref (im->rows);
+}
+
+int
+osm_tenant_import (struct osm_cloud *cloud, const struct osm_import_options *options,
+                   json_t **ret_report, struct osm_error *err)
+{
+  static const char *const words[] = { "created", "updated", "equal", "skipped", "failed", NULL };
+  struct import im;
+  int r;
+
+  begin (&im, cloud, options);
+  r = for_each_type (&im, import_type, err);
+  if (r == 0 && !options->dry_run)
+    set_late (&im);
+  if (r == 0)
+    *ret_report = report (&im, words);
+  end (&im);
+  return r;
+}
+
+static int
+diff_type (struct import *im, const struct osm_tenant_type *type, struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *rows = NULL;
+
+  if (compare_type (im, type, true, &rows, err) == -1)
+    return -1;
+  json_array_extend (im->rows, rows);
+  return 0;
+}
+
+int
+osm_tenant_diff_cloud (struct osm_cloud *cloud, const struct osm_import_options *options,
+                       json_t **ret_report, struct osm_error *err)
+{
+  static const char *const words[] = { "missing", "differs", "equal", "extra", "failed", NULL };
+  struct import im;
+  int r;
+
+  begin (&im, cloud, options);
+  r = for_each_type (&im, diff_type, err);
+  if (r == 0)
+    *ret_report = report (&im, words);
+  end (&im);
+  return r;
+}

@@ -1,0 +1,32 @@
+/* osm: moves servers between OpenStack clouds.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* Files into a cloud: what is missing is made, what differs is changed if that was asked for, what is equal is left alone.
+ *
+ *   osm_tenant_import (cloud, &options, &report, err);
+ *   report: {"objects": [{"type", "name", "id", "result", "reason"}], "counts": {...}, "dry_run": false}
+ *
+ * Results: created, updated, equal, skipped, failed. All files are read and checked before anything is touched. */
+
+#ifndef OSM_CONTROLLER_TENANT_IMPORT_H
+#define OSM_CONTROLLER_TENANT_IMPORT_H
+
+#include "controller/cloud/cloud.h"
+#include "controller/tenant/filter.h"
+#include "controller/tenant/type.h"
+
+struct osm_import_options {
+  const struct osm_tenant_type *const *types; /* NULL-terminated */
+  const struct osm_filter *filter;
+  const char *data_dir;
+  bool dry_run;
+  bool update; /* change objects that are there already and differ */
+};
+
+int osm_tenant_import (struct osm_cloud *cloud, const struct osm_import_options *options,
+                       json_t **ret_report, struct osm_error *err);
+/* The rows of osm_tenant_compare for all types, with what is in no file; nothing is changed. */
+int osm_tenant_diff_cloud (struct osm_cloud *cloud, const struct osm_import_options *options,
+                           json_t **ret_report, struct osm_error *err);
+
+#endif
