@@ -42,21 +42,30 @@ osm_export_takes (const struct osm_tenant_type *type, const struct osm_filter *f
       filter, json_string_value (osm_tenant_path (json_object_get (entry, "params"), path)));
 }
 
-/* Index in an array of entries of the object with that id; its size if it has none. */
-static size_t
-find (const json_t *entries, const char *id)
+/* {ID: position} of an array of entries. New object. */
+static json_t *
+positions (const json_t *entries)
 {
+  json_t *index = json_object ();
   const json_t *entry;
   size_t i;
 
   json_array_foreach (entries, i, entry)
   {
-    OSM_CLEANUP_FREE char *other = osm_tenant_entry_id (entry);
+    OSM_CLEANUP_FREE char *id = osm_tenant_entry_id (entry);
 
-    if (osm_str_equal (id, other))
-      break;
+    json_object_set_new (index, id, json_integer ((json_int_t)i));
   }
-  return i;
+  return index;
+}
+
+/* NULL: there is none of that id. */
+static const json_t *
+at (const json_t *entries, const json_t *index, const char *id)
+{
+  const json_t *position = json_object_get (index, id);
+
+  return position ? json_array_get (entries, (size_t)json_integer_value (position)) : NULL;
 }
 
 static char *
@@ -74,26 +83,32 @@ conflict_reason (const json_t *conflicts)
   return osm_strbuf_take (&b);
 }
 
+struct merging {
+  const struct osm_tenant_type *type;
+  json_t *resources, *rows;
+  const json_t *base;
+  json_t *in_file, *in_base, *at_source; /* positions */
+};
+
 static void
-merge_one (const struct osm_tenant_type *type, const json_t *entry, json_t *resources,
-           const json_t *base, json_t *rows)
+merge_one (const struct merging *m, const json_t *entry)
 {
+  const struct osm_tenant_type *type = m->type;
   OSM_CLEANUP_FREE char *id = osm_tenant_entry_id (entry), *label = osm_tenant_label (type, entry),
                         *reason = NULL;
   OSM_CLEANUP_JSON json_t *conflicts = json_array (), *merged = NULL;
-  size_t at = find (resources, id);
-  const json_t *in_file = json_array_get (resources, at),
-               *in_base = json_array_get (base, find (base, id));
+  const json_t *in_file = at (m->resources, m->in_file, id),
+               *in_base = at (m->base, m->in_base, id);
   json_t *row;
 
   if (!in_file && in_base) {
     json_array_append_new (
-        rows, osm_export_row (type, label, id, "skipped", "was taken out of the file by hand"));
+        m->rows, osm_export_row (type, label, id, "skipped", "was taken out of the file by hand"));
     return;
   }
   if (!in_file) {
-    json_array_append (resources, (json_t *)entry);
-    json_array_append_new (rows, osm_export_row (type, label, id, "created", NULL));
+    json_array_append (m->resources, (json_t *)entry);
+    json_array_append_new (m->rows, osm_export_row (type, label, id, "created", NULL));
     return;
   }
   merged = osm_tenant_merge (in_base, in_file, entry, conflicts);
@@ -102,14 +117,14 @@ merge_one (const struct osm_tenant_type *type, const json_t *entry, json_t *reso
       osm_export_row (type, label, id, json_equal (merged, in_file) ? "equal" : "updated", reason);
   if (json_array_size (conflicts) > 0)
     json_object_set (row, "conflicts", conflicts);
-  json_array_append_new (rows, row);
-  json_array_set (resources, at, merged);
+  json_array_append_new (m->rows, row);
+  json_array_set (m->resources, (size_t)json_integer_value (json_object_get (m->in_file, id)),
+                  merged);
 }
 
 /* In the file, and was at the source once. */
 static void
-tell_gone (const struct osm_tenant_type *type, const json_t *sources, const json_t *file,
-           const json_t *base, const struct osm_filter *filter, json_t *rows)
+tell_gone (const struct merging *m, const json_t *file, const struct osm_filter *filter)
 {
   const json_t *entry;
   size_t i;
@@ -117,14 +132,13 @@ tell_gone (const struct osm_tenant_type *type, const json_t *sources, const json
   json_array_foreach (file, i, entry)
   {
     OSM_CLEANUP_FREE char *id = osm_tenant_entry_id (entry),
-                          *label = osm_tenant_label (type, entry);
+                          *label = osm_tenant_label (m->type, entry);
 
-    if (!osm_export_takes (type, filter, entry) || find (sources, id) < json_array_size (sources) ||
-        (base && find (base, id) == json_array_size (base)))
-      continue;
-    json_array_append_new (rows,
-                           osm_export_row (type, label, id, "gone",
-                                           "is not at the source any more; it stays in the file"));
+    if (osm_export_takes (m->type, filter, entry) && !json_object_get (m->at_source, id) &&
+        (!m->base || json_object_get (m->in_base, id)))
+      json_array_append_new (
+          m->rows, osm_export_row (m->type, label, id, "gone",
+                                   "is not at the source any more; it stays in the file"));
   }
 }
 
@@ -185,38 +199,45 @@ json_t *
 osm_export_merge (const struct osm_tenant_type *type, const json_t *entries, const json_t *file,
                   const json_t *base, const struct osm_filter *filter, json_t *rows)
 {
-  OSM_CLEANUP_JSON json_t *sources = in_order (type, entries);
-  json_t *resources = file ? json_copy ((json_t *)file) : json_array ();
+  OSM_CLEANUP_JSON json_t *sources = in_order (type, entries), *in_file = positions (file),
+                          *in_base = positions (base), *at_source = positions (sources);
+  const struct merging m = { .type = type,
+                             .resources = file ? json_copy ((json_t *)file) : json_array (),
+                             .rows = rows,
+                             .base = base,
+                             .in_file = in_file,
+                             .in_base = in_base,
+                             .at_source = at_source };
   const json_t *entry;
   size_t i;
 
   json_array_foreach (sources, i, entry)
   {
     if (osm_export_takes (type, filter, entry))
-      merge_one (type, entry, resources, base, rows);
+      merge_one (&m, entry);
   }
   tell_failed (type, entries, filter, rows);
-  tell_gone (type, sources, file, base, filter, rows);
-  return resources;
+  tell_gone (&m, file, filter);
+  return m.resources;
 }
 
 json_t *
 osm_export_base (const struct osm_tenant_type *type, const json_t *entries, const json_t *base,
                  const struct osm_filter *filter)
 {
-  OSM_CLEANUP_JSON json_t *sources = in_order (type, entries);
+  OSM_CLEANUP_JSON json_t *sources = in_order (type, entries), *index = positions (base);
   json_t *list = base ? json_copy ((json_t *)base) : json_array (), *entry;
   size_t i;
 
   json_array_foreach (sources, i, entry)
   {
     OSM_CLEANUP_FREE char *id = osm_tenant_entry_id (entry);
-    size_t at = find (list, id);
+    const json_t *position = json_object_get (index, id);
 
     if (!osm_export_takes (type, filter, entry))
       continue;
-    if (at < json_array_size (list))
-      json_array_set (list, at, entry);
+    if (position)
+      json_array_set (list, (size_t)json_integer_value (position), entry);
     else
       json_array_append (list, entry);
   }

@@ -148,11 +148,23 @@ post (struct import *im, const struct osm_tenant_type *type, const json_t *entry
                          ret, err);
 }
 
+/* The entry as far as the cloud's version of the API knows its fields. */
+static json_t *
+without_newer (const struct import *im, const struct osm_tenant_type *type, const json_t *entry)
+{
+  json_t *copy = json_deep_copy (entry);
+
+  for (const struct osm_field *f = type->fields; f->name; f++)
+    if (f->since && !osm_cloud_has_microversion (im->cloud, type->service, f->since))
+      json_object_del (json_object_get (copy, osm_field_section (f)), f->name);
+  return copy;
+}
+
 static int
 make (struct import *im, const struct osm_tenant_type *type, json_t *row, struct osm_error *err)
 {
   OSM_CLEANUP_JSON json_t *body = NULL, *object = NULL;
-  const json_t *entry = json_object_get (row, "entry");
+  OSM_CLEANUP_JSON json_t *entry = without_newer (im, type, json_object_get (row, "entry"));
 
   if (type->never_made) {
     result (row, "skipped", type->never_made);

@@ -70,7 +70,7 @@ static const struct osm_field fields[] = {
   OSM_FIELD ("type", OSM_FIELD_TEXT, .flags = OSM_FIELD_FIXED, .since = "2.2",
              .to_file = type_to_file),
   OSM_FIELD ("user_ref", OSM_FIELD_REF, .flags = OSM_FIELD_FIXED, .refers = "users",
-             .since = "2.10", .to_file = owner_to_file, .to_api = owner_to_api),
+             .to_file = owner_to_file, .to_api = owner_to_api),
   OSM_FIELD ("created_at", OSM_FIELD_TEXT, .flags = OSM_FIELD_INFO),
   OSM_FIELD ("fingerprint", OSM_FIELD_TEXT, .flags = OSM_FIELD_INFO),
   OSM_FIELD ("id", OSM_FIELD_TEXT, .flags = OSM_FIELD_INFO, .api = "name"),

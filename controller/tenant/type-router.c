@@ -66,7 +66,8 @@ network_to_api (const struct osm_inventory *inventory, const json_t *value, json
   return 0;
 }
 
-/* Tenants are not told the external subnet's name; then there is only the address. */
+/* Tenants are not told the external subnet's name, and may not choose an address of it: for them there is nothing to carry. It is in
+ * _info all the same, for whoever wants to ask for it elsewhere. */
 static int
 addresses_to_file (const struct osm_inventory *inventory, const json_t *router, json_t **ret,
                    struct osm_error *err)
@@ -84,11 +85,10 @@ addresses_to_file (const struct osm_inventory *inventory, const json_t *router, 
 
     if (osm_inventory_ref (inventory, "subnets", json_object_get (ip, "subnet_id"), &ref, &why) ==
         -1) {
-      if (why.code != 404) {
-        osm_error_move (err, &why);
-        return -1;
-      }
-      ref = json_null ();
+      if (why.code == 404)
+        return 0;
+      osm_error_move (err, &why);
+      return -1;
     }
     json_array_append_new (list,
                            osm_json_pack ("{s:O?, s:o}", "ip_address",
@@ -135,13 +135,15 @@ qos_to_api (const struct osm_inventory *inventory, const json_t *value, json_t *
   return 0;
 }
 
+/* On is what Neutron does where nothing is said, also when the gateway changes. Tenants may not say it. */
 static int
 snat_to_api (const struct osm_inventory *inventory, const json_t *value, json_t *body,
              struct osm_error *err)
 {
   (void)inventory;
   (void)err;
-  json_object_set (gateway_of_body (body), "enable_snat", (json_t *)value);
+  if (json_is_false (value))
+    json_object_set (gateway_of_body (body), "enable_snat", (json_t *)value);
   return 0;
 }
 

@@ -146,8 +146,7 @@ class Export(Files):
         text = self.text("routers.yml")
         self.assertIn("    external_gateway_refinfo:\n      network_ref:\n        domain_name: null\n"
                       "        name: public\n        project_name: null\n", text)
-        self.assertIn("  _osm_params:\n    external_fixed_ips:\n    - ip_address: 203.0.113.7\n"
-                      "      subnet_ref: null\n    is_snat_enabled: false\n    routes:\n"
+        self.assertIn("  _osm_params:\n    is_snat_enabled: false\n    routes:\n"
                       "    - destination: 10.9.0.0/24\n", text)
         text = self.text("router_interfaces.yml")
         self.assertEqual(text.count("device_owner:"), 1)
@@ -339,7 +338,7 @@ class Import(Files):
         router = d.all("network/routers")[0]
         public = next(n for n in d.all("network/networks") if n["name"] == "public")
         self.assertEqual(router["external_gateway_info"], {
-            "network_id": public["id"], "enable_snat": False, "external_fixed_ips": [{"ip_address": "203.0.113.7"}]})
+            "network_id": public["id"], "enable_snat": False})
         self.assertEqual(router["routes"], [{"destination": "10.9.0.0/24", "nexthop": "10.1.0.3"}])
         port = d.all("network/ports")[0]
         self.assertEqual((port["device_id"], port["fixed_ips"]),
@@ -375,12 +374,11 @@ class Import(Files):
         _, fixed = self.results(1, "import", "subnets", "--update")
         self.assertEqual(fixed["subnets", "s1"]["result"], "skipped")
         self.assertIn("cannot be changed: cidr", fixed["subnets", "s1"]["reason"])
-        self.edit("routers.yml", "is_snat_enabled: false", "is_snat_enabled: true")
-        self.edit("routers.yml", "  _osm_params:\n    external_fixed_ips:\n    - ip_address: 203.0.113.7",
-                  "  _osm_params:\n    external_fixed_ips:\n    - ip_address: 203.0.113.8")
+        self.edit("routers.yml", "  _osm_params:\n", "  _osm_params:\n    external_fixed_ips:\n"
+                  "    - ip_address: 203.0.113.8\n      subnet_ref: null\n")
         self.results(0, "import", "routers", "--update")
         info = self.destination.all("network/routers")[0]["external_gateway_info"]
-        self.assertEqual((info["enable_snat"], info["external_fixed_ips"]), (True, [{"ip_address": "203.0.113.8"}]))
+        self.assertEqual((info["enable_snat"], info["external_fixed_ips"]), (False, [{"ip_address": "203.0.113.8"}]))
         self.assertIn("network_id", info)
 
     def test_what_is_not_there_fails_alone_and_ambiguity_names_the_candidates(self):

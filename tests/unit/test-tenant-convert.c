@@ -171,6 +171,49 @@ TEST (routers_gateway_comes_apart_and_together_again)
                      "'S'}]}}");
 }
 
+/* Their default policies refuse both to tenants. */
+TEST (tenants_router_asks_for_nothing_that_only_administrators_may)
+{
+  OSM_CLEANUP_INVENTORY struct osm_inventory *inventory = cloud ();
+  OSM_CLEANUP_JSON json_t *entry = NULL, *body = NULL;
+  OSM_ERROR (err);
+
+  osm_inventory_add_none (inventory, "subnets", "hidden", false);
+  entry = to_file (&osm_type_router, inventory,
+                   "{'id': 'R', 'name': 'r1', 'external_gateway_info': {'network_id': 'X',"
+                   " 'enable_snat': true, 'external_fixed_ips': [{'ip_address': '203.0.113.7',"
+                   " 'subnet_id': 'hidden'}]}}");
+  assert_json (json_object_get (entry, "_osm_params"), "{'is_snat_enabled': true}");
+  osm_tenant_to_api (&osm_type_router, inventory, entry, NULL, &body, &err);
+  assert_no_error (&err);
+  assert_json (body, "{'name': 'r1', 'external_gateway_info': {'network_id': 'X'}}");
+}
+
+TEST (router_without_a_gateway)
+{
+  OSM_CLEANUP_INVENTORY struct osm_inventory *inventory = cloud ();
+  OSM_CLEANUP_JSON json_t *entry = to_file (&osm_type_router, inventory,
+                                            "{'name': 'r1', 'external_gateway_info': null}"),
+                          *body = NULL;
+  OSM_ERROR (err);
+
+  osm_tenant_to_api (&osm_type_router, inventory, entry, NULL, &body, &err);
+  assert_no_error (&err);
+  assert_json (body, "{'name': 'r1', 'external_gateway_info': null}");
+}
+
+TEST (users_default_project_may_be_gone)
+{
+  OSM_CLEANUP_INVENTORY struct osm_inventory *inventory = cloud ();
+  OSM_CLEANUP_JSON json_t *entry = NULL;
+
+  osm_inventory_add_none (inventory, "projects", "gone", false);
+  entry = to_file (&osm_type_user, inventory,
+                   "{'id': 'V', 'name': 'v', 'domain_id': 'D', 'default_project_id': 'gone'}");
+  assert_json (osm_tenant_path (entry, "params.default_project_ref"), "null");
+  assert_json (osm_tenant_path (entry, "params.domain_ref.name"), "'Default'");
+}
+
 TEST (update_sends_what_changed_and_all_of_its_group)
 {
   OSM_CLEANUP_INVENTORY struct osm_inventory *inventory = cloud ();
@@ -338,6 +381,9 @@ main (void)
     cmocka_unit_test (the_only_id_of_a_name_in_ones_project_or_a_list_of_candidates),
     cmocka_unit_test (osms_own_objects_and_those_of_others_are_not_ours),
     cmocka_unit_test (routers_gateway_comes_apart_and_together_again),
+    cmocka_unit_test (tenants_router_asks_for_nothing_that_only_administrators_may),
+    cmocka_unit_test (router_without_a_gateway),
+    cmocka_unit_test (users_default_project_may_be_gone),
     cmocka_unit_test (update_sends_what_changed_and_all_of_its_group),
     cmocka_unit_test (false_and_a_missing_gateway_are_sent_and_null_elsewhere_is_not),
     cmocka_unit_test (images_properties_are_typed_in_files_and_text_in_the_api),

@@ -5,6 +5,7 @@
 
 #include "tests/unit/test-tenant.h"
 
+#include "controller/tenant/compare.h"
 #include "controller/tenant/diff.h"
 
 static void
@@ -150,6 +151,54 @@ TEST (what_was_taken_out_or_put_in_by_hand_stays_so)
                 "{'_osm_params': {}, 'params': {}, '_migration_params': {'mine': 1}}", "[]");
 }
 
+/* ---- a file and a cloud ---- */
+
+static void
+assert_compare (const char *file, const char *cloud, char **patterns, const char *wanted)
+{
+  OSM_CLEANUP_JSON json_t *f = parse (file), *c = parse (cloud), *rows = NULL,
+                          *brief = json_array ();
+  OSM_CLEANUP_FILTER struct osm_filter *filter = NULL;
+  OSM_ERROR (err);
+  const json_t *row;
+  size_t i;
+
+  osm_filter_new (patterns, &filter, &err);
+  assert_no_error (&err);
+  rows = osm_tenant_compare (&osm_type_network, f, c, filter, true);
+  json_array_foreach (rows, i, row) json_array_append_new (
+      brief, osm_json_pack ("[s?, s?, s?]", osm_json_str (row, "name"),
+                            osm_json_str (row, "result"), osm_json_str (row, "id")));
+  assert_json (brief, wanted);
+}
+
+#define NETWORK(name, mtu) "{'params': {'name': '" name "', 'mtu': " #mtu "}}"
+
+TEST (missing_equal_different_and_extra)
+{
+  assert_compare (
+      "[" NETWORK ("a", 1) ", " NETWORK ("b", 1) ", " NETWORK ("c", 1) "]",
+      "{'1': " NETWORK ("b", 1) ", '2': " NETWORK ("c", 2) ", '3': " NETWORK ("d", 1) "}", NULL,
+      "[['a', 'missing', null], ['b', 'equal', '1'], ['c', 'differs', '2'],"
+      " ['d', 'extra', '3']]");
+}
+
+TEST (several_of_a_name_cannot_be_told_apart)
+{
+  assert_compare ("[" NETWORK ("a", 1) "]",
+                  "{'1': " NETWORK ("a", 1) ", '2': " NETWORK ("a", 1) "}", NULL,
+                  "[['a', 'failed', null]]");
+}
+
+TEST (filter_is_for_both_sides)
+{
+  char pattern[] = "[ab]", *patterns[] = { pattern, NULL };
+
+  assert_compare ("[" NETWORK ("a", 1) ", " NETWORK ("c", 1) "]",
+                  "{'1': " NETWORK ("b", 1) ", '2': " NETWORK ("d", 2) "}", patterns,
+                  "[['a', 'missing', null], ['b', 'extra', '1']]");
+}
+
 int
 main (void)
 {
@@ -166,6 +215,9 @@ main (void)
     cmocka_unit_test (both_changed_alike_or_not),
     cmocka_unit_test (without_a_base_nothing_of_the_file_is_lost),
     cmocka_unit_test (what_was_taken_out_or_put_in_by_hand_stays_so),
+    cmocka_unit_test (missing_equal_different_and_extra),
+    cmocka_unit_test (several_of_a_name_cannot_be_told_apart),
+    cmocka_unit_test (filter_is_for_both_sides),
   };
 
   return cmocka_run_group_tests (tests, NULL, NULL);
