@@ -10,6 +10,7 @@
 
 #include "common/cleanup.h"
 #include "common/strbuf.h"
+#include "controller/tenant/type.h"
 
 const struct osm_option osm_options_completion[] = {
   { NULL, 0, NULL, NULL },
@@ -64,6 +65,15 @@ add_with_value (struct osm_strbuf *b, const struct osm_option *options)
   }
 }
 
+static void
+add_types (struct osm_strbuf *b)
+{
+  osm_strbuf_add (b, " all");
+  for (size_t i = 0; osm_tenant_types[i]; i++)
+    if (osm_tenant_types[i]->file)
+      osm_strbuf_addf (b, " %s", osm_tenant_types[i]->name);
+}
+
 int
 osm_cmd_completion (const struct osm_args *args, struct osm_error *err)
 {
@@ -86,6 +96,8 @@ osm_cmd_completion (const struct osm_args *args, struct osm_error *err)
     add_values (&values, c->options, c->name);
     osm_strbuf_addf (&cases, "    %s) words=\"$words", c->name);
     add_words (&cases, c->options);
+    if (strstr (c->operands, "TYPE"))
+      add_types (&cases);
     osm_strbuf_add (&cases, "\"");
     if (strcmp (c->operands, "ID") == 0)
       osm_strbuf_add (&cases, "; ids=yes");

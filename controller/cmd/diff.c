@@ -42,6 +42,7 @@ osm_cmd_diff (const struct osm_args *args, struct osm_error *err)
     return OSM_EXIT_FAILED;
   options.types = types;
   options.filter = filter;
+  options.hosts = session->config->host[OSM_DESTINATION].name;
   if (osm_tenant_diff_cloud (session->cloud[OSM_DESTINATION], &options, &report, err) == -1)
     return OSM_EXIT_FAILED;
   osm_cmd_print_results (session, report);

@@ -30,6 +30,7 @@ osm_cmd_export (const struct osm_args *args, struct osm_error *err)
     return OSM_EXIT_FAILED;
   options.types = types;
   options.filter = filter;
+  options.hosts = session->config->host[OSM_SOURCE].name;
   if (osm_tenant_export (session->cloud[OSM_SOURCE], &options, &report, err) == -1)
     return OSM_EXIT_FAILED;
   osm_cmd_print_results (session, report);

@@ -306,6 +306,7 @@ osm_tenant_export (struct osm_cloud *cloud, const struct osm_export_options *opt
   OSM_CLEANUP_FREE char *base_dir = osm_asprintf ("%s/" BASE_DIR, options->data_dir);
   OSM_CLEANUP_JSON json_t *rows = json_array (), *refused = json_object (), *files = json_array ();
 
+  osm_inventory_set_hosts (inventory, options->hosts);
   if (osm_mkdir_p (base_dir, 0700, err) == -1 ||
       osm_fetch_lists (cloud, options->types, inventory, refused, err) == -1)
     return -1;

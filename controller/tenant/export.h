@@ -21,6 +21,7 @@
 struct osm_export_options {
   const struct osm_tenant_type *const *types; /* NULL-terminated */
   const struct osm_filter *filter;
+  const char *hosts;    /* name of osm's conversion hosts there, or NULL */
   const char *data_dir; /* made if it is not there */
 };
 

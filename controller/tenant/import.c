@@ -370,6 +370,7 @@ begin (struct import *im, struct osm_cloud *cloud, const struct osm_import_optio
 {
   *im = (struct import){ .cloud = cloud, .options = options };
   im->inventory = osm_inventory_new (osm_cloud_project_id (cloud), osm_cloud_user_id (cloud));
+  osm_inventory_set_hosts (im->inventory, options->hosts);
   im->change = (struct osm_change){ .cloud = cloud, .inventory = im->inventory };
   for (size_t i = 0; options->types[i]; i++)
     im->change.with_rules =

@@ -18,6 +18,7 @@
 struct osm_import_options {
   const struct osm_tenant_type *const *types; /* NULL-terminated */
   const struct osm_filter *filter;
+  const char *hosts; /* name of osm's conversion hosts there, or NULL */
   const char *data_dir;
   bool dry_run;
   bool update; /* change objects that are there already and differ */

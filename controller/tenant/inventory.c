@@ -5,12 +5,14 @@
 
 #include "controller/tenant/inventory.h"
 
+#include <string.h>
+
 #include "common/cleanup.h"
 #include "common/json.h"
 #include "common/strbuf.h"
 
 struct osm_inventory {
-  char *project_id, *user_id;
+  char *project_id, *user_id, *hosts;
   json_t *objects; /* {TYPE: {ID: object; false: not there; true: not shown}} */
   json_t *own;     /* {TYPE: {ID: object}} */
   json_t *missing;
@@ -39,6 +41,7 @@ osm_inventory_free (struct osm_inventory *inventory)
     return;
   free (inventory->project_id);
   free (inventory->user_id);
+  free (inventory->hosts);
   json_decref (inventory->objects);
   json_decref (inventory->own);
   json_decref (inventory->missing);
@@ -72,13 +75,32 @@ sub (json_t *object, const char *key)
   return value;
 }
 
+void
+osm_inventory_set_hosts (struct osm_inventory *inventory, const char *name)
+{
+  osm_str_set (&inventory->hosts, name);
+}
+
+/* "osm-conversion-" and eight characters of the fingerprint (hosts/find.c). */
+static bool
+is_hosts_key (const struct osm_inventory *inventory, const json_t *object)
+{
+  const char *name = osm_json_str (object, "name");
+  size_t len = inventory->hosts ? strlen (inventory->hosts) : 0;
+
+  return len > 0 && name && osm_json_str (object, "public_key") &&
+         osm_str_starts_with (name, inventory->hosts) && name[len] == '-' &&
+         strlen (name + len + 1) == 8 && name[len + 1 + strcspn (name + len + 1, "-_. @")] == '\0';
+}
+
 /* What osm has made for itself is no part of the tenant. */
 static bool
-is_osms (const json_t *object)
+is_osms (const struct osm_inventory *inventory, const json_t *object)
 {
   const char *description = osm_json_str (object, "description");
 
-  return description && osm_str_starts_with (description, "osm.role=");
+  return (description && osm_str_starts_with (description, "osm.role=")) ||
+         is_hosts_key (inventory, object);
 }
 
 void
@@ -98,7 +120,7 @@ osm_inventory_add (struct osm_inventory *inventory, const struct osm_tenant_type
     if (!id)
       continue;
     json_object_set (objects, id, object);
-    if (own && !is_osms (object) &&
+    if (own && !is_osms (inventory, object) &&
         (!type->owner || !inventory->project_id || osm_str_equal (owner, inventory->project_id)) &&
         (!type->wanted || type->wanted (inventory, object)))
       json_object_set (ours, id, object);

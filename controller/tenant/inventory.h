@@ -27,6 +27,8 @@ void osm_inventory_free (struct osm_inventory *inventory);
 const char *osm_inventory_project (const struct osm_inventory *inventory); /* or NULL */
 const char *osm_inventory_user (const struct osm_inventory *inventory);    /* or NULL */
 
+/* The name of osm's conversion hosts: their key pairs are not exported. They carry no mark but their name. */
+void osm_inventory_set_hosts (struct osm_inventory *inventory, const char *name);
 /* Objects of the API. own: these are the ones to export, as far as the type's rules take them for ours. */
 void osm_inventory_add (struct osm_inventory *inventory, const struct osm_tenant_type *type,
                         const json_t *list, bool own);

@@ -8,6 +8,7 @@
 #include "common/cleanup.h"
 #include "common/json.h"
 #include "common/strbuf.h"
+#include "controller/tenant/inventory.h"
 #include "controller/tenant/types.h"
 
 /* What Glance itself says of an image, and may not be written back as a property. */
@@ -146,6 +147,27 @@ is_tenants (const struct osm_inventory *inventory, const json_t *image)
   return !osm_json_str (image, "osm.migration");
 }
 
+/* Hidden images are in a list of their own. */
+static int
+list (const struct osm_listing *l, json_t **ret, struct osm_error *err)
+{
+  static const char *const hidden[] = { "", "&os_hidden=true" };
+  const char *project = osm_inventory_project (l->inventory);
+  OSM_CLEANUP_JSON json_t *all = json_array ();
+
+  for (size_t i = 0; i < 2; i++) {
+    OSM_CLEANUP_FREE char *path =
+        osm_asprintf ("/images?owner=%s%s", project ? project : "", hidden[i]);
+    OSM_CLEANUP_JSON json_t *images = NULL;
+
+    if (osm_cloud_list (l->cloud, OSM_IMAGE, path, "images", &images, err) == -1)
+      return -1;
+    json_array_extend (all, images);
+  }
+  *ret = osm_take (all);
+  return 0;
+}
+
 static const char *const match[] = { "name", NULL };
 
 const struct osm_tenant_type osm_type_image = {
@@ -154,12 +176,12 @@ const struct osm_tenant_type osm_type_image = {
   .yaml_type = "openstack.image.Image",
   .file = "images.yml",
   .service = OSM_IMAGE,
-  .list_path = "/images?owner=%s",
   .list_key = "images",
   .member_path = "/images",
   .owner = "owner",
   .match = match,
   .fields = fields,
+  .list = list,
   .wanted = is_tenants,
   .never_made = "the data of images is not copied yet",
 };

@@ -20,16 +20,29 @@ gateway (const json_t *router)
   return json_object_get (router, "external_gateway_info");
 }
 
+/* NULL: the router shall have none, whatever else is said about it. */
 static json_t *
 gateway_of_body (json_t *body)
 {
   json_t *info = json_object_get (body, "external_gateway_info");
 
-  if (!json_is_object (info)) {
+  if (!info) {
     info = json_object ();
     json_object_set_new (body, "external_gateway_info", info);
   }
-  return info;
+  return json_is_object (info) ? info : NULL;
+}
+
+/* value: stolen. */
+static void
+add_to_gateway (json_t *body, const char *key, json_t *value)
+{
+  json_t *info = gateway_of_body (body);
+
+  if (info)
+    json_object_set_new (info, key, value);
+  else
+    json_decref (value);
 }
 
 static int
@@ -62,7 +75,7 @@ network_to_api (const struct osm_inventory *inventory, const json_t *value, json
   if (osm_inventory_id (inventory, "networks", json_object_get (value, "network_ref"), &id, err) ==
       -1)
     return -1;
-  json_object_set_new (gateway_of_body (body), "network_id", id);
+  add_to_gateway (body, "network_id", id);
   return 0;
 }
 
@@ -119,7 +132,7 @@ addresses_to_api (const struct osm_inventory *inventory, const json_t *value, js
       return -1;
     json_object_set_new (one, "subnet_id", id);
   }
-  json_object_set (gateway_of_body (body), "external_fixed_ips", list);
+  add_to_gateway (body, "external_fixed_ips", json_incref (list));
   return 0;
 }
 
@@ -131,7 +144,7 @@ qos_to_api (const struct osm_inventory *inventory, const json_t *value, json_t *
 
   if (osm_inventory_id (inventory, "qos_policies", value, &id, err) == -1)
     return -1;
-  json_object_set_new (gateway_of_body (body), "qos_policy_id", id);
+  add_to_gateway (body, "qos_policy_id", id);
   return 0;
 }
 
@@ -143,7 +156,7 @@ snat_to_api (const struct osm_inventory *inventory, const json_t *value, json_t 
   (void)inventory;
   (void)err;
   if (json_is_false (value))
-    json_object_set (gateway_of_body (body), "enable_snat", (json_t *)value);
+    add_to_gateway (body, "enable_snat", json_incref ((json_t *)value));
   return 0;
 }
 

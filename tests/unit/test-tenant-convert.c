@@ -144,6 +144,12 @@ TEST (osms_own_objects_and_those_of_others_are_not_ours)
   add (inventory, &osm_type_network,
        "[{'id': 'C', 'name': 'c', 'project_id': 'P', 'description': 'osm.role=conversion-host'}]",
        true);
+  osm_inventory_set_hosts (inventory, "osm-conversion");
+  add (inventory, &osm_type_keypair,
+       "[{'name': 'osm-conversion-Ab3dEf9h', 'public_key': 'k'}, {'name': 'osm-conversion', "
+       "'public_key': 'k'}, {'name': 'osm-conversion-of-mine', 'public_key': 'k'}]",
+       true);
+  assert_int_equal (json_object_size (osm_inventory_own (inventory, "keypairs")), 2);
   assert_int_equal (json_object_size (osm_inventory_own (inventory, "networks")), 1);
   assert_non_null (osm_inventory_get (inventory, "networks", "C"));
 }
@@ -194,9 +200,10 @@ TEST (router_without_a_gateway)
   OSM_CLEANUP_INVENTORY struct osm_inventory *inventory = cloud ();
   OSM_CLEANUP_JSON json_t *entry = to_file (&osm_type_router, inventory,
                                             "{'name': 'r1', 'external_gateway_info': null}"),
-                          *body = NULL;
+                          *extra = parse ("{'is_snat_enabled': false}"), *body = NULL;
   OSM_ERROR (err);
 
+  json_object_set (entry, "_osm_params", extra);
   osm_tenant_to_api (&osm_type_router, inventory, entry, NULL, &body, &err);
   assert_no_error (&err);
   assert_json (body, "{'name': 'r1', 'external_gateway_info': null}");
