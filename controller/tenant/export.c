@@ -32,6 +32,15 @@ osm_export_row (const struct osm_tenant_type *type, const char *name, const char
   return row;
 }
 
+json_t *
+osm_export_refused_row (const struct osm_tenant_type *type, const json_t *error)
+{
+  bool rights = osm_json_uint (error, "code") == 403;
+
+  return osm_export_row (type, NULL, NULL, rights ? "skipped" : "failed",
+                         osm_json_str (error, "message"));
+}
+
 bool
 osm_export_takes (const struct osm_tenant_type *type, const struct osm_filter *filter,
                   const json_t *entry)
@@ -316,8 +325,7 @@ osm_tenant_export (struct osm_cloud *cloud, const struct osm_export_options *opt
     OSM_ERROR (problem);
 
     if (why)
-      json_array_append_new (
-          rows, osm_export_row (type, NULL, NULL, "skipped", osm_json_str (why, "message")));
+      json_array_append_new (rows, osm_export_refused_row (type, why));
     else if (export_type (cloud, type, options, inventory, rows, &problem) == 0)
       json_array_append_new (files, json_string (type->file));
     else if (problem.class == OSM_ERROR_INTERRUPTED) {

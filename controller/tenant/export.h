@@ -44,5 +44,7 @@ bool osm_export_takes (const struct osm_tenant_type *type, const struct osm_filt
 /* {"type", "name", "id", "result", "reason"}, without those that are NULL. No name: it is about the whole type. */
 json_t *osm_export_row (const struct osm_tenant_type *type, const char *name, const char *id,
                         const char *result, const char *reason);
+/* About a type whose list was refused: skipped if rights are missing, else failed. */
+json_t *osm_export_refused_row (const struct osm_tenant_type *type, const json_t *error);
 
 #endif

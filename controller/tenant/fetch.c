@@ -72,7 +72,7 @@ list_one (void *data, struct osm_error *err)
     path = osm_fetch_path (l->type, osm_inventory_project (l->inventory));
     r = osm_cloud_list (l->cloud, l->type->service, path, l->type->list_key, &l->list, &l->why);
   }
-  if (r == -1 && l->why.code != 403) {
+  if (r == -1 && l->why.class == OSM_ERROR_INTERRUPTED) {
     osm_error_move (err, &l->why);
     return -1;
   }

@@ -351,8 +351,7 @@ for_each_type (struct import *im, each_type *function, struct osm_error *err)
     OSM_ERROR (why);
 
     if (refused)
-      json_array_append_new (im->rows, osm_export_row (types[i], NULL, NULL, "skipped",
-                                                       osm_json_str (refused, "message")));
+      json_array_append_new (im->rows, osm_export_refused_row (types[i], refused));
     else if (function (im, types[i], &why) == -1) {
       if (why.class == OSM_ERROR_INTERRUPTED) {
         osm_error_move (err, &why);

@@ -59,6 +59,7 @@ class FakeCloud(http.server.ThreadingHTTPServer):
         self.refused = set()  # of these, every GET is answered with 403
         if not administrator:
             self.refused = {"identity/projects", "identity/users", "identity/domains", "identity/role_assignments"}
+        self.broken = set()  # likewise with 400
         self.add("identity/domains", id="default", name="Default")
         self.add("identity/projects", id=self.project, name=name, domain_id="default", parent_id="default",
                  description="", enabled=True, is_domain=False, tags=[])
@@ -110,6 +111,8 @@ class FakeCloud(http.server.ThreadingHTTPServer):
         kind = "%s/%s" % (service, parts[0])
         if method == "GET" and kind in self.refused:
             return 403, {"error": {"code": 403, "message": "You are not authorized"}}
+        if method == "GET" and kind in self.broken:
+            return 400, {"message": "it is broken"}
         return getattr(self, method.lower())(service, kind, parts, query, body)
 
     def show(self, service, plural, obj):

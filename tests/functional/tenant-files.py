@@ -181,6 +181,12 @@ class Export(Files):
         self.assertIn("403", results["users", "(all)"]["reason"])
         self.assertEqual(results["keypairs", "k1"]["result"], "equal")
 
+    def test_a_service_that_fails_keeps_nothing_else_from_being_exported(self):
+        self.source.broken.add("image/images")
+        results = self.export("images", "networks", status=5)
+        self.assertEqual(results["images", "(all)"]["result"], "failed")
+        self.assertEqual(results["networks", "n1"]["result"], "created")
+
     def test_what_cannot_be_told_fails_alone(self):
         self.source.add("network/subnets", name="lost", network_id=new_id())
         results = self.export("subnets", status=5)

@@ -57,6 +57,28 @@ TEST (file_of_os_migrate_is_right)
   assert_string_equal (osm_datafile_version (file), "1.0.5");
 }
 
+/* Folded at 80 columns, with its own ways to quote. */
+TEST (text_as_pyyaml_writes_it)
+{
+  OSM_CLEANUP_DATAFILE struct osm_datafile *file = read_file (
+      "os_migrate_version: 1.0.5\nresources:\n- _info:\n    created_at: '2026-11-21T21:00:00Z'\n"
+      "    id: 0f2fbf6e-1111-4222-8333-123456789012\n    project_id: "
+      "17032cd12b8d4ba9bb00e535a561c162\n"
+      "    revision_number: 1\n    updated_at: null\n  _migration_params: {}\n  params:\n"
+      "    description: a b c d\n      e f 'g'\n    name: \"line\\nand \\xE4 word \\\n      \\ "
+      "end\"\n"
+      "  type: openstack.network.SecurityGroup\n");
+  OSM_CLEANUP_JSON json_t *problems = json_array ();
+  const json_t *entry = json_array_get (osm_datafile_resources (file), 0);
+
+  assert_int_equal (osm_datafile_check (file, &osm_type_security_group, problems), 0);
+  assert_int_equal (json_array_size (problems), 0);
+  assert_string_equal (osm_json_str (json_object_get (entry, "params"), "description"),
+                       "a b c d e f 'g'");
+  assert_string_equal (osm_json_str (json_object_get (entry, "params"), "name"),
+                       "line\nand \xc3\xa4 word  end");
+}
+
 TEST (text_of_a_file_comes_back)
 {
   OSM_CLEANUP_JSON json_t *entries =
@@ -187,6 +209,7 @@ main (void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test (file_of_os_migrate_is_right),
+    cmocka_unit_test (text_as_pyyaml_writes_it),
     cmocka_unit_test (text_of_a_file_comes_back),
     cmocka_unit_test (what_is_no_list_of_resources),
     cmocka_unit_test (each_mistake_has_its_place_and_remedy),
