@@ -24,8 +24,9 @@ PROGRAM = os.path.join(BUILD, "osm-controller")
 MIB = 1 << 20
 LIMIT = 60  # seconds, for anything that should take one
 COMMANDS = ["deploy-conversion-hosts", "check-conversion-hosts", "delete-conversion-hosts",
-            "migrate-server", "migrate-volume", "plan", "check-server", "check-servers", "list", "show", "watch", "throttle", "resume", "verify",
-            "rollback", "cleanup", "prune", "recover", "completion", "version"]
+            "migrate-server", "migrate-volume", "plan", "check-server", "check-servers", "list", "show", "watch",
+            "throttle", "resume", "verify", "rollback", "cleanup", "prune", "recover", "export", "validate", "diff",
+            "import", "completion", "version"]
 
 
 class Case(unittest.TestCase):
