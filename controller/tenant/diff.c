@@ -77,6 +77,14 @@ same_value (const struct osm_field *f, const json_t *a, const json_t *b)
   return same (x, y);
 }
 
+/* The cloud does not have what it takes: then it cannot differ. */
+static bool
+is_unknown_there (const struct osm_field *f, const json_t *is)
+{
+  return (f->extension || f->since) && !(f->flags & OSM_FIELD_NULLABLE) &&
+         (!is || json_is_null (is));
+}
+
 json_t *
 osm_tenant_diff (const struct osm_tenant_type *type, const json_t *wanted, const json_t *is)
 {
@@ -85,7 +93,7 @@ osm_tenant_diff (const struct osm_tenant_type *type, const json_t *wanted, const
   for (const struct osm_field *f = type->fields; f->name; f++) {
     const json_t *a = osm_tenant_value (wanted, f), *b = osm_tenant_value (is, f);
 
-    if ((f->flags & OSM_FIELD_INFO) || !a ||
+    if ((f->flags & OSM_FIELD_INFO) || !a || is_unknown_there (f, b) ||
         (json_is_null (a) && (!(f->flags & OSM_FIELD_NULLABLE) || !b)) || same_value (f, a, b))
       continue;
     json_array_append_new (differences,

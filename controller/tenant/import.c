@@ -13,6 +13,7 @@
 #include "common/json.h"
 #include "common/quote.h"
 #include "common/strbuf.h"
+#include "controller/cloud/network.h"
 #include "controller/tenant/compare.h"
 #include "controller/tenant/convert.h"
 #include "controller/tenant/datafile.h"
@@ -26,10 +27,11 @@ struct import {
   struct osm_change change;
   json_t *files; /* {TYPE: entries}; types without a file are not in it */
   json_t *refused, *rows;
+  json_t *extensions; /* of Neutron; NULL if it does not tell */
   size_t nr_pretended;
 };
 
-/* ---- files ---- */
+/* ---- files, and what the cloud has ---- */
 
 static int
 load (struct import *im, const struct osm_tenant_type *type, struct osm_error *err)
@@ -62,6 +64,23 @@ present (const struct import *im)
   return types;
 }
 
+/* Not told: then whatever the files have is asked for. */
+static int
+ask_for_extensions (struct import *im, const struct osm_tenant_type *const *types,
+                    struct osm_error *err)
+{
+  bool network = false;
+  OSM_ERROR (why);
+
+  for (size_t i = 0; types[i]; i++)
+    network = network || types[i]->service == OSM_NETWORK;
+  if (!network || osm_network_extensions (im->cloud, &im->extensions, &why) == 0 ||
+      why.class != OSM_ERROR_INTERRUPTED)
+    return 0;
+  osm_error_move (err, &why);
+  return -1;
+}
+
 static int
 prepare (struct import *im, struct osm_error *err)
 {
@@ -76,6 +95,8 @@ prepare (struct import *im, struct osm_error *err)
     return osm_error_hint (err, "name their folder with --data-dir, or make them with export");
   }
   types = present (im);
+  if (ask_for_extensions (im, types, err) == -1)
+    return -1;
   return osm_fetch_lists (im->cloud, types, im->inventory, im->refused, err);
 }
 
@@ -148,15 +169,36 @@ post (struct import *im, const struct osm_tenant_type *type, const json_t *entry
                          ret, err);
 }
 
-/* The entry as far as the cloud's version of the API knows its fields. */
+static bool
+is_known (const struct import *im, const struct osm_tenant_type *type, const struct osm_field *f)
+{
+  if (f->since && !osm_cloud_has_microversion (im->cloud, type->service, f->since))
+    return false;
+  return !f->extension || !im->extensions || json_object_get (im->extensions, f->extension);
+}
+
+/* The entry as far as the cloud knows its fields. *ret_dropped: those that it does not know and that say something, for people, or NULL. */
 static json_t *
-without_newer (const struct import *im, const struct osm_tenant_type *type, const json_t *entry)
+known_fields (const struct import *im, const struct osm_tenant_type *type, const json_t *entry,
+              char **ret_dropped)
 {
   json_t *copy = json_deep_copy (entry);
+  OSM_STRBUF (dropped);
 
-  for (const struct osm_field *f = type->fields; f->name; f++)
-    if (f->since && !osm_cloud_has_microversion (im->cloud, type->service, f->since))
-      json_object_del (json_object_get (copy, osm_field_section (f)), f->name);
+  for (const struct osm_field *f = type->fields; f->name; f++) {
+    const json_t *value = osm_tenant_value (entry, f);
+
+    if ((f->flags & OSM_FIELD_INFO) || !value || is_known (im, type, f))
+      continue;
+    if (!json_is_null (value) && !json_is_false (value) && json_array_size (value) == 0)
+      osm_strbuf_addf (&dropped, "%s%s",
+                       dropped.len > 0 ? ", "
+                                       : "without, because the cloud does "
+                                         "not know it: ",
+                       f->name);
+    json_object_del (json_object_get (copy, osm_field_section (f)), f->name);
+  }
+  *ret_dropped = dropped.len > 0 ? osm_strbuf_take (&dropped) : NULL;
   return copy;
 }
 
@@ -164,7 +206,9 @@ static int
 make (struct import *im, const struct osm_tenant_type *type, json_t *row, struct osm_error *err)
 {
   OSM_CLEANUP_JSON json_t *body = NULL, *object = NULL;
-  OSM_CLEANUP_JSON json_t *entry = without_newer (im, type, json_object_get (row, "entry"));
+  OSM_CLEANUP_FREE char *dropped = NULL;
+  OSM_CLEANUP_JSON json_t *entry =
+      known_fields (im, type, json_object_get (row, "entry"), &dropped);
 
   if (type->never_made) {
     result (row, "skipped", type->never_made);
@@ -183,7 +227,7 @@ make (struct import *im, const struct osm_tenant_type *type, json_t *row, struct
     return 0;
   }
   remember (im, type, row, object);
-  result (row, "created", NULL);
+  result (row, "created", dropped);
   return im->options->dry_run ? 0 : set_separate (im, type, row, false, err);
 }
 
@@ -386,6 +430,7 @@ end (struct import *im)
   json_decref (im->files);
   json_decref (im->refused);
   json_decref (im->rows);
+  json_decref (im->extensions);
 }
 
 int

@@ -12,7 +12,8 @@
 static const struct osm_field fields[] = {
   OSM_FIELD ("description", OSM_FIELD_TEXT),
   OSM_FIELD ("name", OSM_FIELD_TEXT),
-  OSM_FIELD ("is_stateful", OSM_FIELD_BOOL, .flags = OSM_FIELD_BEYOND, .api = "stateful"),
+  OSM_FIELD ("is_stateful", OSM_FIELD_BOOL, .flags = OSM_FIELD_BEYOND, .api = "stateful",
+             .extension = "stateful-security-group"),
   OSM_FIELD ("tags", OSM_FIELD_SET, .flags = OSM_FIELD_BEYOND | OSM_FIELD_SEPARATE),
   OSM_FIELD ("created_at", OSM_FIELD_TEXT, .flags = OSM_FIELD_INFO),
   OSM_FIELD ("id", OSM_FIELD_TEXT, .flags = OSM_FIELD_INFO),

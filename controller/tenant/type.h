@@ -52,10 +52,10 @@ struct osm_field {
   const char *refers; /* OSM_FIELD_REF: name of the type referred to */
   const char
       *refers_2; /* tried if the first has none of that id (a project's parent may be a domain) */
-  const char *sort_by; /* OSM_FIELD_SET of objects: member that is looked at first */
-  const char *since;   /* the microversion that brought it */
-  const char
-      *group; /* fields of one group are sent together: they are one member of the API's object */
+  const char *sort_by;   /* OSM_FIELD_SET of objects: member that is looked at first */
+  const char *extension; /* of Neutron, without which the cloud refuses it */
+  const char *since;     /* the microversion that brought it */
+  const char *group;     /* fields of one group are sent together: one member of the object */
   /* Instead of copying. *ret stays NULL: as if it were not there. */
   int (*to_file) (const struct osm_inventory *inventory, const json_t *object, json_t **ret,
                   struct osm_error *err);

@@ -59,6 +59,8 @@ class FakeCloud(http.server.ThreadingHTTPServer):
         self.refused = set()  # of these, every GET is answered with 403
         if not administrator:
             self.refused = {"identity/projects", "identity/users", "identity/domains", "identity/role_assignments"}
+        self.extensions = ["network_availability_zone", "dns-integration", "port-security", "external-net", "ext-gw-mode",
+                           "net-mtu-writable", "qos", "router_availability_zone", "stateful-security-group"]
         self.broken = set()  # likewise with 400
         self.add("identity/domains", id="default", name="Default")
         self.add("identity/projects", id=self.project, name=name, domain_id="default", parent_id="default",
@@ -104,6 +106,8 @@ class FakeCloud(http.server.ThreadingHTTPServer):
         if not match:
             return 404, {"message": "no such path"}
         service, parts = match[1], match[2].split("/")
+        if parts == ["extensions"]:
+            return 200, {"extensions": [{"alias": a} for a in self.extensions]}
         if parts[:2] == ["flavors", "detail"] and service == "compute":
             parts = ["flavors"]
         if parts[:2] == ["qos", "policies"]:

@@ -397,6 +397,15 @@ class Import(Files):
         self.assertEqual([o["result"] for o in failed], ["failed"])
         self.assertIn("there is no subnet 's1' in this project", failed[0]["reason"])
 
+    def test_what_an_older_cloud_does_not_know_is_left_out_and_told(self):
+        self.destination.extensions.remove("stateful-security-group")
+        _, found = self.results(0, "import", "security_groups")
+        self.assertIn("does not know it: is_stateful", found["security_groups", "web"]["reason"])
+        group = next(g for g in self.destination.all("network/security-groups") if g["name"] == "web")
+        self.assertNotIn("stateful", group)
+        _, again = self.results(0, "import", "security_groups")
+        self.assertEqual({o["result"] for o in again.values()}, {"equal"})
+
     def test_nothing_is_touched_if_a_file_is_wrong(self):
         self.edit("subnets.yml", "ip_version: 4", "ip_version: four")
         self.run_osm(1, "import", "networks", "subnets")
