@@ -48,10 +48,8 @@ struct osm_field {
   const char *name; /* in the file; NULL ends the table */
   enum osm_field_kind kind;
   unsigned flags;
-  const char *api;    /* in the API, if it is another; dots lead into objects */
-  const char *refers; /* OSM_FIELD_REF: name of the type referred to */
-  const char
-      *refers_2; /* tried if the first has none of that id (a project's parent may be a domain) */
+  const char *api;       /* in the API, if it is another; dots lead into objects */
+  const char *refers;    /* OSM_FIELD_REF: name of the type referred to */
   const char *sort_by;   /* OSM_FIELD_SET of objects: member that is looked at first */
   const char *extension; /* of Neutron, without which the cloud refuses it */
   const char *since;     /* the microversion that brought it */

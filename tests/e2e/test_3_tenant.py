@@ -162,7 +162,7 @@ def test_destination_is_like_the_source(src, dst, imported):
         n, project = cloud.api.network, cloud.api.current_project_id
         groups = list(n.security_groups(project_id=project))
         names = {g.id: g.name for g in groups}
-        rules = sorted(str({k: names.get(v, v or None) for k, v in r.to_dict().items() if k not in OWN})
+        rules = sorted(str({k: names.get(str(v), v or None) for k, v in r.to_dict().items() if k not in OWN})
                        for r in n.security_group_rules(project_id=project)
                        if names.get(r.security_group_id, '').startswith(P))
         routers = list(n.routers(project_id=project, name=P + 'router'))
