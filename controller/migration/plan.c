@@ -224,9 +224,7 @@ plan_user_data (const struct osm_plan_input *input, json_t *plan, const json_t *
     osm_json_set_str (planned, "user_data_file", path);
     explicit_bzero (encoded, strlen (encoded));
   }
-  else if (osm_str_equal (wish, "none"))
-    return 0;
-  else if (json_is_string (value))
+  else if (json_is_string (value) && !osm_str_equal (wish, "none"))
     json_object_set_new (planned, "user_data_of_source", json_true ());
   else if (!value)
     osm_plan_finding (plan, "source-user-data-hidden", "warning", osm_json_str (server, "name"),
