@@ -31,6 +31,8 @@ const char *osm_cloud_name (const struct osm_cloud *cloud);
 const char *osm_cloud_project_id (const struct osm_cloud *cloud);
 const char *osm_cloud_project_name (const struct osm_cloud *cloud); /* NULL: not told */
 const char *osm_cloud_user_id (const struct osm_cloud *cloud);
+/* By the roles of the token: what it may really do is up to each service. */
+bool osm_cloud_is_administrator (const struct osm_cloud *cloud);
 /* Identifies the cloud itself whatever the name in the file: its auth_url without a path. */
 const char *osm_cloud_url (const struct osm_cloud *cloud);
 /* The microversion in use for a service, "2.79"; "" if the service has none. */

@@ -6,6 +6,7 @@
 #include "controller/cloud/identity.h"
 
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include "common/cleanup.h"
@@ -224,6 +225,23 @@ catalog_of_v2 (const json_t *old)
   return catalog;
 }
 
+/* Keystone's own name for those who may do everything. */
+static bool
+has_admin_role (const json_t *roles)
+{
+  const json_t *role;
+  size_t i;
+
+  json_array_foreach (roles, i, role)
+  {
+    const char *name = osm_json_str (role, "name");
+
+    if (name && strcasecmp (name, "admin") == 0)
+      return true;
+  }
+  return false;
+}
+
 static void
 read_v2 (const json_t *answer, struct osm_grant *g)
 {
@@ -236,6 +254,7 @@ read_v2 (const json_t *answer, struct osm_grant *g)
   g->project_id = osm_strdup (osm_json_str (json_object_get (token, "tenant"), "id"));
   g->project_name = osm_strdup (osm_json_str (json_object_get (token, "tenant"), "name"));
   g->user_id = osm_strdup (osm_json_str (json_object_get (access, "user"), "id"));
+  g->administrator = has_admin_role (json_object_get (json_object_get (access, "user"), "roles"));
   g->catalog = json_array_size (services) > 0 ? catalog_of_v2 (services) : NULL;
 }
 
@@ -251,6 +270,7 @@ read_v3 (const json_t *answer, const char *subject_token, struct osm_grant *g)
   g->project_id = osm_strdup (osm_json_str (json_object_get (token, "project"), "id"));
   g->project_name = osm_strdup (osm_json_str (json_object_get (token, "project"), "name"));
   g->user_id = osm_strdup (osm_json_str (json_object_get (token, "user"), "id"));
+  g->administrator = has_admin_role (json_object_get (token, "roles"));
   g->catalog = json_is_array (catalog) ? json_incref (catalog) : NULL;
 }
 

@@ -14,6 +14,7 @@
 #define OSM_CONTROLLER_IDENTITY_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/error.h"
@@ -22,6 +23,7 @@
 
 struct osm_grant {
   char *token, *project_id, *project_name, *user_id;
+  bool administrator;   /* one of its roles is "admin" */
   uint64_t lifetime_ms; /* from its issue to its end, by the cloud's own clock */
   json_t *catalog;      /* in the form of version 3 */
 };

@@ -93,6 +93,7 @@ take_grant (struct osm_cloud *cloud, struct osm_grant *g)
     cloud->project_name = osm_take (g->project_name);
   if (!cloud->user_id)
     cloud->user_id = osm_take (g->user_id);
+  cloud->administrator = g->administrator;
 }
 
 static int
@@ -384,6 +385,12 @@ const char *
 osm_cloud_user_id (const struct osm_cloud *cloud)
 {
   return cloud->user_id;
+}
+
+bool
+osm_cloud_is_administrator (const struct osm_cloud *cloud)
+{
+  return cloud->administrator;
 }
 
 const char *

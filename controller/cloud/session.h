@@ -34,6 +34,7 @@ struct osm_cloud {
   uint64_t token_generation; /* which token a request was sent with; the first is 1 */
   uint64_t token_renew_ms;   /* when, by osm_now_ms */
   json_t *catalog;
+  bool administrator;
   char *project_id, *project_name, *user_id; /* never change once they are known */
   struct osm_endpoint *endpoints[OSM_NR_SERVICES];
   struct osm_error renewal_failed; /* why there is no new token */

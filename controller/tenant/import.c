@@ -33,6 +33,44 @@ struct import {
 
 /* ---- files, and what the cloud has ---- */
 
+static bool
+is_empty (const json_t *value)
+{
+  return !value || json_is_null (value) || json_is_false (value) ||
+         ((json_is_array (value) || json_is_object (value)) &&
+          json_array_size (value) + json_object_size (value) == 0);
+}
+
+static void
+note (json_t *entry, const char *key, const char *why, const char *name)
+{
+  const char *now = osm_json_str (entry, key);
+  OSM_CLEANUP_FREE char *text = now ? osm_asprintf ("%s, %s", now, name)
+                                    : osm_asprintf ("without, because %s: %s", why, name);
+
+  json_object_set_new (entry, key, json_string (text));
+}
+
+/* What only administrators may ask for is not asked for, and not compared either: nobody could make it equal. Truth values of that kind
+ * are true where nothing is said. */
+static void
+without_rights (const struct osm_tenant_type *type, json_t *entries)
+{
+  json_t *entry;
+  size_t i;
+
+  json_array_foreach (entries, i, entry) for (const struct osm_field *f = type->fields; f->name;
+                                              f++)
+  {
+    if (!(f->flags & OSM_FIELD_ADMIN))
+      continue;
+    if (f->kind == OSM_FIELD_BOOL ? json_is_false (osm_tenant_value (entry, f))
+                                  : !is_empty (osm_tenant_value (entry, f)))
+      note (entry, "_refused", "only administrators may ask for it", f->name);
+    json_object_del (json_object_get (entry, osm_field_section (f)), f->name);
+  }
+}
+
 static int
 load (struct import *im, const struct osm_tenant_type *type, struct osm_error *err)
 {
@@ -43,6 +81,8 @@ load (struct import *im, const struct osm_tenant_type *type, struct osm_error *e
     return 0;
   if (osm_datafile_read (path, type, &entries, err) == -1)
     return -1;
+  if (!osm_cloud_is_administrator (im->cloud))
+    without_rights (type, entries);
   json_object_set_new (im->files, type->name, entries);
   return 0;
 }
@@ -177,28 +217,27 @@ is_known (const struct import *im, const struct osm_tenant_type *type, const str
   return !f->extension || !im->extensions || json_object_get (im->extensions, f->extension);
 }
 
-/* The entry as far as the cloud knows its fields. *ret_dropped: those that it does not know and that say something, for people, or NULL. */
+/* The entry as far as the cloud knows its fields. *ret_dropped: those that say something and are not carried, for people, or NULL. */
 static json_t *
 known_fields (const struct import *im, const struct osm_tenant_type *type, const json_t *entry,
               char **ret_dropped)
 {
   json_t *copy = json_deep_copy (entry);
-  OSM_STRBUF (dropped);
+  const char *refused, *unknown;
 
   for (const struct osm_field *f = type->fields; f->name; f++) {
     const json_t *value = osm_tenant_value (entry, f);
 
     if ((f->flags & OSM_FIELD_INFO) || !value || is_known (im, type, f))
       continue;
-    if (!json_is_null (value) && !json_is_false (value) && json_array_size (value) == 0)
-      osm_strbuf_addf (&dropped, "%s%s",
-                       dropped.len > 0 ? ", "
-                                       : "without, because the cloud does "
-                                         "not know it: ",
-                       f->name);
+    if (!is_empty (value))
+      note (copy, "_unknown", "the cloud does not know it", f->name);
     json_object_del (json_object_get (copy, osm_field_section (f)), f->name);
   }
-  *ret_dropped = dropped.len > 0 ? osm_strbuf_take (&dropped) : NULL;
+  refused = osm_json_str (copy, "_refused");
+  unknown = osm_json_str (copy, "_unknown");
+  *ret_dropped = !refused || !unknown ? osm_strdup (refused ? refused : unknown)
+                                      : osm_asprintf ("%s; %s", refused, unknown);
   return copy;
 }
 

@@ -79,7 +79,7 @@ network_to_api (const struct osm_inventory *inventory, const json_t *value, json
   return 0;
 }
 
-/* Tenants are not told the external subnet's name, and may not choose an address of it: for them there is nothing to carry. It is in
+/* Where tenants are not told the external subnet's name there is nothing to carry; nor may they choose an address of it. It is in
  * _info all the same, for whoever wants to ask for it elsewhere. */
 static int
 addresses_to_file (const struct osm_inventory *inventory, const json_t *router, json_t **ret,
@@ -175,12 +175,12 @@ static const struct osm_field fields[] = {
              .group = "gateway", .to_file = network_to_file, .to_api = network_to_api),
   OSM_FIELD ("flavor_ref", OSM_FIELD_REF, .flags = OSM_FIELD_FIXED, .api = "flavor_id",
              .refers = "network_flavors", .extension = "l3-flavors"),
-  OSM_FIELD ("external_fixed_ips", OSM_FIELD_REFS, .flags = OSM_FIELD_BEYOND, .group = "gateway",
-             .to_file = addresses_to_file, .to_api = addresses_to_api),
+  OSM_FIELD ("external_fixed_ips", OSM_FIELD_REFS, .flags = OSM_FIELD_BEYOND | OSM_FIELD_ADMIN,
+             .group = "gateway", .to_file = addresses_to_file, .to_api = addresses_to_api),
   OSM_FIELD ("gateway_qos_policy_ref", OSM_FIELD_REF, .flags = OSM_FIELD_BEYOND,
              .api = "external_gateway_info.qos_policy_id", .refers = "qos_policies",
              .group = "gateway", .to_api = qos_to_api, .extension = "qos-gateway-ip"),
-  OSM_FIELD ("is_snat_enabled", OSM_FIELD_BOOL, .flags = OSM_FIELD_BEYOND,
+  OSM_FIELD ("is_snat_enabled", OSM_FIELD_BOOL, .flags = OSM_FIELD_BEYOND | OSM_FIELD_ADMIN,
              .api = "external_gateway_info.enable_snat", .group = "gateway", .to_api = snat_to_api,
              .extension = "ext-gw-mode"),
   OSM_FIELD ("routes", OSM_FIELD_SET,

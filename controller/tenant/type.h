@@ -41,6 +41,7 @@ enum osm_field_flag {
   OSM_FIELD_SEPARATE = 16, /* not part of the object's request: tags, extra specs */
   OSM_FIELD_NO_EMPTY = 32, /* empty is not sent: some clouds know the attribute not at all */
   OSM_FIELD_LATE = 128,    /* set when everything else is there: routes need interfaces */
+  OSM_FIELD_ADMIN = 256,   /* tenants may not ask for it: of the cloud, not of them */
   OSM_FIELD_AS_TEXT = 64,  /* the API has numbers and truth values as text (properties of images) */
 };
 

@@ -62,6 +62,7 @@ class FakeCloud(http.server.ThreadingHTTPServer):
         self.extensions = ["network_availability_zone", "dns-integration", "port-security", "external-net", "ext-gw-mode",
                            "net-mtu-writable", "qos", "router_availability_zone", "stateful-security-group"]
         self.broken = set()  # likewise with 400
+        self.roles = ["admin" if administrator else "member"]
         self.add("identity/domains", id="default", name="Default")
         self.add("identity/projects", id=self.project, name=name, domain_id="default", parent_id="default",
                  description="", enabled=True, is_domain=False, tags=[])
@@ -95,7 +96,8 @@ class FakeCloud(http.server.ThreadingHTTPServer):
         catalog = [{"type": t, "endpoints": [{"interface": "public", "region_id": "R", "url": self.url + path}]}
                    for t, path in (("compute", "/compute/v2.1"), ("network", "/network"), ("image", "/image"))]
         return 201, {"token": {"issued_at": stamp(now), "expires_at": stamp(now + 3600), "project": {"id": self.project},
-                               "user": {"id": self.user}, "catalog": catalog}}, [("X-Subject-Token", "t")]
+                               "user": {"id": self.user}, "roles": [{"name": r} for r in self.roles],
+                               "catalog": catalog}}, [("X-Subject-Token", "t")]
 
     def handle(self, method, path, query, body):
         if path.endswith("/auth/tokens"):
