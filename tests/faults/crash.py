@@ -191,6 +191,7 @@ class Matrix:
         for ip in lane.floating_ips(self.dst):
             assert not ip.tags, ip.tags
             o.network.delete_ip(ip)
+        lane.delete_belongings(self.dst)
         wait_for('copies are gone', copies_are_gone)
         self.src.api.compute.start_server(lane.id)
         wait_for('source runs', lambda: self.src.api.compute.get_server(lane.id).status == 'ACTIVE')
@@ -393,6 +394,10 @@ def tidy(cloud, migrations):
             for ip in o.network.ips(port_id=p.id):
                 o.network.delete_ip(ip)
             o.network.delete_port(p)
+    for g in [g for g in o.compute.server_groups() if g.name.startswith(PREFIX + 'server-')]:
+        o.compute.delete_server_group(g)
+    for k in [k for k in o.compute.keypairs() if k.name.startswith(PREFIX + 'server-')]:
+        o.compute.delete_keypair(k)
 
     def ours(x):
         return (x.name or '').startswith((PREFIX + 'server-', PREFIX + 'base-')) or \

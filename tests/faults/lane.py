@@ -15,7 +15,8 @@ UUID = re.compile(r'[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}
 # What differs between two servers made of the same plan.
 MADE_ANEW = ('created', 'created_at', 'OS-EXT-SRV-ATTR:instance_name', 'hostId', 'addresses', 'mac_address',
              'fixed_ips', 'ip_address', 'dns_assignment', 'name', 'OS-EXT-SRV-ATTR:hostname',
-             'bootable_since', 'host_id', 'osm.migration', 'tags')
+             'bootable_since', 'host_id', 'osm.migration', 'tags', 'key_name')
+KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHc2UBdTpcPsfB5Zr+NXyBQ+j0oE1YHXJyD8J0uTiIhu crash'
 AGENT_FOLDERS = ('/var/lib/osm', '/run/osm', '/run/osm-peer')
 
 
@@ -81,7 +82,13 @@ class Lane:
         set_image_metadata(src, boot.id, os_distro='debian', hw_disk_bus='virtio', os_shutdown_timeout='1')
         port = n.create_port(network_id=n.find_network(NETWORK).id, name=self.name + '-port', description='a port',
                              fixed_ips=[{'ip_address': self.address}])
+        # Both are missing at the destination.
+        src.api.compute.create_keypair(name=self.name + '-key', public_key=KEY)
+        group = src.api.compute.post('/os-server-groups', microversion='2.64', json={
+            'server_group': {'name': self.name + '-group', 'policy': 'soft-anti-affinity'}})
+        assert group.ok, group.text
         server = src.server(self.name, 'm1.tiny', [port], [(boot.id, True), (data.id, False)],
+                            key=self.name + '-key', scheduler_hints={'group': group.json()['server_group']['id']},
                             metadata={'owner': 'crash'}, description='to be moved')
         self.id = server.id
         self.volumes = {self.name + '-boot': boot.id, self.name + '-data': data.id}
@@ -109,6 +116,13 @@ class Lane:
         n = cloud.api.network
         return [ip for ip in n.ips(project_id=cloud.api.current_project_id)
                 if ip.description == 'leads to ' + self.name or any(i in ip.description for i in self.seen)]
+
+    def delete_belongings(self, cloud):
+        """Nova lists no marks of key pairs and server groups: they go by their names."""
+        for g in cloud.api.compute.server_groups():
+            if g.name == self.name + '-group':
+                cloud.api.compute.delete_server_group(g)
+        cloud.api.compute.delete_keypair(self.name + '-key')
 
     def rebuild(self):
         """After a failure: everything of it deleted by an administrator, and made anew."""
@@ -147,6 +161,7 @@ class Lane:
                     o.network.delete_port(p)
             for ip in self.floating_ips(cloud):
                 o.network.delete_ip(ip)
+            self.delete_belongings(cloud)
         self.build()
 
     # ---------------------------------------------------------------- osm
@@ -203,7 +218,8 @@ class Lane:
         now = self.mine()
         assert now[0] == self.things[0], 'at the source: %s' % (set(now[0].items()) ^ set(self.things[0].items()))
         kinds = sorted(kind for kind, _ in now[1])
-        assert kinds == ['floating ip', 'port', 'server', 'volume', 'volume'], now[1]
+        assert kinds == ['floating ip', 'key pair', 'port', 'server', 'server group', 'volume', 'volume'], now[1]
+        assert self.dst.api.compute.get_server(there[0]).key_name == self.name + '-key'
         ports = self.dst.api.network.ports(device_id=there[0])
         assert [ip['ip_address'] for p in ports for ip in p.fixed_ips] == [self.address]
         assert not kept_by_agents(self.clouds, migration)
