@@ -3,9 +3,11 @@
 """The kill matrix.  A controller with crash points (configure --enable-crash-points) migrates a server; it is killed at
 one point after the other, and then the migration is finished, or taken back, and everything looked at without osm.
 
-usage: crash.py [--points N] [--seed N] [--kinds LIST] [--only REGEX] [--lanes N] [--seconds N] [--json FILE] [--keep]
+usage: crash.py [--points N] [--seed N] [--kinds LIST] [--only REGEX] [--lanes N] [--seconds N] [--json FILE]
+                [--continue] [--keep]
 
-Runs inside the lab (make check-crash).  Without --points: the whole matrix."""
+Runs inside the lab (make check-crash).  Without --points: the whole matrix, which takes hours: --seconds ends it early,
+--json writes down what was tried, and --continue goes on from there another time."""
 import argparse
 import json
 import os
@@ -71,6 +73,9 @@ class Try:
             return '%s; %s' % (self.middle, self.point)
         return self.point + ('; then %s' % self.second if self.second else '')
 
+    def key(self):
+        return self.kind, self.text(), self.then
+
     def json(self):
         return {'kind': self.kind, 'point': self.text(), 'then': self.then, 'survived': self.ok,
                 'seconds': round(self.seconds, 1), 'why': self.why}
@@ -85,6 +90,8 @@ class Matrix:
         self.print_lock = threading.Lock()
         self.reference = None
         self.programs = 0
+        self.done = []
+        self.earlier = {}  # what survived in the runs that this one continues
 
     def osm(self):
         osm = LaneOsm(self.folder, os.environ['OS_CLIENT_CONFIG_FILE'], image=IMAGE)
@@ -220,6 +227,7 @@ class Matrix:
         tries = [t for t in tries if (not kinds or t.kind in kinds) and only.search(t.kind + ' ' + t.text())]
         tries.sort(key=lambda t: (t.kind, t.text(), t.then))
         self.total = len(tries)
+        tries = [t for t in tries if t.key() not in self.earlier]
         if self.options.points and self.options.points < len(tries):
             tries = self.random.sample(tries, self.options.points)
         elif self.options.shuffle:
@@ -340,6 +348,7 @@ class Matrix:
         with self.print_lock:
             self.show(t)
             self.done.append(t)
+            self.write(time.monotonic() - self.began)
         if not t.ok:
             try:
                 lane.new_migration()
@@ -356,6 +365,27 @@ class Matrix:
         if not t.ok:
             print('    ' + t.why.replace('\n', '\n    '), flush=True)
 
+    def survived(self):
+        return len(self.earlier) + sum(t.ok for t in self.done)
+
+    def read(self):
+        """What --continue continues, the seed with it: some tries are chosen with it."""
+        with open(self.options.json, encoding='utf-8') as f:
+            kept = json.load(f)
+        self.options.seed = kept['seed']
+        self.random = random.Random(kept['seed'])
+        self.earlier = {(t['kind'], t['point'], t['then']): t for t in kept['tries'] if t['survived']}
+
+    def write(self, seconds):
+        """After each try: this process may be killed, too."""
+        if not self.options.json:
+            return
+        with open(self.options.json + '.new', 'w', encoding='utf-8') as f:
+            json.dump({'seed': self.options.seed, 'whole': self.total, 'survived': self.survived(),
+                       'seconds': round(seconds), 'tries': list(self.earlier.values()) +
+                       [t.json() for t in self.done]}, f, indent=1, ensure_ascii=False)
+        os.replace(self.options.json + '.new', self.options.json)
+
     def work(self, lane, todo):
         while True:
             try:
@@ -367,7 +397,7 @@ class Matrix:
             self.one(lane, t)
 
     def run(self, lanes, tries):
-        self.done, self.began = [], time.monotonic()
+        self.began = time.monotonic()
         alone = [t for t in tries if t.kind in ('agents', 'reboot')]
         for group, some in (([t for t in tries if t not in alone], lanes), (alone, lanes[:1])):
             todo = queue.Queue()
@@ -425,6 +455,7 @@ def arguments():
     p.add_argument('--seconds', type=int, default=0)
     p.add_argument('--mebibytes', type=int, default=24)
     p.add_argument('--json', default='')
+    p.add_argument('--continue', dest='go_on', action='store_true')
     p.add_argument('--folder', default='')
     p.add_argument('--shuffle', action='store_true')
     p.add_argument('--list', action='store_true')
@@ -434,11 +465,13 @@ def arguments():
 
 def main():
     options = arguments()
-    print('seed %d' % options.seed, flush=True)
     clouds = side_by_side(lambda: Cloud('src'), lambda: Cloud('dst'))
     folder = options.folder or tempfile.mkdtemp(prefix='osm-crash.')
     os.makedirs(folder, exist_ok=True)
     m = Matrix(options, clouds, Path(folder))
+    if options.go_on and os.path.exists(options.json):
+        m.read()
+    print('seed %d' % options.seed, flush=True)
     first = time.monotonic()
     known = {r['id'] for r in m.osm().migrations()} if options.keep else set()
     side_by_side(*[lambda c=c: tidy(c, known) if options.keep else purge(c) for c in clouds])
@@ -475,12 +508,9 @@ def main():
         failed += 1
     print('%d tried, %d survived, %d left over, seed %d, %.0f s' % (len(m.done), passed, len(left), options.seed,
                                                                   time.monotonic() - first))
-    if options.json:
-        with open(options.json, 'w') as f:
-            json.dump({'seed': options.seed, 'left_over': len(left), 'whole': m.total,
-                       'tries': [t.json() for t in m.done]}, f, indent=1, ensure_ascii=False)
+    print('of the whole matrix of %d tries %d survived so far' % (m.total, m.survived()))
     print('%d passed, %d failed' % (passed, failed))
-    return 1 if failed or not (m.done or options.list) else 0
+    return 1 if failed or not (m.done or m.earlier or options.list) else 0
 
 
 if __name__ == '__main__':

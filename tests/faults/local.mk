@@ -16,7 +16,8 @@ check-hostile: all $(unit_tests)
 	$(AM_V_at)POINTS='$(POINTS)' SEED='$(SEED)' $(top_srcdir)/tests/faults/hostile/run '$(abs_top_builddir)' $(CHECK_HOSTILE_FLAGS)
 phony_targets += check-hostile
 
-# POINTS=n: so many points at random, SEED=n: the same ones again, CRASH_FLAGS: tests/faults/crash.py --help
+# POINTS=n: so many points at random, SEED=n: the same ones again, CRASH_FLAGS: tests/faults/crash.py --help. In parts:
+# make check-crash CRASH_FLAGS='--seconds 3600 --json FILE --continue' as often as it takes.
 check-crash: all
 	$(AM_V_at)$(top_srcdir)/tests/faults/check-crash '$(abs_top_builddir)' \
 	  $(if $(POINTS),--points $(POINTS)) $(if $(SEED),--seed $(SEED)) $(CRASH_FLAGS)
