@@ -250,10 +250,11 @@ osm_cmd_migrate_planned (const struct osm_args *args, struct osm_error *err)
   struct planned p = { .args = args, .path = osm_args_get (args, "plan") };
   int status;
 
-  if (check_options (args, err) == -1 || osm_cmd_accepted (args, &accepted, err) == -1)
+  if (check_options (args, err) == -1 || osm_cmd_accepted (args, &accepted, err) == -1 ||
+      osm_cmd_check_run_options (args, err) == -1)
     return OSM_EXIT_USAGE;
   /* Before a cloud is asked. */
-  if (osm_planfile_load (p.path, &file, err) == -1 || osm_cmd_check_run_options (args, err) == -1 ||
+  if (osm_planfile_load (p.path, &file, err) == -1 ||
       osm_session_open (args, OSM_WANT_CLOUDS | OSM_WANT_STORE, &session, err) == -1)
     return OSM_EXIT_FAILED;
   if (osm_args_has (args, "no-sparse"))

@@ -57,8 +57,8 @@ osm_cmd_report (struct osm_session *session, struct osm_migration *m)
   osm_ui_forgive (session->ui);
 }
 
-int
-osm_cmd_check_bad_blocks (const struct osm_args *args, struct osm_error *err)
+static int
+check_bad_blocks (const struct osm_args *args, struct osm_error *err)
 {
   const char *policy = osm_args_get (args, "bad-blocks");
 
@@ -75,8 +75,8 @@ osm_cmd_set_bad_blocks (const struct osm_args *args, struct osm_migration *m, st
   return policy ? osm_migration_set_bad_blocks (m, policy, err) : 0;
 }
 
-int
-osm_cmd_check_path (const struct osm_args *args, struct osm_error *err)
+static int
+check_path (const struct osm_args *args, struct osm_error *err)
 {
   const char *policy = osm_args_get (args, "path");
 
@@ -216,8 +216,8 @@ refuse (const char *kind, const char *object, size_t blockers, size_t warnings,
   return OSM_EXIT_BLOCKED;
 }
 
-int
-osm_cmd_check_limit (const struct osm_args *args, struct osm_error *err)
+static int
+check_limit (const struct osm_args *args, struct osm_error *err)
 {
   const char *text = osm_args_get (args, "limit");
   enum osm_limit_mode mode;
@@ -244,8 +244,8 @@ osm_cmd_set_limit (const struct osm_args *args, struct osm_session *session,
 int
 osm_cmd_check_run_options (const struct osm_args *args, struct osm_error *err)
 {
-  return osm_cmd_check_limit (args, err) == -1 || osm_cmd_check_bad_blocks (args, err) == -1 ||
-                 osm_cmd_check_path (args, err) == -1
+  return check_limit (args, err) == -1 || check_bad_blocks (args, err) == -1 ||
+                 check_path (args, err) == -1
              ? -1
              : 0;
 }
@@ -299,10 +299,9 @@ osm_cmd_migrate (const struct osm_args *args, const char *kind,
   int status;
   OSM_ERROR (why);
 
-  if (osm_cmd_accepted (args, &accepted, err) == -1)
+  if (osm_cmd_accepted (args, &accepted, err) == -1 || osm_cmd_check_run_options (args, err) == -1)
     return OSM_EXIT_USAGE;
-  if (osm_cmd_check_run_options (args, err) == -1 ||
-      osm_session_open (args, OSM_WANT_CLOUDS | OSM_WANT_STORE, &session, err) == -1)
+  if (osm_session_open (args, OSM_WANT_CLOUDS | OSM_WANT_STORE, &session, err) == -1)
     return OSM_EXIT_FAILED;
   if (osm_args_has (args, "no-sparse"))
     osm_str_set (&session->config->sparse, "off");

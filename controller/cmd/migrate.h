@@ -38,17 +38,12 @@ int osm_cmd_run_plan (const struct osm_args *args, struct osm_session *session, 
                       const json_t *plan, struct osm_error *err);
 /* migrate-planned.c: migrate-server --plan FILE [SERVER...]. Returns an osm_exit. */
 int osm_cmd_migrate_planned (const struct osm_args *args, struct osm_error *err);
-/* --bad-blocks: is its value right, and into the journal. */
-int osm_cmd_check_bad_blocks (const struct osm_args *args, struct osm_error *err);
+/* --bad-blocks, --path, --limit into the journal; osm_cmd_check_run_options has looked at them. */
 int osm_cmd_set_bad_blocks (const struct osm_args *args, struct osm_migration *m,
                             struct osm_error *err);
-/* --path: likewise. */
-int osm_cmd_check_path (const struct osm_args *args, struct osm_error *err);
 int osm_cmd_set_path (const struct osm_args *args, struct osm_migration *m, struct osm_error *err);
 /* The end of a migration for the operator: a sentence, or the JSON result. */
 void osm_cmd_report (struct osm_session *session, struct osm_migration *m);
-/* --limit: checked before anything else is done, then kept in the journal. */
-int osm_cmd_check_limit (const struct osm_args *args, struct osm_error *err);
 int osm_cmd_set_limit (const struct osm_args *args, struct osm_session *session,
                        struct osm_migration *m, struct osm_error *err);
 /* Session and migration for a command whose operand is a migration ID. */

@@ -21,9 +21,9 @@ osm_cmd_resume (const struct osm_args *args, struct osm_error *err)
   OSM_CLEANUP_MIGRATION struct osm_migration *m = NULL;
   enum osm_migration_state state;
 
-  if (osm_cmd_check_bad_blocks (args, err) == -1 || osm_cmd_check_limit (args, err) == -1 ||
-      osm_cmd_check_path (args, err) == -1 ||
-      osm_cmd_open_migration (args, &session, &m, &state, err) == -1)
+  if (osm_cmd_check_run_options (args, err) == -1)
+    return OSM_EXIT_USAGE;
+  if (osm_cmd_open_migration (args, &session, &m, &state, err) == -1)
     return OSM_EXIT_FAILED;
   if (osm_migration_state_is_final (state)) {
     osm_cmd_report (session, m);

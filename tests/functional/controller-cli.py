@@ -309,7 +309,9 @@ class Journal(WithJournal):
 
     def test_bad_blocks_can_only_be_zero(self):
         for command in ("migrate-server", "migrate-volume", "resume"):
-            self.refused(1, ["--bad-blocks can only be 'zero'"], command, "x", "--bad-blocks=skip")
+            self.refused(2, ["--bad-blocks can only be 'zero'"], command, "x", "--bad-blocks=skip")
+            self.refused(2, ["rate 'foo' is not a rate", "hint: write 50M (K, M, G, T: binary bytes per second, at least 1K), "
+                             "200Mbit (kbit, Mbit, Gbit: decimal bits) or unlimited"], command, "x", "--limit=foo")
 
     def test_unknown_migration(self):
         for command in ("show", "watch"):
