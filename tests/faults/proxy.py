@@ -56,7 +56,8 @@ class Request:
 
 class Rule:
     """Fails the requests that match, from the nth on, count of them (None: all). What is asked for once more, because
-    it failed or was failed by another rule, is not another request: only those that just look are counted each."""
+    it failed or was failed by another rule, is not another request: only those that just look are counted each. Of the
+    others the nth alone is failed, count times at most, or all from it on."""
 
     def __init__(self, fault, cloud=None, service=None, method=None, path='', action=None, nth=1, count=1, **args):
         self.fault, self.cloud, self.service, self.method, self.action = fault, cloud, service, method, action
@@ -72,8 +73,9 @@ class Rule:
         if r.method == 'GET' or (r.path, r.body) not in self.known:
             self.seen += 1
             self.known[r.path, r.body] = self.seen
-        nth = self.seen if r.method == 'GET' else self.known[r.path, r.body]
-        return nth >= self.nth and (self.count is None or self.hits < self.count)
+        if r.method == 'GET' or self.count is None:
+            return self.seen >= self.nth and (self.count is None or self.hits < self.count)
+        return self.known[r.path, r.body] == self.nth and self.hits < self.count
 
 
 class Chaos:
