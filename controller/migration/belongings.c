@@ -37,7 +37,9 @@ struct belonging {
   int (*find) (struct osm_cloud *cloud, const json_t *plan, const char *known, char **ret_id,
                struct osm_error *err);
   int (*create) (struct osm_cloud *cloud, const json_t *plan, char **ret_id, struct osm_error *err);
-  int (*is_used) (struct osm_cloud *cloud, const char *id, bool *ret, struct osm_error *err);
+  /* By any other server than own, which was deleted: Nova lists it for a moment longer, its status DELETED. */
+  int (*is_used) (struct osm_cloud *cloud, const char *id, const char *own, bool *ret,
+                  struct osm_error *err);
   const struct osm_collection *collection;
 };
 
@@ -96,7 +98,8 @@ create_key_pair (struct osm_cloud *cloud, const json_t *plan, char **ret_id, str
 
 /* Servers keep the key itself; yet who reads their names of keys looks for the key pair. */
 static int
-is_key_pair_used (struct osm_cloud *cloud, const char *id, bool *ret, struct osm_error *err)
+is_key_pair_used (struct osm_cloud *cloud, const char *id, const char *own, bool *ret,
+                  struct osm_error *err)
 {
   OSM_CLEANUP_JSON json_t *servers = NULL;
   size_t i;
@@ -107,7 +110,8 @@ is_key_pair_used (struct osm_cloud *cloud, const char *id, bool *ret, struct osm
     return -1;
   *ret = false;
   json_array_foreach (servers, i, server) *ret |=
-      osm_str_equal (osm_json_str (server, "key_name"), id);
+      osm_str_equal (osm_json_str (server, "key_name"), id) &&
+      !osm_str_equal (osm_json_str (server, "id"), own);
   return 0;
 }
 
@@ -170,9 +174,12 @@ create_group (struct osm_cloud *cloud, const json_t *plan, char **ret_id, struct
 }
 
 static int
-is_group_used (struct osm_cloud *cloud, const char *id, bool *ret, struct osm_error *err)
+is_group_used (struct osm_cloud *cloud, const char *id, const char *own, bool *ret,
+               struct osm_error *err)
 {
   OSM_CLEANUP_JSON json_t *group = NULL;
+  const json_t *member;
+  size_t i;
 
   *ret = false;
   if (osm_cloud_find (cloud, &osm_server_groups, id, &group, err) == -1) {
@@ -181,7 +188,8 @@ is_group_used (struct osm_cloud *cloud, const char *id, bool *ret, struct osm_er
     osm_error_clear (err);
     return 0;
   }
-  *ret = json_array_size (json_object_get (group, "members")) > 0;
+  json_array_foreach (json_object_get (group, "members"), i, member) *ret |=
+      !osm_str_equal (json_string_value (member), own);
   return 0;
 }
 
@@ -306,7 +314,7 @@ static int
 discard (struct osm_migration *m, const struct belonging *b, struct osm_error *err)
 {
   struct osm_store *store = m->context.store;
-  OSM_CLEANUP_FREE char *state = NULL, *id = NULL, *path = NULL;
+  OSM_CLEANUP_FREE char *state = NULL, *id = NULL, *path = NULL, *gone = NULL, *own = NULL;
   bool used;
 
   if (!plan_of (m, b))
@@ -318,7 +326,8 @@ discard (struct osm_migration *m, const struct belonging *b, struct osm_error *e
   if (!id && find_intended (m, b, &id, err) == -1)
     return -1;
   if (id) {
-    if (b->is_used (cloud_of (m), id, &used, err) == -1)
+    if (osm_store_object_get (store, m->row->id, OSM_ROLE_SERVER, &gone, &own, err) == -1 ||
+        b->is_used (cloud_of (m), id, own, &used, err) == -1)
       return -1;
     if (used) {
       osm_ui_step (m->context.ui, "%s '%s' stays: other servers use it", b->text,
