@@ -18,6 +18,7 @@ from agenthost import (MIB, AgentTest, Channel, Refused, main, processes, read, 
 HOST = None
 WINDOW = 5  # seconds over which a rate is measured
 TOLERANCE = 0.10
+BUSY = 0.25  # a limit is not to be exceeded; that it is reached cannot be asked of a machine that does other things
 SLOW = 100000  # so that no copy ends while others are being prepared, on a busy machine
 
 
@@ -67,7 +68,7 @@ class Case(AgentTest):
                 return [(b - a) / (end - start) for a, b in zip(first, last)]
 
     def assert_rate(self, measured, expected):
-        self.assertGreater(measured, expected * (1 - TOLERANCE))
+        self.assertGreater(measured, expected * (1 - BUSY))
         self.assertLess(measured, expected * (1 + TOLERANCE))
 
     def ended(self, *names):
@@ -115,7 +116,7 @@ class Rate(Case):
                          {"bytes_per_second": 8 * MIB})
         a, b = self.rates("a", "b")
         self.assert_rate(a + b, 8 * MIB)
-        self.assert_rate(a, 4 * MIB)
+        self.assertAlmostEqual(a / b, 1, delta=BUSY)
         # What one may not use the other gets.
         self.agent.call("copy.limit", id="a", bytes_per_second=2 * MIB)
         a, b = self.rates("a", "b")
