@@ -445,6 +445,14 @@ def tidy(cloud, migrations):
         wait_for('they are gone', lambda: not some())
 
 
+def besides(clouds, lanes):
+    """What there is in each cloud that is not of a lane: those that were rebuilt have other ids now."""
+    found = side_by_side(*[lambda c=c: inventory(c) for c in clouds])
+    return [set(has.items()) - {x for lane in lanes for x in lane.mine()[i].items()} - {
+        (('floating ip', ip.id), ip.floating_ip_address) for lane in lanes for ip in lane.floating_ips(cloud)}
+        for i, (cloud, has) in enumerate(zip(clouds, found))]
+
+
 def arguments():
     p = argparse.ArgumentParser()
     p.add_argument('--points', type=int, default=0)
@@ -481,7 +489,7 @@ def main():
     base = m.surroundings()
     number = min(options.lanes, options.points or options.lanes)
     lanes = side_by_side(*[lambda i=i: Lane(i, clouds, base, m.osm()) for i in range(number)])
-    quiet = side_by_side(*[lambda c=c: inventory(c) for c in clouds])
+    quiet = besides(clouds, lanes)
     m.trace_all(lanes)
     tries = m.all_tries()
     print('%d points of %s, %d tries in the whole matrix, %d of them now; set up in %.0f s' % (
@@ -492,8 +500,7 @@ def main():
             print(t.kind, '|', t.text(), '|', t.then)
         tries = []
     m.run(lanes, tries)
-    now = side_by_side(*[lambda c=c: inventory(c) for c in clouds])
-    left = [k for a, b in zip(now, quiet) for k in a.items() ^ b.items()]
+    left = [k for a, b in zip(besides(clouds, lanes), quiet) for k in a ^ b]
     if not options.keep:
         m.osm().run('delete-conversion-hosts', '--force')
         for c in clouds:
