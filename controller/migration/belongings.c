@@ -314,7 +314,8 @@ static int
 discard (struct osm_migration *m, const struct belonging *b, struct osm_error *err)
 {
   struct osm_store *store = m->context.store;
-  OSM_CLEANUP_FREE char *state = NULL, *id = NULL, *path = NULL, *gone = NULL, *own = NULL;
+  OSM_CLEANUP_FREE char *state = NULL, *id = NULL, *path = NULL;
+  OSM_CLEANUP_JSON json_t *made = NULL;
   bool used;
 
   if (!plan_of (m, b))
@@ -326,8 +327,10 @@ discard (struct osm_migration *m, const struct belonging *b, struct osm_error *e
   if (!id && find_intended (m, b, &id, err) == -1)
     return -1;
   if (id) {
-    if (osm_store_object_get (store, m->row->id, OSM_ROLE_SERVER, &gone, &own, err) == -1 ||
-        b->is_used (cloud_of (m), id, own, &used, err) == -1)
+    if (osm_store_object_list (store, m->row->id, &made, err) == -1 ||
+        b->is_used (cloud_of (m), id,
+                    osm_json_str (osm_json_find (made, "key", OSM_ROLE_SERVER), "object_id"), &used,
+                    err) == -1)
       return -1;
     if (used) {
       osm_ui_step (m->context.ui, "%s '%s' stays: other servers use it", b->text,
