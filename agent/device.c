@@ -187,17 +187,30 @@ device_size (int fd, const char *path, uint64_t *ret, struct osm_error *err)
   return 0;
 }
 
+struct osm_device_size
+osm_device_size_of (const json_t *params)
+{
+  const json_t *bytes = json_object_get (params, "size_bytes");
+
+  return (struct osm_device_size){ .bytes = (uint64_t)json_integer_value (bytes),
+                                   .larger = !bytes ||
+                                             json_is_true (json_object_get (params, "larger")) };
+}
+
 static int
-check_size (int fd, const char *path, uint64_t size_bytes, struct osm_error *err)
+check_size (int fd, const char *path, struct osm_device_size wanted, uint64_t *ret,
+            struct osm_error *err)
 {
   uint64_t size;
 
   if (device_size (fd, path, &size, err) == -1)
     return -1;
-  if (size != size_bytes)
+  if (wanted.larger ? size < wanted.bytes : size != wanted.bytes)
     return osm_error_set (err, OSM_ERROR_USER, 0,
                           "device %s has %" PRIu64 " bytes, the volume has %" PRIu64, path, size,
-                          size_bytes);
+                          wanted.bytes);
+  if (ret)
+    *ret = size;
   return 0;
 }
 
@@ -259,7 +272,8 @@ in_use (const char *path, const char *volume_id, struct osm_error *err)
 }
 
 static int
-open_block (const char *path, int flags, uint64_t size_bytes, struct osm_error *err)
+open_block (const char *path, int flags, struct osm_device_size size, uint64_t *ret_bytes,
+            struct osm_error *err)
 {
   OSM_CLEANUP_FD int fd = open (path, flags | O_CLOEXEC | O_NOCTTY);
   struct stat st;
@@ -270,14 +284,14 @@ open_block (const char *path, int flags, uint64_t size_bytes, struct osm_error *
     return osm_error_set_errno (err, errno, "%s", path);
   if (!S_ISBLK (st.st_mode))
     return osm_error_set (err, OSM_ERROR_USER, 0, "%s is not a block device", path);
-  if (check_size (fd, path, size_bytes, err) == -1)
+  if (check_size (fd, path, size, ret_bytes, err) == -1)
     return -1;
   return osm_take_fd (&fd);
 }
 
 int
-osm_device_open (const char *volume_id, const char *path, uint64_t size_bytes, bool writable,
-                 struct osm_error *err)
+osm_device_open (const char *volume_id, const char *path, struct osm_device_size size,
+                 bool writable, struct osm_error *err)
 {
   uint64_t started = osm_now_ms ();
   OSM_CLEANUP_FD int fd = -1;
@@ -285,7 +299,7 @@ osm_device_open (const char *volume_id, const char *path, uint64_t size_bytes, b
   for (;;) {
     OSM_ERROR (why);
 
-    fd = open_block (path, writable ? O_RDWR | O_EXCL : O_RDONLY, size_bytes, &why);
+    fd = open_block (path, writable ? O_RDWR | O_EXCL : O_RDONLY, size, NULL, &why);
     if (fd >= 0)
       break;
     if (why.code != EBUSY) {
@@ -303,7 +317,8 @@ osm_device_open (const char *volume_id, const char *path, uint64_t size_bytes, b
 }
 
 int
-osm_device_find (const char *volume_id, uint64_t size_bytes, char **ret_path, struct osm_error *err)
+osm_device_find (const char *volume_id, struct osm_device_size size, char **ret_path,
+                 uint64_t *ret_bytes, struct osm_error *err)
 {
   struct candidates c = { .nr = 0 };
   OSM_CLEANUP_FD int fd = -1;
@@ -312,7 +327,7 @@ osm_device_find (const char *volume_id, uint64_t size_bytes, char **ret_path, st
   find_candidates (volume_id, &c);
   r = check_number (&c, volume_id, err);
   if (r == 0) {
-    fd = open_block (c.path[0], O_RDONLY, size_bytes, err);
+    fd = open_block (c.path[0], O_RDONLY, size, ret_bytes, err);
     if (fd == -1)
       r = osm_error_wrap (err, "volume %s", volume_id);
     else if (is_held (c.path[0]))

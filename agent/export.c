@@ -101,9 +101,7 @@ specification (const struct export *e, size_t which, json_t **ret, struct osm_er
     osm_json_set_str (spec, "free_file", path);
   }
   if (volume_id) {
-    json_int_t size = json_integer_value (json_object_get (e->params, "size_bytes"));
-
-    if (osm_device_find (volume_id, (uint64_t)size, &device, err) == -1)
+    if (osm_device_find (volume_id, osm_device_size_of (e->params), &device, NULL, err) == -1)
       return -1;
     osm_json_set_str (spec, "device", device);
   }

@@ -36,8 +36,8 @@ json_t *
 osm_agent_hello (void)
 {
   OSM_CLEANUP_FREE char *boot_id = NULL, *sparse = sparse_version ();
-  json_t *features = osm_json_pack ("[s, s, s, s, s, s, s, s]", "export", "copy", "digest",
-                                    "link-test", "zstd", "limit", "carrier", "sparse");
+  json_t *features = osm_json_pack ("[s, s, s, s, s, s, s, s, s]", "export", "copy", "digest",
+                                    "link-test", "zstd", "limit", "carrier", "any-size", "sparse");
   char start_id[OSM_UUID_LEN + 1];
   json_t *tools = json_object (), *cpu;
   size_t len;

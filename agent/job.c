@@ -116,9 +116,7 @@ worker_specification (const struct osm_job *job, json_t **ret, struct osm_error 
              *free_id = osm_json_str (job->params, "free");
 
   if (volume_id) {
-    json_int_t size = json_integer_value (json_object_get (job->params, "size_bytes"));
-
-    if (osm_device_find (volume_id, (uint64_t)size, &device, err) == -1)
+    if (osm_device_find (volume_id, osm_device_size_of (job->params), &device, NULL, err) == -1)
       return -1;
     osm_json_set_str (spec, "device", device);
   }

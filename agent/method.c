@@ -45,14 +45,14 @@ ping (struct call *c, json_t **ret, struct osm_error *err)
 static enum osm_answer
 device_find (struct call *c, json_t **ret, struct osm_error *err)
 {
-  uint64_t timeout, size, passed;
+  uint64_t timeout, size = 0, passed;
   OSM_CLEANUP_FREE char *path = NULL;
 
-  if (osm_param_volume (c->params, err) == -1 ||
+  if (osm_param_device (c->params, err) == -1 ||
       osm_param_number (c->params, "timeout_ms", 0, FIND_TIMEOUT_MAX_MS, &timeout, err) == -1)
     return OSM_ANSWER_NOW;
-  size = (uint64_t)json_integer_value (json_object_get (c->params, "size_bytes"));
-  if (osm_device_find (osm_json_str (c->params, "volume_id"), size, &path, err) == 0) {
+  if (osm_device_find (osm_json_str (c->params, "volume_id"), osm_device_size_of (c->params), &path,
+                       &size, err) == 0) {
     *ret = osm_json_pack ("{s:s, s:I}", "path", path, "size_bytes", (json_int_t)size);
     return OSM_ANSWER_NOW;
   }
@@ -225,6 +225,7 @@ copy_start (struct call *c, json_t **ret, struct osm_error *err)
   static const char *const names[] = { "id",
                                        "volume_id",
                                        "size_bytes",
+                                       "larger",
                                        "connections",
                                        "requests",
                                        "reconnect_seconds",
@@ -253,6 +254,7 @@ copy_start (struct call *c, json_t **ret, struct osm_error *err)
       osm_param_bad_blocks (c->params, err) == -1 ||
       osm_param_compression (c->params, &mode, err) == -1 ||
       osm_param_boolean (c->params, "free_map", err) == -1 ||
+      osm_param_boolean (c->params, "larger", err) == -1 ||
       osm_param_group (c->params, err) == -1 || osm_param_source (c->params, &source, err) == -1)
     return OSM_ANSWER_NOW;
   params = osm_params_pick (c->params, names);
@@ -302,8 +304,9 @@ host_limit (struct call *c, json_t **ret, struct osm_error *err)
 static enum osm_answer
 digest_start (struct call *c, json_t **ret, struct osm_error *err)
 {
-  static const char *const names[] = { "id",         "volume_id",  "size_bytes", "chunk_bytes",
-                                       "drop_cache", "bad_blocks", "free",       NULL };
+  static const char *const names[] = { "id",          "volume_id",  "size_bytes",
+                                       "chunk_bytes", "drop_cache", "bad_blocks",
+                                       "free",        "larger",     NULL };
   OSM_CLEANUP_JSON json_t *params = NULL;
   const char *id;
   uint64_t chunk;
@@ -311,6 +314,7 @@ digest_start (struct call *c, json_t **ret, struct osm_error *err)
   if (osm_param_id (c->params, &id, err) == -1 || osm_param_volume (c->params, err) == -1 ||
       osm_param_bad_blocks (c->params, err) == -1 || osm_param_free (c->params, err) == -1 ||
       osm_param_boolean (c->params, "drop_cache", err) == -1 ||
+      osm_param_boolean (c->params, "larger", err) == -1 ||
       osm_param_number (c->params, "chunk_bytes", OSM_DIGEST_CHUNK_DEFAULT, OSM_DIGEST_CHUNK_MAX,
                         &chunk, err) == -1)
     return OSM_ANSWER_NOW;

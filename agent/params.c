@@ -84,11 +84,21 @@ osm_param_group (const json_t *params, struct osm_error *err)
 int
 osm_param_volume (const json_t *params, struct osm_error *err)
 {
+  uint64_t size;
+
+  return osm_param_number (params, "size_bytes", UINT64_MAX, INT64_MAX, &size, err) == -1
+             ? -1
+             : osm_param_device (params, err);
+}
+
+int
+osm_param_device (const json_t *params, struct osm_error *err)
+{
   const char *volume_id;
   uint64_t size;
 
   if (osm_param_string (params, "volume_id", &volume_id, err) == -1 ||
-      osm_param_number (params, "size_bytes", UINT64_MAX, INT64_MAX, &size, err) == -1)
+      osm_param_number (params, "size_bytes", 0, INT64_MAX, &size, err) == -1)
     return -1;
   if (!osm_is_safe_name (volume_id))
     return osm_error_set (err, OSM_ERROR_USER, EINVAL, "parameter 'volume_id' is not an id");

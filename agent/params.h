@@ -36,6 +36,8 @@ int osm_param_boolean (const json_t *params, const char *key, struct osm_error *
 int osm_param_group (const json_t *params, struct osm_error *err);
 /* "volume_id" and "size_bytes". */
 int osm_param_volume (const json_t *params, struct osm_error *err);
+/* The same; "size_bytes" may be absent. */
+int osm_param_device (const json_t *params, struct osm_error *err);
 /* "free": absent, or the id of a sparse job. */
 int osm_param_free (const json_t *params, struct osm_error *err);
 /* "bad_blocks": absent, or "zero". */

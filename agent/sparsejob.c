@@ -446,7 +446,8 @@ appliance_is_needed (struct run *r)
   OSM_ERROR (why);
 
   fd = osm_device_open (osm_json_str (r->specification, "volume_id"),
-                        osm_json_str (r->specification, "device"), r->size_bytes, false, &why);
+                        osm_json_str (r->specification, "device"),
+                        osm_device_size_of (r->specification), false, &why);
   if (fd != -1 && osm_survey_run (fd, r->size_bytes, r->cancel, &r->survey, &why) == 0)
     return r->survey.rest_bytes > 0 && r->survey.rest_bytes >= least_bytes;
   osm_debug ("%s", why.message);

@@ -337,7 +337,8 @@ run_copy (const json_t *specification, json_t **ret, struct osm_error *err)
   reporter.compression = compression;
   source = osm_source_tunnel (&spec.tunnel);
   fd = osm_device_open (osm_json_str (specification, "volume_id"),
-                        osm_json_str (specification, "device"), options.size_bytes, true, err);
+                        osm_json_str (specification, "device"), osm_device_size_of (specification),
+                        true, err);
   if (fd == -1 || load_bitmap (bitmap_path, options.size_bytes, &bitmap, err) == -1 ||
       open_bad_blocks (specification, &bad_blocks, err) == -1 ||
       read_repair (specification, &repair, err) == -1 ||
@@ -397,13 +398,15 @@ run_digest (const json_t *specification, json_t **ret, struct osm_error *err)
   struct osm_digest_options options = {
     .chunk_bytes = osm_json_uint (specification, "chunk_bytes"),
     .drop_cache = json_is_true (json_object_get (specification, "drop_cache")),
+    .larger = json_is_true (json_object_get (specification, "larger")),
     .cancel = &cancelled,
     .done_bytes = &done,
   };
   const char *volume_id = osm_json_str (specification, "volume_id"),
              *device = osm_json_str (specification, "device");
   uint64_t size = osm_json_uint (specification, "size_bytes");
-  OSM_CLEANUP_FD int fd = osm_device_open (volume_id, device, size, false, err);
+  OSM_CLEANUP_FD int fd =
+      osm_device_open (volume_id, device, osm_device_size_of (specification), false, err);
   OSM_MANIFEST (manifest);
   OSM_MANIFEST (previous);
   OSM_RANGES (repair);
@@ -481,7 +484,7 @@ run_export (const json_t *specification, json_t **ret, struct osm_error *err)
   if (device) {
     options.size_bytes = osm_json_uint (specification, "size_bytes");
     options.fd = osm_device_open (osm_json_str (specification, "volume_id"), device,
-                                  options.size_bytes, false, err);
+                                  osm_device_size_of (specification), false, err);
     if (options.fd == -1)
       return -1;
     options.free_path = osm_json_str (specification, "free_file");

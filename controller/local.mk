@@ -43,6 +43,7 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/migration/belongings.c \
 	controller/migration/changes.c controller/migration/changes.h \
 	controller/migration/data.c \
+	controller/migration/devices.c controller/migration/devices.h \
 	controller/migration/destination.c \
 	controller/migration/findings.c controller/migration/findings.h \
 	controller/migration/guard.c \
@@ -61,6 +62,7 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/migration/plan-carried.c \
 	controller/migration/plan-checks.c \
 	controller/migration/plan-choices.c \
+	controller/migration/plan-encrypted.c \
 	controller/migration/plan-existing.c \
 	controller/migration/plan-flavor.c \
 	controller/migration/plan-network.c \
@@ -180,6 +182,7 @@ unit_tests += \
 	tests/unit/test-hosts-userdata \
 	tests/unit/test-migration-changes \
 	tests/unit/test-migration-marks \
+	tests/unit/test-migration-devices \
 	tests/unit/test-migration-findings \
 	tests/unit/test-migration-plan-checks \
 	tests/unit/test-migration-plan-image \
@@ -208,6 +211,7 @@ tests_unit_test_hosts_rules_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS
 tests_unit_test_hosts_userdata_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_migration_changes_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_migration_marks_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
+tests_unit_test_migration_devices_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_migration_findings_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_migration_plan_checks_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_migration_quota_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)

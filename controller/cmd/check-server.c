@@ -72,6 +72,7 @@ osm_cmd_check_server (const struct osm_args *args, struct osm_error *err)
     osm_ui_json (report);
   else
     print (session, report, look);
-  return osm_preflight_status (args, osm_json_uint (report, "blockers"),
-                               osm_json_uint (report, "warnings"));
+  return osm_preflight_status (
+      args, osm_json_uint (report, "blockers") + osm_json_uint (report, "must_accept"),
+      osm_json_uint (report, "warnings"));
 }

@@ -234,26 +234,27 @@ print (const struct check *c, const json_t *together, const json_t *look, size_t
 }
 
 static void
-count (const json_t *report, size_t *blockers, size_t *warnings)
+count (const json_t *report, size_t *blockers, size_t *warnings, size_t *must_accept)
 {
   *blockers += osm_json_uint (report, "blockers");
   *warnings += osm_json_uint (report, "warnings");
+  *must_accept += osm_json_uint (report, "must_accept");
 }
 
 static int
 run (struct check *c, struct osm_error *err)
 {
   OSM_CLEANUP_JSON json_t *together = NULL, *look = NULL, *sum = NULL, *document = NULL;
-  size_t i, blockers = 0, warnings = 0;
+  size_t i, blockers = 0, warnings = 0, must_accept = 0;
   const json_t *report;
   uint64_t ms;
 
   if (check_all (c, err) == -1 || ask_together (c, &together, err) == -1 ||
       osm_preflight_look (c->session, c->args, together, c->volumes, c->accepted, &look, err) == -1)
     return OSM_EXIT_FAILED;
-  json_array_foreach (c->reports, i, report) count (report, &blockers, &warnings);
+  json_array_foreach (c->reports, i, report) count (report, &blockers, &warnings, &must_accept);
   sum = osm_preflight_report (together);
-  count (sum, &blockers, &warnings);
+  count (sum, &blockers, &warnings, &must_accept);
   json_object_set_new (together, "bytes", json_integer ((json_int_t)c->bytes));
   ms = osm_preflight_duration (look, c->bytes);
   if (ms > 0)
@@ -270,7 +271,7 @@ run (struct check *c, struct osm_error *err)
                    json_array_size (c->reports));
     return c->failed < json_array_size (c->reports) ? OSM_EXIT_PARTIAL : OSM_EXIT_FAILED;
   }
-  return osm_preflight_status (c->args, blockers, warnings);
+  return osm_preflight_status (c->args, blockers + must_accept, warnings);
 }
 
 int

@@ -199,17 +199,22 @@ osm_cmd_accepted (const struct osm_args *args, char ***ret, struct osm_error *er
   return 0;
 }
 
-/* Blockers, and with --strict warnings that were not accepted. */
+/* Blockers, and warnings that were not accepted: those that must be, with --strict all. */
 static int
-refuse (const char *kind, const char *object, size_t blockers, size_t warnings,
+refuse (const char *kind, const char *object, size_t blockers, size_t warnings, bool strict,
         struct osm_error *err)
 {
   if (blockers > 0)
     osm_error_set (err, OSM_ERROR_USER, 0, "%s '%s' cannot be migrated: %zu blocker%s, see above",
                    kind, object, blockers, blockers == 1 ? "" : "s");
-  else
+  else if (strict)
     osm_error_set (err, OSM_ERROR_USER, 0,
                    "%s '%s' is not migrated, as --strict says: %zu warning%s, see above; "
+                   "--accept ID accepts one",
+                   kind, object, warnings, warnings == 1 ? "" : "s");
+  else
+    osm_error_set (err, OSM_ERROR_USER, 0,
+                   "%s '%s' is not migrated: %zu warning%s must be accepted, see above; "
                    "--accept ID accepts one",
                    kind, object, warnings, warnings == 1 ? "" : "s");
   osm_error_hint (err, "both clouds are as they were");
@@ -257,10 +262,12 @@ osm_cmd_judge (const struct osm_args *args, const char *kind, const char *object
   size_t blockers = osm_plan_count_findings (plan, "blocker"),
          warnings = osm_findings_accept (plan, accepted);
 
-  if (!osm_args_has (args, "strict"))
-    warnings = 0;
+  bool strict = osm_args_has (args, "strict");
+
+  if (!strict)
+    warnings = osm_findings_unaccepted (plan);
   *ret_stopping = blockers + warnings;
-  return *ret_stopping > 0 ? refuse (kind, object, blockers, warnings, err) : OSM_EXIT_OK;
+  return *ret_stopping > 0 ? refuse (kind, object, blockers, warnings, strict, err) : OSM_EXIT_OK;
 }
 
 int
@@ -294,6 +301,7 @@ osm_cmd_migrate (const struct osm_args *args, const char *kind,
   OSM_CLEANUP_STRV char **accepted = NULL;
   const char *const *operands;
   struct osm_plan_input input;
+  uint64_t new_size = 0;
   size_t stopping;
   bool there;
   int status;
@@ -301,12 +309,17 @@ osm_cmd_migrate (const struct osm_args *args, const char *kind,
 
   if (osm_cmd_accepted (args, &accepted, err) == -1 || osm_cmd_check_run_options (args, err) == -1)
     return OSM_EXIT_USAGE;
+  if (osm_args_get (args, "new-size") &&
+      osm_parse_uint (osm_args_get (args, "new-size"), "--new-size", 1, 1 << 20, &new_size, err) ==
+          -1)
+    return OSM_EXIT_USAGE;
   if (osm_session_open (args, OSM_WANT_CLOUDS | OSM_WANT_STORE, &session, err) == -1)
     return OSM_EXIT_FAILED;
   if (osm_args_has (args, "no-sparse"))
     osm_str_set (&session->config->sparse, "off");
   osm_args_operands (args, &operands);
   input = osm_cmd_plan_input (args, session, operands[0]);
+  input.new_size_gb = (json_int_t)new_size;
   if (make_plan (&input, &plan, err) == -1)
     return OSM_EXIT_FAILED;
   status = osm_cmd_judge (args, kind, input.object, plan, accepted, &stopping, &why);

@@ -65,10 +65,11 @@ osm_preflight_report (const json_t *plan)
       warnings++;
   }
   return osm_json_pack (
-      "{s:O?, s:I, s:I, s:O?, s:O, s:I, s:I}", "server", json_object_get (plan, "source"),
+      "{s:O?, s:I, s:I, s:O?, s:O, s:I, s:I, s:I}", "server", json_object_get (plan, "source"),
       "volumes", (json_int_t)json_array_size (json_object_get (plan, "volumes")), "bytes",
       (json_int_t)osm_plan_bytes (plan), "needs", json_object_get (plan, "needs"), "findings",
-      findings, "blockers", (json_int_t)blockers, "warnings", (json_int_t)warnings);
+      findings, "blockers", (json_int_t)blockers, "warnings", (json_int_t)warnings, "must_accept",
+      (json_int_t)osm_findings_unaccepted (plan));
 }
 
 int

@@ -13,7 +13,8 @@
 int osm_preflight_plan (struct osm_session *session, const struct osm_args *args,
                         const char *server, char *const *accepted, json_t **ret,
                         struct osm_error *err);
-/* {"server", "volumes", "bytes", "needs", "findings", "blockers", "warnings": those not accepted}; the findings are the plan's own. */
+/* {"server", "volumes", "bytes", "needs", "findings", "blockers", "warnings": those not accepted,
+ * "must_accept": those of them that must be}; the findings are the plan's own. */
 json_t *osm_preflight_report (const json_t *plan);
 /* The conversion hosts as they are, with --measure the link between them, too; findings about them are added to `findings`, an object with
  * an array of that name. */

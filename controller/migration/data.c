@@ -14,6 +14,7 @@
 #include "common/log.h"
 #include "common/strbuf.h"
 #include "controller/hosts/path.h"
+#include "controller/migration/devices.h"
 #include "controller/migration/sparse.h"
 #include "controller/migration/verify.h"
 
@@ -69,24 +70,14 @@ export_volume (struct osm_migration *m, const json_t *volume, size_t index, stru
   OSM_CLEANUP_FREE char *id = job_id (m, "export", index), *volume_id = NULL, *key = NULL,
                         *free_id = osm_sparse_id (m, index);
   OSM_CLEANUP_JSON json_t *export = NULL;
-  json_int_t size = (json_int_t)osm_volume_bytes (volume);
 
-  for (enum osm_side side = OSM_SOURCE; side <= OSM_DESTINATION; side++) {
-    OSM_CLEANUP_FREE char *at = NULL;
-
-    if (side == OSM_DESTINATION && destination_works (m, index))
-      continue;
-    if (volume_id_at (m, side, volume, &at, err) == -1 ||
-        osm_migration_agent (m, side, "device.find",
-                             osm_json_pack ("{s:s, s:I, s:i}", "volume_id", at, "size_bytes", size,
-                                            "timeout_ms", OSM_DEVICE_TIMEOUT_MS),
-                             OSM_DEVICE_TIMEOUT_MS + AGENT_TIMEOUT_MS, NULL, err) == -1)
-      return -1;
-  }
+  if (osm_devices_find (m, volume, index, !destination_works (m, index), err) == -1)
+    return -1;
   if (volume_id_at (m, OSM_SOURCE, volume, &volume_id, err) == -1 ||
       osm_migration_agent (m, OSM_SOURCE, "export.start",
                            osm_json_pack ("{s:s, s:s, s:I, s:s}", "id", id, "volume_id", volume_id,
-                                          "size_bytes", size, "free", free_id),
+                                          "size_bytes", (json_int_t)osm_devices_bytes (m, volume),
+                                          "free", free_id),
                            AGENT_TIMEOUT_MS, &export, err) == -1)
     return -1;
   key = osm_asprintf ("export:%s", osm_json_str (volume, "id"));
@@ -96,7 +87,7 @@ export_volume (struct osm_migration *m, const json_t *volume, size_t index, stru
 int
 osm_data_export (struct osm_migration *m, struct osm_error *err)
 {
-  if (osm_migration_open_hosts (m, err) == -1)
+  if (osm_migration_open_hosts (m, err) == -1 || osm_devices_load (m, err) == -1)
     return -1;
   return osm_each_volume (m, export_volume, err);
 }
@@ -190,10 +181,11 @@ start_copy (struct osm_migration *m, struct volume_jobs *j, struct osm_error *er
       osm_store_fact_get (m->context.store, m->row->id, key, &export, err) == -1)
     return -1;
   params = osm_json_pack ("{s:s, s:s, s:I, s:b, s:I, s:s?, s:o}", "id", j->copy_id, "volume_id", id,
-                          "size_bytes", (json_int_t)osm_volume_bytes (j->volume), "free_map", 1,
+                          "size_bytes", (json_int_t)osm_devices_bytes (m, j->volume), "free_map", 1,
                           "reconnect_seconds", (json_int_t)m->context.config->reconnect_seconds,
                           "compression", osm_json_str (m->row->plan, "compression"), "source",
                           osm_path_source_json (m->path, osm_json_str (export, "socket"), NULL));
+  osm_devices_add_larger (m, j->volume, params);
   if (osm_verify_add_bad_blocks (m, params, err) == -1 ||
       osm_limit_for_start (m, params, err) == -1)
     return -1;
@@ -215,8 +207,10 @@ start_digest (struct osm_migration *m, enum osm_side side, struct volume_jobs *j
     return -1;
   /* At the destination the digest is of what is on the device, so nothing may be answered from memory. */
   params = osm_json_pack ("{s:s, s:s, s:I, s:i, s:b}", "id", j->digest_id, "volume_id", id,
-                          "size_bytes", (json_int_t)osm_volume_bytes (j->volume), "chunk_bytes",
+                          "size_bytes", (json_int_t)osm_devices_bytes (m, j->volume), "chunk_bytes",
                           OSM_VERIFY_CHUNK_BYTES, "drop_cache", side == OSM_DESTINATION);
+  if (side == OSM_DESTINATION)
+    osm_devices_add_larger (m, j->volume, params);
   if (side == OSM_SOURCE && (osm_verify_add_bad_blocks (m, params, err) == -1 ||
                              osm_sparse_add_free (m, j->volume, j->index, params, err) == -1))
     return -1;
@@ -315,7 +309,7 @@ show_progress (struct osm_migration *m, const struct volume_jobs *jobs, size_t n
       .phase = !verifying             ? "copy"
                : job_is (job, "done") ? "done"
                                       : "verify",
-      .size_bytes = osm_volume_bytes (j->volume),
+      .size_bytes = osm_devices_bytes (m, j->volume),
       .done_bytes = osm_json_uint (job, "done_bytes"),
       .sent_bytes = osm_json_uint (j->copy, "sent_bytes"),
       .zero_bytes = osm_json_uint (j->copy, "zero_bytes"),

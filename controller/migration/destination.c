@@ -16,7 +16,7 @@
 #include "controller/cloud/compute.h"
 #include "controller/cloud/network.h"
 #include "controller/cloud/volume.h"
-#include "controller/migration/plan.h"
+#include "controller/migration/plan-internal.h"
 
 static struct osm_cloud *
 cloud_of (const struct osm_migration *m)
@@ -32,8 +32,8 @@ create_volume (struct osm_migration *m, const struct osm_making *making, const j
 {
   const json_t *plan = making->plan;
   OSM_CLEANUP_JSON json_t *spec = osm_json_pack (
-      "{s:O, s:s, s:o}", "size", json_object_get (plan, "size_gb"), "name",
-      osm_json_str (plan, "name"), "metadata", json_copy (json_object_get (plan, "metadata")));
+      "{s:I, s:s, s:o}", "size", osm_plan_new_size (plan), "name", osm_json_str (plan, "name"),
+      "metadata", json_copy (json_object_get (plan, "metadata")));
 
   json_object_update (json_object_get (spec, "metadata"), (json_t *)marks);
   osm_json_set_str (spec, "description", osm_json_str (plan, "description"));

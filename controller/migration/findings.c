@@ -38,10 +38,12 @@ const char *const osm_finding_ids[] = {
   "destination-server-group-differs",
   "destination-server-group-missing",
   "destination-subnet-missing",
+  "destination-volume-encrypted",
   "destination-volume-missing",
   "destination-volume-quota",
   "destination-volume-too-large",
   "destination-volume-type-missing",
+  "destination-volume-unencrypted",
   "destination-volume-unfit",
   "flavor-differs",
   "flavor-extra-specs-differ",
@@ -153,6 +155,30 @@ osm_findings_accept (json_t *plan, char *const *ids)
     if (ids && osm_strv_contains (ids, id))
       json_object_set_new (finding, "accepted", json_true ());
     else
+      n++;
+  }
+  return n;
+}
+
+void
+osm_plan_must_accept (json_t *plan)
+{
+  const json_t *findings = json_object_get (plan, "findings");
+
+  json_object_set_new (json_array_get (findings, json_array_size (findings) - 1), "must_accept",
+                       json_true ());
+}
+
+size_t
+osm_findings_unaccepted (const json_t *plan)
+{
+  size_t i, n = 0;
+  const json_t *finding;
+
+  json_array_foreach (json_object_get (plan, "findings"), i, finding)
+  {
+    if (json_is_true (json_object_get (finding, "must_accept")) &&
+        !json_is_true (json_object_get (finding, "accepted")))
       n++;
   }
   return n;

@@ -24,6 +24,10 @@ extern const char *const osm_finding_ids[];
 int osm_findings_check_accepted (char *const *ids, struct osm_error *err);
 /* Warnings with these ids get "accepted": true. Returns how many warnings have another id. */
 size_t osm_findings_accept (json_t *plan, char *const *ids);
+/* Marks the last finding, a warning, as one without whose acceptance nothing is begun. */
+void osm_plan_must_accept (json_t *plan);
+/* How many of them were not accepted. */
+size_t osm_findings_unaccepted (const json_t *plan);
 /* Is there one about that object? object NULL: "". */
 bool osm_plan_has_finding (const json_t *plan, const char *id, const char *object);
 

@@ -16,6 +16,7 @@ struct osm_migration {
   struct osm_host *host[2]; /* opened by osm_migration_open_hosts */
   struct osm_path *path;    /* between them, while data is copied; opened by osm_data_open_path */
   bool path_moved;          /* it is another one than that of the last process */
+  struct osm_device_sizes *sizes; /* of the volumes' disks, in their order; devices.h */
   struct osm_lease_keeper *lease;
   uint64_t started_ms;  /* osm_now_ms of this run */
   uint64_t limit_at_ms; /* when the rate limit was last looked at */

@@ -157,6 +157,7 @@ osm_migration_free (struct osm_migration *m)
   osm_host_free (m->host[OSM_SOURCE]);
   osm_host_free (m->host[OSM_DESTINATION]);
   osm_migration_row_free (m->row);
+  free (m->sizes);
   free (m);
 }
 

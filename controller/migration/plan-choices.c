@@ -126,14 +126,27 @@ osm_plan_wished_order (const json_t *interfaces, const json_t *wished_ports)
   return ordered;
 }
 
+json_int_t
+osm_plan_new_size (const json_t *planned)
+{
+  json_int_t size = json_integer_value (json_object_get (planned, "size_gb")),
+             wanted = json_integer_value (json_object_get (planned, "new_size_gb"));
+
+  return wanted > size && wanted <= (json_int_t)1 << 20 ? wanted : size;
+}
+
 void
 osm_plan_wished_volume (const json_t *wish, json_t *planned)
 {
-  json_t *with_server = json_object_get (wish, "delete_on_termination");
+  json_t *with_server = json_object_get (wish, "delete_on_termination"),
+         *size = json_object_get (wish, "new_size_gb");
 
   osm_json_set_str (planned, "name", osm_json_str (wish, "name"));
   if (with_server && json_object_get (planned, "delete_on_termination"))
     json_object_set (planned, "delete_on_termination", with_server);
+  /* A smaller one cannot be: that it is not so is told by the comparison with the file. */
+  if (json_integer_value (size) >= json_integer_value (json_object_get (planned, "size_gb")))
+    json_object_set (planned, "new_size_gb", size);
 }
 
 /* ---- projects ---- */

@@ -108,7 +108,9 @@ osm_plan_add_root (const struct osm_plan_input *input, json_t *plan, const json_
     return osm_plan_use_volume (input, plan, volume_name, wish, planned, err);
   json_array_append (json_object_get (plan, "volumes"), planned);
   osm_plan_wished_volume (wish, planned);
-  if (osm_plan_volume_type (input, plan, volume_name, wish, NULL, NULL, planned, &type, err) == -1)
+  if (osm_plan_volume_type (input, plan, volume_name, wish, NULL, NULL, planned, &type, err) ==
+          -1 ||
+      osm_plan_encryption (input, plan, volume_name, type, planned, err) == -1)
     return -1;
   osm_plan_carried_image (plan, name, image, metadata);
   osm_plan_finding (plan, "source-image-booted", "info", name, NULL,

@@ -48,12 +48,26 @@ void osm_plan_check_existing (json_t *plan, const char *label, const json_t *pla
 int osm_plan_volume_type (const struct osm_plan_input *input, json_t *plan, const char *label,
                           const json_t *wish, const char *type, const char *type_id,
                           json_t *planned, json_t **ret, struct osm_error *err);
-/* The name and delete_on_termination of a volume as the file wants them. (pure) */
+/* GiB of a volume's copy: what the plan file wants, or one more where the header of an encryption must fit. (pure) */
+json_int_t osm_plan_new_size (const json_t *planned);
+/* Name, delete_on_termination and size of the copy of a volume as the file wants them. (pure) */
 void osm_plan_wished_volume (const json_t *wish, json_t *planned);
 /* plan-volumes.c: fills plan["volumes"][*] from Cinder's answer and picks the destination type. */
 int osm_plan_add_volume (const struct osm_plan_input *input, json_t *plan, const json_t *volume,
                          const json_t *attachment, bool boot, const char *access,
                          struct osm_error *err);
+/* ---- plan-encrypted.c ---- */
+enum osm_known { OSM_NOT_KNOWN, OSM_KNOWN_NO, OSM_KNOWN_YES };
+/* (pure) Does the type encrypt? answer: Cinder's about its encryption, NULL: none. */
+enum osm_known osm_plan_encryption_of (const json_t *answer);
+/* (pure) planned: volume of the plan, whose "encrypted" says what it is at the source; gets "new_size_gb" where the copy needs more room,
+ * unless that was said before. type: name of the destination's, NULL: not known. */
+void osm_plan_check_encryption (json_t *plan, const char *label, const char *type,
+                                enum osm_known destination, json_t *planned);
+/* type: of the destination, NULL: its default. */
+int osm_plan_encryption (const struct osm_plan_input *input, json_t *plan, const char *label,
+                         const json_t *type, json_t *planned, struct osm_error *err);
+
 /* (pure) What is special about it. type: the destination's that it gets, or NULL. */
 void osm_plan_check_volume (json_t *plan, const char *label, const json_t *volume,
                             const json_t *type);

@@ -81,14 +81,6 @@ osm_plan_check_volume (json_t *plan, const char *label, const json_t *volume, co
         "volume '%s' can be attached to several servers; of its copy's type (%s) that "
         "is not known",
         label, name ? name : "the default");
-  if (json_is_true (json_object_get (volume, "encrypted")))
-    osm_plan_finding (plan, "source-volume-encrypted", "blocker", label,
-                      "have its content in a volume of a type without encryption: copy it inside "
-                      "the server",
-                      "volume '%s' is encrypted by its cloud: servers see it smaller than its size "
-                      "says, by the header of the encryption, and osm copies only volumes whose "
-                      "device has just that size",
-                      label);
   osm_plan_carried_volume (plan, label, volume);
 }
 
@@ -179,6 +171,8 @@ osm_plan_add_volume (const struct osm_plan_input *input, json_t *plan, const jso
       osm_json_pack ("{s:s, s:s, s:I, s:b, s:b, s:s}", "id", id, "name", name ? name : "",
                      "size_gb", size, "boot", boot, "bootable",
                      osm_str_equal (osm_json_str (volume, "bootable"), "true"), "access", access);
+  if (json_is_true (json_object_get (volume, "encrypted")))
+    json_object_set_new (planned, "encrypted", json_true ());
   osm_json_set_str (planned, "description", osm_json_str (volume, "description"));
   json_object_set_new (planned, "metadata",
                        osm_plan_own_metadata (json_object_get (volume, "metadata")));
@@ -207,6 +201,13 @@ osm_plan_add_volume (const struct osm_plan_input *input, json_t *plan, const jso
       osm_str_equal (osm_json_str (wish, "access"), "snapshot"))
     osm_json_set_str (planned, "access", "snapshot");
   osm_plan_wished_volume (wish, planned);
+  if (input->new_size_gb > 0)
+    json_object_set_new (planned, "new_size_gb", json_integer (input->new_size_gb));
+  if (input->new_size_gb > 0 && input->new_size_gb < size)
+    return osm_error_set (err, OSM_ERROR_USER, 0,
+                          "volume '%s' has %" JSON_INTEGER_FORMAT
+                          " GiB: its copy cannot have %" JSON_INTEGER_FORMAT,
+                          label, size, input->new_size_gb);
   if (strcmp (access, "direct") != 0 && !osm_str_equal (osm_json_str (volume, "status"), "in-use"))
     osm_plan_finding (plan, "source-volume-state", "blocker", label,
                       "wait until it is 'in-use', or have its state reset",
@@ -215,6 +216,7 @@ osm_plan_add_volume (const struct osm_plan_input *input, json_t *plan, const jso
   osm_json_set_str (planned, "source_type", type);
   if (osm_plan_volume_type (input, plan, label, wish, type, osm_json_str (volume, "volume_type_id"),
                             planned, &destination, err) == -1 ||
+      osm_plan_encryption (input, plan, label, destination, planned, err) == -1 ||
       map_image (input, plan, json_object_get (planned, "image_metadata"), err) == -1)
     return -1;
   osm_plan_check_volume (plan, label, volume, destination);

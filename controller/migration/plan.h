@@ -12,7 +12,7 @@
  *                "key_pair": {"name", "public_key", "fingerprint", "type"} to import,
  *                "server_group": {"name", "policy", "rules", "id": if it is there already}},
  *     "volumes": [{"id", "name", "description", "size_gb", "type", "source_type", "boot", "bootable", "device", "delete_on_termination",
- *                  "tag",
+ *                  "tag", "encrypted": by its cloud, "new_size_gb": of the copy, if it has more,
  *                  "metadata", "image_metadata", "access": "snapshot" | "detach" | "direct" |
  *                  "image": the root disk of a server that booted from an image; its id is the server's}],
  *     "existing_volumes": [{"id", "name", "size_gb", "boot", "device", "use": id of the destination's volume that takes its place}],
@@ -21,7 +21,7 @@
  *                       "use": id of an existing one, or "create": {body of the one to create}, "network_name"}],
  *     "other_floating_ips": [{"id", "address", "mode"}]: those that nothing is done for, or can be,
  *     "needs": {"source", "destination"}: of the quotas, see quota.h,
- *     "findings": [{"id", "severity", "object", "text", "remedy", "accepted"}] }
+ *     "findings": [{"id", "severity", "object", "text", "remedy", "must_accept", "accepted"}] }
  *
  * Server, volumes, ports and floating IPs have "chosen", for the plan file alone: what was looked for at the destination, {"name", "id": if
  * it was found}, by "flavor", "key_pair", "server_group", "type", "network", "qos_policy", "mode"; "security_groups" and "fixed_ips" are
@@ -45,6 +45,7 @@ struct osm_plan_input {
   const char *floating_ip;       /* "auto", "keep", "existing", "new", "skip" */
   const char *power;             /* "keep", "on", "off": at the end */
   const char *local_disks;       /* "refuse", "drop" */
+  json_int_t new_size_gb;        /* of the copy of a volume by itself; 0: as large */
   const json_t
       *away; /* volumes that osm has taken from the server, as attachments (compute.h), or NULL */
   const json_t *wishes; /* the server's entry of a plan file (planfile.h), or NULL */

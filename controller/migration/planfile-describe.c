@@ -28,7 +28,8 @@ take_chosen (json_t *entry, const json_t *planned, const char *const *keys)
 static json_t *
 describe_volume (const json_t *planned)
 {
-  static const char *const own[] = { "id", "size_gb", "device", "name", "boot", "access", NULL };
+  static const char *const own[] = { "id",   "size_gb", "new_size_gb", "device",
+                                     "name", "boot",    "access",      NULL };
   static const char *const chosen[] = { "type", "use", NULL };
   json_t *entry = json_object ();
 

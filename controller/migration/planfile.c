@@ -28,6 +28,10 @@
 static const struct osm_planfile_key volume_keys[] = {
   { .name = "id", .kind = TEXT, .flags = FIXED | NEEDED, .comment = "of the source" },
   { .name = "size_gb", .kind = OSM_PLANFILE_NUMBER, .flags = FIXED, .comment = "as at the source" },
+  { .name = "new_size_gb",
+    .kind = OSM_PLANFILE_NUMBER,
+    .flags = AUTO,
+    .comment = "of the copy; null: as large, or what its encryption needs more" },
   { .name = "device", .kind = TEXT, .flags = FIXED | NULLABLE, .comment = "as at the source" },
   { .name = "name", .kind = TEXT },
   { .name = "boot", .kind = BOOL, .comment = "true for the one that the server boots from" },

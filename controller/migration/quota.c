@@ -50,11 +50,12 @@ need_volume (json_t *source, json_t *destination, const json_t *volume)
   const char *type = osm_json_str (volume, "type"),
              *old_type = osm_json_str (volume, "source_type"),
              *access = osm_json_str (volume, "access");
-  json_int_t size = json_integer_value (json_object_get (volume, "size_gb"));
+  json_int_t size = json_integer_value (json_object_get (volume, "size_gb")),
+             new_size = osm_plan_new_size (volume);
 
   need_of_type (destination, "volumes", type, 1);
-  need_of_type (destination, "gigabytes", type, size);
-  need (destination, LARGEST, size);
+  need_of_type (destination, "gigabytes", type, new_size);
+  need (destination, LARGEST, new_size);
   if (osm_str_equal (access, "snapshot")) {
     need_of_type (source, "snapshots", old_type, 1);
     need_of_type (source, "volumes", old_type, 1);

@@ -5,6 +5,8 @@
 
 #include "controller/migration/sparse.h"
 
+#include "controller/migration/devices.h"
+
 #include <string.h>
 
 #include "common/cleanup.h"
@@ -84,7 +86,7 @@ osm_sparse_start (struct osm_migration *m, const json_t *volume, size_t index, j
   /* Without the map the copy takes longer, that is all. */
   if (osm_migration_agent (m, OSM_SOURCE, "sparse.start",
                            osm_json_pack ("{s:s, s:s, s:I}", "id", id, "volume_id", volume_id,
-                                          "size_bytes", (json_int_t)osm_volume_bytes (volume)),
+                                          "size_bytes", (json_int_t)osm_devices_bytes (m, volume)),
                            AGENT_TIMEOUT_MS, ret, &refused) == -1) {
     osm_debug ("sparse.start: %s", refused.message);
     *ret = osm_json_pack ("{s:s}", "state", "cancelled");

@@ -17,6 +17,7 @@
 #include "common/parse.h"
 #include "common/ranges.h"
 #include "common/strbuf.h"
+#include "controller/migration/devices.h"
 #include "controller/migration/manifest.h"
 #include "controller/migration/sparse.h"
 
@@ -54,7 +55,7 @@ show_progress (struct osm_migration *m, const struct osm_verify *v, const char *
 {
   const struct osm_ui_progress progress = { .name = osm_volume_label (v->volume),
                                             .phase = phase,
-                                            .size_bytes = osm_volume_bytes (v->volume),
+                                            .size_bytes = osm_devices_bytes (m, v->volume),
                                             .done_bytes = osm_json_uint (job, "done_bytes"),
                                             .sent_bytes = osm_json_uint (job, "sent_bytes"),
                                             .zero_bytes = osm_json_uint (job, "zero_bytes") };
@@ -157,7 +158,7 @@ get_manifest (struct osm_migration *m, const struct osm_verify *v, enum osm_side
   const json_t *manifest;
   const char *sha256;
   unsigned char digest[2 * OSM_CHUNK_DIGEST_LEN];
-  uint64_t size = osm_volume_bytes (v->volume);
+  uint64_t size = osm_devices_bytes (m, v->volume);
 
   if (get_job (m, side, v->digest_id[side], &job, err) == -1)
     return -1;
@@ -211,7 +212,7 @@ static int
 compare (struct osm_migration *m, const struct osm_verify *v, struct comparison *c,
          struct osm_error *err)
 {
-  uint64_t size = osm_volume_bytes (v->volume);
+  uint64_t size = osm_devices_bytes (m, v->volume);
 
   osm_ranges_done (&c->differing);
   for (enum osm_side side = OSM_SOURCE; side <= OSM_DESTINATION; side++)
@@ -403,7 +404,7 @@ note_bad_blocks (struct osm_migration *m, const struct osm_verify *v, struct osm
     return -1;
   if (!json_object_get (job, "bad_blocks"))
     return 0;
-  if (osm_ranges_from_json (json_object_get (job, "bad_blocks"), osm_volume_bytes (v->volume),
+  if (osm_ranges_from_json (json_object_get (job, "bad_blocks"), osm_devices_bytes (m, v->volume),
                             RANGES_MAX, &ranges, err) == -1)
     return osm_error_wrap (err, "job %s", v->copy_id);
   if (ranges.nr == 0)
@@ -503,13 +504,16 @@ find_volumes (struct osm_migration *m, struct check *c, struct osm_error *err)
           -1)
     return -1;
   for (enum osm_side side = OSM_SOURCE; side <= OSM_DESTINATION; side++) {
+    OSM_CLEANUP_JSON json_t *params =
+        osm_json_pack ("{s:s?, s:I, s:i}", "volume_id", c->volume[side], "size_bytes",
+                       (json_int_t)osm_devices_bytes (m, c->verify.volume), "timeout_ms", 0);
+
     if (!c->volume[side])
       return not_attached (m, c, side, err);
-    if (osm_migration_agent (
-            m, side, "device.find",
-            osm_json_pack ("{s:s, s:I, s:i}", "volume_id", c->volume[side], "size_bytes",
-                           (json_int_t)osm_volume_bytes (c->verify.volume), "timeout_ms", 0),
-            AGENT_TIMEOUT_MS, NULL, err) == -1)
+    if (side == OSM_DESTINATION)
+      osm_devices_add_larger (m, c->verify.volume, params);
+    if (osm_migration_agent (m, side, "device.find", osm_take (params), AGENT_TIMEOUT_MS, NULL,
+                             err) == -1)
       return err->code == ENOENT ? not_attached (m, c, side, err) : -1;
   }
   return 0;
@@ -522,9 +526,11 @@ start_check (struct osm_migration *m, struct check *c, struct osm_error *err)
   for (enum osm_side side = OSM_SOURCE; side <= OSM_DESTINATION; side++) {
     OSM_CLEANUP_JSON json_t *params =
         osm_json_pack ("{s:s, s:s, s:I, s:i, s:b}", "id", c->id, "volume_id", c->volume[side],
-                       "size_bytes", (json_int_t)osm_volume_bytes (c->verify.volume), "chunk_bytes",
-                       OSM_VERIFY_CHUNK_BYTES, "drop_cache", 1);
+                       "size_bytes", (json_int_t)osm_devices_bytes (m, c->verify.volume),
+                       "chunk_bytes", OSM_VERIFY_CHUNK_BYTES, "drop_cache", 1);
 
+    if (side == OSM_DESTINATION)
+      osm_devices_add_larger (m, c->verify.volume, params);
     if (side == OSM_SOURCE &&
         (osm_verify_add_bad_blocks (m, params, err) == -1 ||
          osm_sparse_add_free (m, c->verify.volume, c->verify.index, params, err) == -1))
@@ -586,7 +592,8 @@ osm_migration_verify (struct osm_migration *m, struct osm_error *err)
   OSM_ERROR (first);
   int r = -1;
 
-  if (copy_is_finished (m, err) == -1 || osm_migration_open_hosts (m, err) == -1)
+  if (copy_is_finished (m, err) == -1 || osm_migration_open_hosts (m, err) == -1 ||
+      osm_devices_load (m, err) == -1)
     return -1;
   checks = osm_calloc (n ? n : 1, sizeof *checks);
   for (size_t i = 0; i < n; i++) {

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Plan files: what plan writes of real servers, where migrate-server --plan says that it does not fit, and two servers that
 are moved by an edited one."""
+import hashlib
 import json
 import types
 
@@ -190,6 +191,15 @@ def pair(src, dst, unchanged):
                      lambda: delete_servers(dst, ('e2e-plan-1', 'e2e-plan-2', 'e2e-plan-new')))
 
 
+def start_of(cloud, volume):
+    """Digest of the first GiB."""
+    digest = hashlib.sha256()
+    with open(cloud.volume_file(volume), 'rb') as f:
+        for _ in range(256):
+            digest.update(f.read(1 << 22))
+    return digest.hexdigest()
+
+
 def edit(f, pair):
     first, second = f.plan['servers']
     first.update(name='e2e-plan-new', flavor='m1.tiny', power='off')
@@ -197,7 +207,7 @@ def edit(f, pair):
     port.update(network='e2e-plan-net', mac_address=OTHER_MAC, security_groups=['e2e-web'])
     port['fixed_ips'] = [{'address': OTHER_ADDRESS, 'subnet': None}]
     boot, data = first['volumes']
-    boot.update(name='e2e-plan-boot', type='fast')
+    boot.update(name='e2e-plan-boot', type='fast', new_size_gb=2)
     data.update(use=pair.existing, delete_on_termination=False)
     second['ports'][0]['fixed_ips'][0]['address'] = '10.78.0.63'
     f.save()
@@ -225,7 +235,8 @@ def test_two_servers_are_moved_by_an_edited_plan_and_taken_back(file, osm, src, 
     (_, boot, _), (_, data, goes) = dst.attachments(new.id)
     assert (data, goes) == (pair.existing, False)
     boot = dst.api.block_storage.get_volume(boot)
-    assert (boot.name, boot.volume_type) == ('e2e-plan-boot', 'fast')
+    assert (boot.name, boot.volume_type, boot.size) == ('e2e-plan-boot', 'fast', 2)
+    assert start_of(dst, boot.id) == start_of(src, src.attachments(pair.ids[0])[0][1])
     # As it was: neither written nor marked.
     used = dst.api.block_storage.get_volume(pair.existing)
     assert used.metadata == {'whose': 'the tenant'} == own(used.metadata)

@@ -57,7 +57,7 @@ class Greeting(Basic):
         hello = self.agent.hello
         self.assertEqual(hello["protocol"], 1)
         self.assertEqual(set(hello["features"]) - {"sparse"},
-                         {"export", "copy", "digest", "link-test", "zstd", "limit", "carrier"})
+                         {"export", "copy", "digest", "link-test", "zstd", "limit", "carrier", "any-size"})
         self.assertEqual(hello["boot_id"], read("/proc/sys/kernel/random/boot_id").decode().strip())
         self.assertGreater(hello["cpu"]["count"], 0)
         self.assertEqual(self.agent.call("ping", payload="äöü")["payload"], "äöü")
@@ -283,6 +283,14 @@ class Devices(Basic):
         disk = self.disk(MIB)
         with self.assertRaisesRegex(Refused, "has 1048576 bytes, the volume has 1048577"):
             self.find(disk, size_bytes=MIB + 1)
+        with self.assertRaisesRegex(Refused, "has 1048576 bytes, the volume has 1048577"):
+            self.find(disk, size_bytes=MIB + 1, larger=True)
+
+    def test_any_size(self):
+        disk = self.disk(MIB)
+        found = {"path": disk.path, "size_bytes": MIB}
+        self.assertEqual(self.find(disk, size_bytes=MIB - 1, larger=True), found)
+        self.assertEqual(self.agent.call("device.find", volume_id=disk.volume_id, timeout_ms=0), found)
 
     def test_in_use(self):
         disk = self.disk(MIB)
@@ -345,6 +353,29 @@ class Work(Basic):
         self.agent.call("export.stop", id="export-1")
         self.agent.call("export.stop", id="export-1")
         self.assertEqual(os.listdir(EXPORTS), [])
+
+    def test_copy_onto_a_larger_disk(self):
+        """As from a volume that its cloud encrypts: the header makes its disk smaller than the volume."""
+        size, more = 10 * MIB - 7 * 512, 10 * MIB
+        source, _ = self.volumes(size)
+        destination = self.disk(more, b"\xff" * more)
+        self.linked()
+        path = self.export(source)
+        wanted = {"volume_id": destination.volume_id, "size_bytes": size, "source": HOST.peer_source(path)}
+        self.refused("has %d bytes, the volume has %d" % (more, size), "copy.start", id="copy-1", **wanted)
+        self.agent.call("copy.start", id="copy-1", larger=True, **wanted)
+        self.assertEqual(self.agent.wait("copy-1")["done_bytes"], size)
+        self.assertEqual(destination.content()[:size], source.content())
+        self.assertEqual(destination.content()[size:], b"\xff" * (more - size))
+        sums = []
+        for disk in source, destination:
+            name = "digest-" + disk.volume_id
+            self.agent.call("digest.start", id=name, volume_id=disk.volume_id, size_bytes=size, chunk_bytes=MIB,
+                            drop_cache=disk is destination, larger=disk is destination)
+            ended = self.agent.wait(name)
+            self.assertEqual(ended["state"], "done", ended)
+            sums.append(ended["manifest"])
+        self.assertEqual(sums[0], sums[1])
 
     def test_compressed_copy(self):
         size = 8 * MIB

@@ -71,7 +71,8 @@ assert_absent (void)
   OSM_ERROR (err);
   char *path = NULL;
 
-  assert_int_equal (osm_device_find (ID, 4096, &path, &err), -1);
+  assert_int_equal (
+      osm_device_find (ID, (struct osm_device_size){ .bytes = 4096 }, &path, NULL, &err), -1);
   assert_null (path);
   assert_int_equal (err.code, ENOENT);
   assert_error (&err, OSM_ERROR_RETRY, "no disk with the id of volume " ID);
@@ -117,7 +118,8 @@ TEST (a_file_is_not_opened_as_a_disk)
   OSM_ERROR (err);
 
   agent_file ("file", "precious");
-  assert_int_equal (osm_device_open (ID, path, 8, true, &err), -1);
+  assert_int_equal (osm_device_open (ID, path, (struct osm_device_size){ .bytes = 8 }, true, &err),
+                    -1);
   assert_error (&err, OSM_ERROR_USER, "is not a block device");
 }
 

@@ -113,7 +113,7 @@ TEST (volumes)
 {
   refuses ("device.find", "{}", "'volume_id'");
   refuses ("device.find", "{\"volume_id\": \"../x\", \"size_bytes\": 1}", "'volume_id'");
-  refuses ("device.find", "{\"volume_id\": \"" ID "\"}", "'size_bytes'");
+  refuses ("export.start", "{\"id\": \"a\", \"volume_id\": \"" ID "\"}", "'size_bytes'");
   refuses ("device.find", "{\"volume_id\": \"" ID "\", \"size_bytes\": -1}", "'size_bytes'");
   refuses ("device.find", "{\"volume_id\": \"" ID "\", \"size_bytes\": 1.0}", "'size_bytes'");
   refuses ("device.find", "{" VOLUME ", \"timeout_ms\": 600001}", "'timeout_ms'");

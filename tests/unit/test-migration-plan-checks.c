@@ -306,7 +306,6 @@ special_volumes (void **state)
   OSM_CLEANUP_JSON json_t *type = parse (
                               "{'name': 'fast', 'extra_specs': {'multiattach': '<is> True'}}"),
                           *shared = parse ("{'multiattach': true, 'encrypted': false}"),
-                          *encrypted = parse ("{'multiattach': false, 'encrypted': true}"),
                           *grouped = parse ("{'group_id': 'g', 'os-vol-host-attr:host': 'h'}"),
                           *plan = empty_plan ();
 
@@ -315,8 +314,6 @@ special_volumes (void **state)
   assert_findings (plan, "");
   osm_plan_check_volume (plan, "data", shared, NULL);
   assert_findings (plan, "source-volume-multiattach warning");
-  osm_plan_check_volume (plan, "data", encrypted, type);
-  assert_findings (plan, "source-volume-encrypted blocker");
   osm_plan_check_volume (plan, "data", grouped, type);
   assert_text (plan, "group_id=g");
   assert_findings (plan, "volume-property-not-carried warning");

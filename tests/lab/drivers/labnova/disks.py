@@ -31,14 +31,19 @@ def links(bus, serial):
     return ['ata-QEMU_HARDDISK_' + serial[:20]]
 
 
-def attach_loop(path):
+# Where a volume of a type that encrypts begins for its server.  Nothing is encrypted; what matters is that the header takes
+# its room from the volume's own, as LUKS1 does.
+HEADER_BYTES = 2 << 20
+
+
+def attach_loop(path, offset=0):
     """Loop device over path; an existing one when another server has it too."""
     @lockutils.synchronized('lab-loop')
     def attach():
         there = run('losetup', '-j', path).strip()
         if there:
             return there.split(':')[0]
-        loop = run('losetup', '-f', '--show', '-P', path).strip()
+        loop = run('losetup', '-f', '--show', '-P', '-o', str(offset), path).strip()
         # not every kernel has partition table parsers: partx does the same
         run('partx', '-u', loop, check_exit_code=False)
         return loop

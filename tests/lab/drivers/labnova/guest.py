@@ -67,7 +67,7 @@ def start(servers, server, network_info):
     make_dev(dev)
     root = '-'
     for disk in server['disks']:
-        disk['loop'] = disks.attach_loop(disk['path'])
+        disk['loop'] = disks.attach_loop(disk['path'], disk.get('offset', 0))
         disks.make_nodes(dev, disk)
         if disk['root']:
             root = disks.root_device(disk)

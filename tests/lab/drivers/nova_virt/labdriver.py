@@ -129,7 +129,8 @@ class LabDriver(fake.FakeDriver):
         volume = info['data']['volume_id']
         return {'path': info['data']['device_path'], 'dev': mapping['mount_device'],
                 'bus': mapping.get('disk_bus') or bus, 'root': root, 'volume_id': volume,
-                'serial': info.get('serial') or volume, 'loop': None}
+                'serial': info.get('serial') or volume, 'loop': None,
+                'offset': disks.HEADER_BYTES if info['data'].get('encrypted') else 0}
 
     def _device_metadata(self, instance):
         """Nova looks through it when a device that has a tag is detached."""
@@ -253,7 +254,7 @@ class LabDriver(fake.FakeDriver):
         d = self._volume_disk({'connection_info': connection_info, 'disk_bus': disk_bus,
                                'mount_device': mountpoint}, s['bus'], False)
         if self.servers.alive(s):
-            d['loop'] = disks.attach_loop(d['path'])
+            d['loop'] = disks.attach_loop(d['path'], d['offset'])
             disks.resize_loop(d['loop'])
             d['missing'] = fault == 'missing'
             if not d['missing']:
