@@ -96,6 +96,11 @@ static const struct osm_config_key top_keys[] = {
     .offset = TOP (floating_ip),
     .fallback = "auto",
     .choices = { "auto", "keep", "existing", "new", "skip" } },
+  { .name = "boot_disk",
+    .kind = OSM_KEY_CHOICE,
+    .offset = TOP (boot_disk),
+    .fallback = "copy",
+    .choices = { "copy", "image" } },
   { 0 },
 };
 static const struct osm_config_key source_keys[] = {

@@ -10,6 +10,7 @@
  *   on_hangup: continue              # or stop: when the terminal is closed
  *   allow_same_project: false        # source and destination may be the same project of one cloud
  *   floating_ip: auto                # auto, keep, existing, new, skip: of new servers
+ *   boot_disk: copy                  # copy, image: of servers that booted from an image
  *   copy: { reconnect_seconds: 120, compression: auto, sparse: auto, path: auto }   # see osm.yaml(5)
  *   limits: { rate: 50M, windows: [{ days: mon-fri, from: "08:00", to: "18:00", rate: 10M }] }
  *   conversion_hosts:
@@ -69,6 +70,7 @@ struct osm_config {
   char *on_hangup;   /* "continue" (default) or "stop" */
   char *sparse;      /* copy.sparse: "auto" (default) or "off" */
   char *floating_ip; /* "auto" (default), "keep", "existing", "new", "skip" */
+  char *boot_disk;   /* "copy" (default), "image" */
   uint64_t
       reconnect_seconds; /* copy.reconnect_seconds: how long a lost connection is tried again */
   char *compression;     /* copy.compression: "auto" (default), "on", "off" */

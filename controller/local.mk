@@ -59,6 +59,7 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/migration/plan.c controller/migration/plan.h controller/migration/plan-internal.h \
 	controller/migration/plan-floating.c controller/migration/floating.c \
 	controller/migration/plan-image.c controller/migration/source-image.c \
+	controller/migration/plan-bootimage.c \
 	controller/migration/plan-carried.c \
 	controller/migration/plan-checks.c \
 	controller/migration/plan-choices.c \

@@ -20,6 +20,7 @@ const struct osm_option osm_options_check_server[] = {
   { "boot-volume", 0, "ID", "the volume it boots from, if osm cannot tell" },
   { "user-data", 0, "FILE", "user data of the new server" },
   { "floating-ip", 0, "auto|keep|existing|new|skip", "floating IP of the new server" },
+  { "boot-disk", 0, "copy|image", "root disk of a server that booted from an image" },
   { "local-disks", 0, "refuse|drop", "ephemeral and swap disks, which are not copied" },
   { "availability-zone", 0, "ZONE", "availability zone of the new server" },
   { NULL, 0, NULL, NULL },

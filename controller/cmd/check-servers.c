@@ -24,6 +24,7 @@ const struct osm_option osm_options_check_servers[] = {
   { "accept", 0, "ID", "accept warnings of this id; may be repeated" },
   { "measure", 0, NULL, "measure the link of the conversion hosts" },
   { "floating-ip", 0, "auto|keep|existing|new|skip", "floating IPs of the new servers" },
+  { "boot-disk", 0, "copy|image", "root disk of a server that booted from an image" },
   { "local-disks", 0, "refuse|drop", "ephemeral and swap disks, which are not copied" },
   { NULL, 0, NULL, NULL },
 };

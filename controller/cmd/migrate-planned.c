@@ -32,7 +32,7 @@ check_options (const struct osm_args *args, struct osm_error *err)
 {
   static const char *const decided[] = { "boot-volume", "user-data",         "floating-ip",
                                          "compress",    "availability-zone", "power",
-                                         "local-disks" };
+                                         "local-disks", "boot-disk" };
 
   for (size_t i = 0; i < sizeof decided / sizeof decided[0]; i++)
     if (osm_args_has (args, decided[i])) {

@@ -19,6 +19,7 @@ const struct osm_option osm_options_migrate_server[] = {
   { "floating-ip", 0, "auto|keep|existing|new|skip", "floating IP of the new server" },
   { "availability-zone", 0, "ZONE", "availability zone of the new server" },
   { "power", 0, "keep|on|off", "power state of the new server (keep: as it was)" },
+  { "boot-disk", 0, "copy|image", "root disk of a server that booted from an image" },
   { "local-disks", 0, "refuse|drop", "ephemeral and swap disks, which are not copied" },
   { "compress", 0, "auto|on|off", "compress the data on its way" },
   { "strict", 0, NULL, "warnings stop it, too, unless they are accepted" },

@@ -172,7 +172,8 @@ osm_cmd_plan_input (const struct osm_args *args, const struct osm_session *sessi
                                   .compression = osm_args_get (args, "compress"),
                                   .floating_ip = osm_args_get (args, "floating-ip"),
                                   .power = osm_args_get (args, "power"),
-                                  .local_disks = osm_args_get (args, "local-disks") };
+                                  .local_disks = osm_args_get (args, "local-disks"),
+                                  .boot_disk = osm_args_get (args, "boot-disk") };
 
   if (!input.compression)
     input.compression = session->config->compression;
@@ -180,6 +181,8 @@ osm_cmd_plan_input (const struct osm_args *args, const struct osm_session *sessi
     input.floating_ip = session->config->floating_ip;
   if (!input.power)
     input.power = "keep";
+  if (!input.boot_disk)
+    input.boot_disk = session->config->boot_disk;
   if (!input.local_disks)
     input.local_disks = "refuse";
   return input;

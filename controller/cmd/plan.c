@@ -23,6 +23,7 @@ const struct osm_option osm_options_plan[] = {
   { "floating-ip", 0, "auto|keep|existing|new|skip", "floating IPs of the new servers" },
   { "availability-zone", 0, "ZONE", "availability zone of the new servers" },
   { "power", 0, "keep|on|off", "power state of the new servers (keep: as it was)" },
+  { "boot-disk", 0, "copy|image", "root disk of a server that booted from an image" },
   { "local-disks", 0, "refuse|drop", "ephemeral and swap disks, which are not copied" },
   { "compress", 0, "auto|on|off", "compress the data on its way" },
   { NULL, 0, NULL, NULL },

@@ -286,6 +286,21 @@ block_devices (struct osm_migration *m, json_t *devices, struct osm_error *err)
   return 0;
 }
 
+/* Nova wants to know it twice as soon as there is any other disk. */
+static void
+add_boot_image (const json_t *plan, json_t *server)
+{
+  const char *id = osm_json_str (json_object_get (plan, "image"), "id");
+
+  if (!id)
+    return;
+  osm_json_set_str (server, "imageRef", id);
+  json_array_insert_new (json_object_get (server, "block_device_mapping_v2"), 0,
+                         osm_json_pack ("{s:s, s:s, s:s, s:i, s:b}", "uuid", id, "source_type",
+                                        "image", "destination_type", "local", "boot_index", 0,
+                                        "delete_on_termination", 1));
+}
+
 /* Read only now: user data is not kept in the journal. */
 static int
 add_user_data (struct osm_migration *m, const json_t *plan, json_t *server, struct osm_error *err)
@@ -362,6 +377,7 @@ create_server (struct osm_migration *m, const struct osm_making *making, const j
       osm_json_set_str (network, "tag", osm_json_str (port, "tag"));
     json_array_append_new (json_object_get (server, "networks"), network);
   }
+  add_boot_image (plan, server);
   if (json_array_size (json_object_get (server, "networks")) == 0)
     json_object_set_new (server, "networks", json_string ("none"));
   if (block_devices (m, json_object_get (server, "block_device_mapping_v2"), err) == -1)

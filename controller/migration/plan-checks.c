@@ -225,7 +225,7 @@ image_metadata_of_boot (const json_t *plan)
     if (json_is_true (json_object_get (volume, "boot")))
       return json_object_get (volume, "image_metadata");
   }
-  return NULL;
+  return json_object_get (json_object_get (json_object_get (plan, "server"), "image"), "metadata");
 }
 
 /* ---- asking, all at once ---- */

@@ -79,6 +79,7 @@ osm_plan_add_root (const struct osm_plan_input *input, json_t *plan, const json_
   OSM_CLEANUP_JSON json_t *image = NULL, *metadata = NULL, *type = NULL, *planned = NULL;
   const json_t *wish = osm_plan_wish (input, "volumes", osm_json_str (server, "id"));
   const json_t *flavor = json_object_get (server, "flavor");
+  bool image_boot = osm_str_equal (input->boot_disk, "image") && !osm_json_str (wish, "use");
   json_int_t size;
   OSM_ERROR (why);
 
@@ -87,13 +88,20 @@ osm_plan_add_root (const struct osm_plan_input *input, json_t *plan, const json_
       osm_error_move (err, &why);
       return -1;
     }
-    osm_plan_finding (plan, "source-image-gone", "warning", name, NULL,
-                      "image %s that server '%s' booted from cannot be read any more: what it said "
-                      "about the disk (bus, firmware) is not known",
-                      image_id, name);
+    if (image_boot)
+      osm_plan_finding (
+          plan, "source-image-gone", "blocker", name, "copy the root disk: --boot-disk copy",
+          "image %s that server '%s' booted from cannot be read any more: whether the "
+          "destination has the same is not known",
+          image_id, name);
+    else
+      osm_plan_finding (plan, "source-image-gone", "warning", name, NULL,
+                        "image %s that server '%s' booted from cannot be read any more: what it "
+                        "said about the disk (bus, firmware) is not known",
+                        image_id, name);
   }
   size = osm_plan_root_size (flavor, image);
-  if (size <= 0 || size > (json_int_t)1 << 20) {
+  if (!image_boot && (size <= 0 || size > (json_int_t)1 << 20)) {
     osm_plan_finding (
         plan, "source-root-size-unknown", "blocker", name, "resize it to a flavor with a disk",
         "server '%s': neither its flavor nor its image tells the size of its root disk", name);
@@ -106,6 +114,8 @@ osm_plan_add_root (const struct osm_plan_input *input, json_t *plan, const json_
       "metadata", "image_metadata", metadata, "device", device, "delete_on_termination", 1);
   if (osm_json_str (wish, "use"))
     return osm_plan_use_volume (input, plan, volume_name, wish, planned, err);
+  if (image_boot)
+    return osm_plan_boot_image (input, plan, server, image, planned, err);
   json_array_append (json_object_get (plan, "volumes"), planned);
   osm_plan_wished_volume (wish, planned);
   if (osm_plan_volume_type (input, plan, volume_name, wish, NULL, NULL, planned, &type, err) ==

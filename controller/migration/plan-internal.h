@@ -79,6 +79,13 @@ bool osm_plan_share_volume (json_t *plan, const char *label, bool multiattach, c
 int osm_plan_add_root (const struct osm_plan_input *input, json_t *plan, const json_t *server,
                        struct osm_error *err);
 #define OSM_ACCESS_IMAGE "image"
+/* plan-bootimage.c: no root disk, but plan["server"]["image"] of the destination. old: the source's, NULL: gone; planned: what the root disk
+ * would be as a volume, into plan["local_root"]. */
+int osm_plan_boot_image (const struct osm_plan_input *input, json_t *plan, const json_t *server,
+                         const json_t *old, json_t *planned, struct osm_error *err);
+/* (pure) flavor: the destination's, or NULL. */
+void osm_plan_check_boot_image (json_t *plan, const char *server_name, const char *cloud,
+                                const json_t *old, const json_t *image, const json_t *flavor);
 /* plan-ports.c: plan["ports"]; plan["server"] is there. */
 int osm_plan_ports (const struct osm_plan_input *input, json_t *plan, const json_t *server,
                     struct osm_error *err);

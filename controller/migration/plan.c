@@ -556,6 +556,10 @@ osm_plan_text (const json_t *plan, const char *destination_cloud)
           ? "read from an image of the server"
       : osm_str_equal (osm_json_str (item, "access"), "snapshot") ? "read from a temporary clone"
                                                                   : "detached while it is copied");
+  json_array_foreach (json_object_get (plan, "local_root"), i, item) add_line (
+      &b, "  root disk   %-9s not copied, made of image '%s' (%s)", text_of (item, "device", "-"),
+      text_of (json_object_get (server, "image"), "name", "?"),
+      text_of (json_object_get (server, "image"), "id", "?"));
   json_array_foreach (json_object_get (plan, "existing_volumes"), i, item)
       add_line (&b, "  volume      %-9s '%s' is there already: %s", text_of (item, "device", "-"),
                 text_of (item, "name", ""), text_of (item, "use", "?"));

@@ -10,11 +10,13 @@
  *                "key_name", "metadata", "user_data_file" or "user_data_of_source", "config_drive", "availability_zone", "tags",
  *                "hostname", "disk_config", "power": "on" | "off",
  *                "key_pair": {"name", "public_key", "fingerprint", "type"} to import,
+ *                "image": {"id", "name", "metadata"}: the destination's, of which the root disk is made, instead of a volume,
  *                "server_group": {"name", "policy", "rules", "id": if it is there already}},
  *     "volumes": [{"id", "name", "description", "size_gb", "type", "source_type", "boot", "bootable", "device", "delete_on_termination",
  *                  "tag", "encrypted": by its cloud, "new_size_gb": of the copy, if it has more,
  *                  "metadata", "image_metadata", "access": "snapshot" | "detach" | "direct" |
  *                  "image": the root disk of a server that booted from an image; its id is the server's}],
+ *     "local_root": [a volume, as above]: what the root disk would be, if it is not copied,
  *     "existing_volumes": [{"id", "name", "size_gb", "boot", "device", "use": id of the destination's volume that takes its place}],
  *     "ports": [{"id", "create": {body of the port to create}, "network_name", "addresses", "tag": of the device, "tags": the tenant's}],
  *     "floating_ips": [{"id", "address", "port_id": the source's, "fixed_ip_address", "description",
@@ -45,6 +47,7 @@ struct osm_plan_input {
   const char *floating_ip;       /* "auto", "keep", "existing", "new", "skip" */
   const char *power;             /* "keep", "on", "off": at the end */
   const char *local_disks;       /* "refuse", "drop" */
+  const char *boot_disk;         /* of a server that booted from an image: "copy", "image" */
   json_int_t new_size_gb;        /* of the copy of a volume by itself; 0: as large */
   const json_t
       *away; /* volumes that osm has taken from the server, as attachments (compute.h), or NULL */

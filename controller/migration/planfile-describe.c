@@ -118,6 +118,8 @@ osm_planfile_describe (const json_t *plan)
   osm_json_set_str (entry, "power", power ? power : "keep");
   osm_json_set_str (entry, "compression", compression ? compression : "auto");
   osm_json_set_str (entry, "local_disks", disks ? disks : "refuse");
+  osm_json_set_str (entry, "boot_disk", json_object_get (plan, "local_root") ? "image" : "copy");
+  describe_all (entry, "volumes", json_object_get (plan, "local_root"), describe_volume);
   describe_all (entry, "volumes", json_object_get (plan, "volumes"), describe_volume);
   describe_all (entry, "volumes", json_object_get (plan, "existing_volumes"), describe_volume);
   describe_all (entry, "ports", json_object_get (plan, "ports"), describe_port);

@@ -330,6 +330,8 @@ osm_planfile_input (const json_t *entry, struct osm_plan_input *input)
     input->power = power;
   if (disks)
     input->local_disks = disks;
+  if (osm_json_str (entry, "boot_disk"))
+    input->boot_disk = osm_json_str (entry, "boot_disk");
   if (compression)
     input->compression = compression;
 }

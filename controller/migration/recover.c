@@ -162,6 +162,24 @@ away (const json_t *known, const char **ret_boot)
   return list;
 }
 
+/* If the new server is there already, as that was made. */
+static const char *
+boot_disk (const struct osm_marks_input *in, const json_t *source)
+{
+  const json_t *server;
+  size_t i;
+
+  json_array_foreach (in->servers[OSM_DESTINATION], i, server)
+  {
+    const char *from = osm_json_str (json_object_get (server, "metadata"), OSM_MARK_SOURCE);
+
+    if (from && osm_str_starts_with (from, osm_json_str (source, "id")) &&
+        json_is_object (json_object_get (server, "image")))
+      return "image";
+  }
+  return "copy";
+}
+
 /* The plan is made once more from what is there. *ret_why: in words, why that does not help; caller frees. */
 static json_t *
 plan_again (const struct osm_migration_context *c, const struct osm_marks_input *in,
@@ -179,6 +197,7 @@ plan_again (const struct osm_migration_context *c, const struct osm_marks_input 
                                         .power = "keep",
                                         /* That was decided when it was begun. */
                                         .local_disks = "drop",
+                                        .boot_disk = boot_disk (in, source),
                                         .away = volumes_away };
   bool server = strcmp (kind, "server") == 0;
   const json_t *now = server ? osm_json_find (in->servers[OSM_SOURCE], "id", input.object) : NULL;

@@ -79,7 +79,7 @@ def taken_back(osm, dst, volumes):
     there = inventory(dst)
     yield
     for m in osm.migrations():
-        if m['state'] not in ('rolled-back', 'cleaned') and m['object_name'] in ('e2e-secret', 'e2e-clear'):
+        if m['state'] not in ('rolled-back', 'cleaned') and m['name'] in ('e2e-secret', 'e2e-clear'):
             osm.run('rollback', m['id']).expect(0)
     wait_for('the destination is as it was', lambda: inventory(dst) == there, 30)
 
@@ -107,7 +107,7 @@ def test_clear_to_encrypted_needs_room(osm, src, dst, volumes):
     mapped = {'volume_types': {'*': TYPE}}
     osm.run('migrate-volume', 'e2e-clear', map=mapped).expect(1).says('does not fit into its copy', '--new-size')
     failed = osm.migrations()[0]
-    assert failed['object_name'] == 'e2e-clear'
+    assert failed['name'] == 'e2e-clear'
     osm.run('rollback', failed['id']).expect(0)
     r = osm.run('migrate-volume', '--new-size', '2', 'e2e-clear', map=mapped).expect(0)
     copy = r.result()['destination_id']
