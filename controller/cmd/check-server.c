@@ -60,6 +60,7 @@ osm_cmd_check_server (const struct osm_args *args, struct osm_error *err)
   if (osm_cmd_accepted (args, &accepted, err) == -1)
     return OSM_EXIT_USAGE;
   if (osm_session_open (args, OSM_WANT_CLOUDS | OSM_WANT_STORE, &session, err) == -1 ||
+      osm_cmd_load_claims (session, err) == -1 ||
       osm_preflight_plan (session, args, operands[0], accepted, &plan, err) == -1 ||
       osm_preflight_look (session, args, plan, json_array_size (json_object_get (plan, "volumes")),
                           accepted, &look, err) == -1)

@@ -136,6 +136,7 @@ ask_together (struct check *c, json_t **ret, struct osm_error *err)
   if (osm_quota_fetch (cloud[OSM_SOURCE], true, &source, err) == -1 ||
       osm_quota_fetch (cloud[OSM_DESTINATION], false, &destination, err) == -1)
     return -1;
+  osm_quota_claim (destination, c->session->claims);
   {
     const json_t *const quota[] = { source, destination };
 
@@ -250,7 +251,8 @@ run (struct check *c, struct osm_error *err)
   const json_t *report;
   uint64_t ms;
 
-  if (check_all (c, err) == -1 || ask_together (c, &together, err) == -1 ||
+  if (osm_cmd_load_claims (c->session, err) == -1 || check_all (c, err) == -1 ||
+      ask_together (c, &together, err) == -1 ||
       osm_preflight_look (c->session, c->args, together, c->volumes, c->accepted, &look, err) == -1)
     return OSM_EXIT_FAILED;
   json_array_foreach (c->reports, i, report) count (report, &blockers, &warnings, &must_accept);

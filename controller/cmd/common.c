@@ -221,5 +221,6 @@ osm_session_free (struct osm_session *session)
   osm_cloud_free (session->cloud[OSM_DESTINATION]);
   osm_store_free (session->store);
   osm_config_free (session->config);
+  json_decref (session->claims);
   free (session);
 }

@@ -15,6 +15,8 @@
 #include "common/strbuf.h"
 #include "controller/migration/findings.h"
 #include "controller/migration/planfile.h"
+#include "controller/migration/preflight.h"
+#include "controller/migration/quota.h"
 
 struct planned {
   const struct osm_args *args;
@@ -79,11 +81,15 @@ static int
 plan_entry (const struct planned *p, const json_t *entry, json_t **ret, size_t *ret_stopping,
             struct osm_error *err)
 {
-  struct osm_plan_input input = osm_cmd_plan_input (p->args, p->session, NULL);
+  struct osm_plan_input input;
   OSM_CLEANUP_JSON json_t *plan = NULL, *mismatches = NULL;
   size_t i, nr;
   const json_t *mismatch;
 
+  /* Other migrations went on since the last one was planned. */
+  if (osm_cmd_load_claims (p->session, err) == -1)
+    return OSM_EXIT_FAILED;
+  input = osm_cmd_plan_input (p->args, p->session, NULL);
   osm_planfile_input (entry, &input);
   if (osm_plan_server (&input, &plan, err) == -1) {
     osm_error_wrap (err, "%s: server '%s'", p->path, label_of (entry));
@@ -119,6 +125,32 @@ plan_entry (const struct planned *p, const json_t *entry, json_t **ret, size_t *
   return OSM_EXIT_BLOCKED;
 }
 
+/* One after the other they need the source's quotas only one after the other, but those of the destination all. Returns an osm_exit. */
+static int
+check_together (const struct planned *p, const json_t *plans, struct osm_error *err)
+{
+  struct osm_cloud *const *cloud = p->session->cloud;
+  OSM_CLEANUP_JSON json_t *together = NULL, *destination = NULL;
+  const char *const names[] = { osm_cloud_name (cloud[OSM_SOURCE]),
+                                osm_cloud_name (cloud[OSM_DESTINATION]) };
+  const json_t *quota[] = { NULL, NULL };
+  size_t stopping;
+  int status;
+
+  if (json_array_size (plans) < 2)
+    return OSM_EXIT_OK;
+  if (osm_quota_fetch (cloud[OSM_DESTINATION], false, &destination, err) == -1)
+    return OSM_EXIT_FAILED;
+  osm_quota_claim (destination, p->session->claims);
+  quota[OSM_DESTINATION] = destination;
+  together = osm_preflight_together (plans, quota, names);
+  status = osm_cmd_judge (p->args, "plan", p->path, together, p->accepted, &stopping, err);
+  /* Of a dry run the plans are all that is printed there. */
+  if (osm_ui_get_mode (p->session->ui) != OSM_UI_JSON || !osm_args_has (p->args, "dry-run"))
+    osm_cmd_show_findings (p->session, together);
+  return status;
+}
+
 /* Nothing is begun unless all of it can be done. */
 static int
 check_all (const struct planned *p, json_t *plans, struct osm_error *err)
@@ -143,7 +175,7 @@ check_all (const struct planned *p, json_t *plans, struct osm_error *err)
   }
   if (blocked > 1)
     osm_error_wrap (err, "%zu servers of the plan cannot be migrated; the first", blocked);
-  return status;
+  return blocked ? status : check_together (p, plans, err);
 }
 
 static int

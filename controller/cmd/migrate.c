@@ -17,6 +17,7 @@
 #include "controller/cloud/compute.h"
 #include "controller/cloud/volume.h"
 #include "controller/hosts/path.h"
+#include "controller/migration/claims.h"
 #include "controller/migration/findings.h"
 #include "controller/migration/limits.h"
 
@@ -173,7 +174,8 @@ osm_cmd_plan_input (const struct osm_args *args, const struct osm_session *sessi
                                   .floating_ip = osm_args_get (args, "floating-ip"),
                                   .power = osm_args_get (args, "power"),
                                   .local_disks = osm_args_get (args, "local-disks"),
-                                  .boot_disk = osm_args_get (args, "boot-disk") };
+                                  .boot_disk = osm_args_get (args, "boot-disk"),
+                                  .claims = session->claims };
 
   if (!input.compression)
     input.compression = session->config->compression;
@@ -186,6 +188,14 @@ osm_cmd_plan_input (const struct osm_args *args, const struct osm_session *sessi
   if (!input.local_disks)
     input.local_disks = "refuse";
   return input;
+}
+
+int
+osm_cmd_load_claims (struct osm_session *session, struct osm_error *err)
+{
+  json_decref (osm_take (session->claims));
+  return osm_claims_load (session->store, osm_cloud_name (session->cloud[OSM_DESTINATION]),
+                          &session->claims, err);
 }
 
 int
@@ -321,6 +331,8 @@ osm_cmd_migrate (const struct osm_args *args, const char *kind,
   if (osm_args_has (args, "no-sparse"))
     osm_str_set (&session->config->sparse, "off");
   osm_args_operands (args, &operands);
+  if (osm_cmd_load_claims (session, err) == -1)
+    return OSM_EXIT_FAILED;
   input = osm_cmd_plan_input (args, session, operands[0]);
   input.new_size_gb = (json_int_t)new_size;
   if (make_plan (&input, &plan, err) == -1)

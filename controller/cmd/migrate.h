@@ -15,6 +15,8 @@
 /* What the options and the configuration say about a plan; boot-volume ... may be missing in the command's table. */
 struct osm_plan_input osm_cmd_plan_input (const struct osm_args *args,
                                           const struct osm_session *session, const char *object);
+/* What the journal's unfinished migrations will take of the destination's quotas, for plans that are made afterwards. */
+int osm_cmd_load_claims (struct osm_session *session, struct osm_error *err);
 /* --accept: all that were given, a vector; an id that is none is a USER error. Caller frees. */
 int osm_cmd_accepted (const struct osm_args *args, char ***ret, struct osm_error *err);
 /* Plan, findings, dry run or run, result. Returns an osm_exit. */

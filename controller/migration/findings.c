@@ -94,6 +94,7 @@ const char *const osm_finding_ids[] = {
   "source-flavor-gone",
   "source-image-booted",
   "source-image-gone",
+  "source-image-quota",
   "source-local-disk",
   "source-port-dns-name",
   "source-port-order",

@@ -234,7 +234,8 @@ struct asking {
   const struct osm_plan_input *input;
   const char *flavor_name, *zone;
   bool source_quota;
-  json_t *quota[2], *snapshots, *backups, *zones, *flavor;
+  bool images; /* are made at the source */
+  json_t *quota[2], *image_usage, *snapshots, *backups, *zones, *flavor;
 };
 
 static int
@@ -253,6 +254,22 @@ ask_destination_quota (void *data, struct osm_error *err)
   struct asking *a = data;
 
   return osm_quota_fetch (a->input->cloud[OSM_DESTINATION], false, &a->quota[OSM_DESTINATION], err);
+}
+
+/* Only since Glance 2.15 (Xena), and only where it has quotas at all. */
+static int
+ask_images (void *data, struct osm_error *err)
+{
+  struct asking *a = data;
+  OSM_ERROR (why);
+
+  if (!a->images ||
+      osm_cloud_get (a->input->cloud[OSM_SOURCE], OSM_IMAGE, "/info/usage", "usage",
+                     &a->image_usage, &why) == 0 ||
+      (why.code >= 400 && why.code < 500 && why.code != 401))
+    return 0;
+  osm_error_move (err, &why);
+  return -1;
 }
 
 /* What is only worth a remark is left out where the cloud has or shows no such list. */
@@ -340,6 +357,10 @@ judge (json_t *plan, const json_t *server, const struct asking *a)
 {
   const json_t *needs = json_object_get (plan, "needs");
 
+  if (a->quota[OSM_SOURCE])
+    osm_quota_add_images (a->quota[OSM_SOURCE], a->image_usage);
+  if (a->quota[OSM_DESTINATION])
+    osm_quota_claim (a->quota[OSM_DESTINATION], a->input->claims);
   for (enum osm_side side = OSM_SOURCE; side <= OSM_DESTINATION; side++)
     if (a->quota[side])
       osm_quota_findings (plan, side, osm_cloud_name (a->input->cloud[side]),
@@ -360,17 +381,20 @@ osm_plan_checks (const struct osm_plan_input *input, json_t *plan, const json_t 
                       .zone = osm_json_str (planned, "availability_zone") };
   const struct osm_task tasks[] = { { ask_source_quota, &a }, { ask_destination_quota, &a },
                                     { ask_snapshots, &a },    { ask_backups, &a },
-                                    { ask_zones, &a },        { ask_flavor, &a } };
+                                    { ask_zones, &a },        { ask_flavor, &a },
+                                    { ask_images, &a } };
   json_t *needs = osm_quota_needs (plan);
   int r;
 
   json_object_set_new (plan, "needs", needs);
+  a.images = json_object_get (json_object_get (needs, "source"), "images") != NULL;
   a.source_quota = json_object_size (json_object_get (needs, "source")) > 0;
   r = osm_parallel (tasks, sizeof tasks / sizeof tasks[0], err);
   if (r == 0)
     judge (plan, server, &a);
   json_decref (a.quota[OSM_SOURCE]);
   json_decref (a.quota[OSM_DESTINATION]);
+  json_decref (a.image_usage);
   json_decref (a.snapshots);
   json_decref (a.backups);
   json_decref (a.zones);

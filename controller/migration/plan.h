@@ -51,6 +51,8 @@ struct osm_plan_input {
   json_int_t new_size_gb;        /* of the copy of a volume by itself; 0: as large */
   const json_t
       *away; /* volumes that osm has taken from the server, as attachments (compute.h), or NULL */
+  const json_t
+      *claims; /* what other migrations will take of the destination's quotas (claims.h), or NULL */
   const json_t *wishes; /* the server's entry of a plan file (planfile.h), or NULL */
 };
 

@@ -128,18 +128,14 @@ compare_quota (json_t *together, enum osm_side side, const char *cloud_name, con
   json_array_foreach (shortages, i, shortage)
   {
     const char *word = osm_quota_word (osm_json_str (shortage, "what"));
-    json_int_t max = json_integer_value (json_object_get (shortage, "max")),
-               used = json_integer_value (json_object_get (shortage, "used")),
-               more = json_integer_value (json_object_get (shortage, "need"));
+    OSM_CLEANUP_FREE char *text = osm_quota_text (shortage);
 
     osm_plan_finding (together,
                       side == OSM_SOURCE ? "together-source-quota" : "together-destination-quota",
                       side == OSM_SOURCE ? "warning" : "blocker", word,
                       side == OSM_SOURCE ? "move fewer of them at the same time"
                                          : "ask for a larger quota, or move fewer of them",
-                      "cloud '%s': quota of %s is %" JSON_INTEGER_FORMAT ", %" JSON_INTEGER_FORMAT
-                      " used, %" JSON_INTEGER_FORMAT " more needed by all together",
-                      cloud_name, word, max, used, more);
+                      "cloud '%s': %s by all together", cloud_name, text);
   }
 }
 

@@ -63,6 +63,8 @@ need_volume (json_t *source, json_t *destination, const json_t *volume)
                   2 * size); /* Cinder counts a snapshot's size as well */
   }
   if (osm_str_equal (access, OSM_ACCESS_IMAGE)) {
+    need (source, "images", 1);
+    need (source, "image_mib", size << 10);
     need (source, "volumes", 1);
     need (source, "gigabytes", size);
   }
@@ -181,6 +183,35 @@ osm_quota_of (const json_t *compute_limits, const json_t *volume_set, const json
   return quota;
 }
 
+void
+osm_quota_claim (json_t *quota, const json_t *claims)
+{
+  const char *key;
+  json_t *n;
+
+  json_object_foreach ((json_t *)claims, key, n)
+  {
+    json_t *one = json_object_get (quota, key);
+
+    if (one && strcmp (key, LARGEST) != 0)
+      json_object_set (one, "claimed", n);
+  }
+}
+
+void
+osm_quota_add_images (json_t *quota, const json_t *usage)
+{
+  static const struct {
+    const char *glance, *key;
+  } names[] = { { "image_count_total", "images" }, { "image_size_total", "image_mib" } };
+
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    const json_t *one = json_object_get (usage, names[i].glance);
+
+    set (quota, names[i].key, json_object_get (one, "limit"), number (one, "usage"));
+  }
+}
+
 /* ---- is it enough? ---- */
 
 json_t *
@@ -193,16 +224,22 @@ osm_quota_shortages (const json_t *needs, const json_t *quota)
   {
     const json_t *limit = json_object_get (quota, key);
     json_int_t max = json_integer_value (json_object_get (limit, "max")),
-               used = json_integer_value (json_object_get (limit, "used")), sum;
+               used = json_integer_value (json_object_get (limit, "used")), taken, sum,
+               claimed = json_integer_value (json_object_get (limit, "claimed"));
+    json_t *shortage;
 
     if (strcmp (key, LARGEST) == 0)
       used = 0;
     /* -1: no limit */
     if (!limit || max < 0 ||
-        (!__builtin_add_overflow (used, json_integer_value (n), &sum) && sum <= max))
+        (!__builtin_add_overflow (used, claimed, &taken) &&
+         !__builtin_add_overflow (taken, json_integer_value (n), &sum) && sum <= max))
       continue;
-    json_array_append_new (shortages, osm_json_pack ("{s:s, s:I, s:I, s:O}", "what", key, "max",
-                                                     max, "used", used, "need", n));
+    shortage =
+        osm_json_pack ("{s:s, s:I, s:I, s:O}", "what", key, "max", max, "used", used, "need", n);
+    if (claimed > 0)
+      json_object_set_new (shortage, "claimed", json_integer (claimed));
+    json_array_append_new (shortages, shortage);
   }
   return shortages;
 }
@@ -213,6 +250,7 @@ osm_quota_word (const char *key)
   return strcmp (key, "ram") == 0             ? "ram (MiB)"
          : strcmp (key, "floating_ips") == 0  ? "floating IPs"
          : strcmp (key, "server_groups") == 0 ? "server groups"
+         : strcmp (key, "image_mib") == 0     ? "images (MiB)"
                                               : key;
 }
 
@@ -229,15 +267,48 @@ is_network (const char *key)
   return strcmp (key, "ports") == 0 || strcmp (key, "floating_ips") == 0;
 }
 
+char *
+osm_quota_text (const json_t *shortage)
+{
+  json_int_t max = json_integer_value (json_object_get (shortage, "max")),
+             used = json_integer_value (json_object_get (shortage, "used")),
+             claimed = json_integer_value (json_object_get (shortage, "claimed")),
+             more = json_integer_value (json_object_get (shortage, "need"));
+  OSM_CLEANUP_FREE char *others =
+      claimed > 0 ? osm_asprintf ("%" JSON_INTEGER_FORMAT
+                                  " more needed by migrations that the journal has, ",
+                                  claimed)
+                  : NULL;
+
+  return osm_asprintf ("quota of %s is %" JSON_INTEGER_FORMAT ", %" JSON_INTEGER_FORMAT
+                       " used, %s%" JSON_INTEGER_FORMAT " more needed",
+                       osm_quota_word (osm_json_str (shortage, "what")), max, used,
+                       others ? others : "", more);
+}
+
+/* An image of a disk has seldom as much as the disk. */
+static void
+add_image_finding (json_t *plan, const char *cloud_name, const char *key, const char *text)
+{
+  osm_plan_finding (plan, "source-image-quota", strcmp (key, "images") == 0 ? "blocker" : "warning",
+                    osm_quota_word (key),
+                    "the temporary image of the root disk needs it: free some, or ask for a larger "
+                    "quota",
+                    "cloud '%s': %s%s", cloud_name, text,
+                    strcmp (key, "images") == 0 ? "" : " at most");
+}
+
 static void
 add_finding (json_t *plan, enum osm_side side, const char *cloud_name, const json_t *shortage)
 {
   const char *key = osm_json_str (shortage, "what"), *word = osm_quota_word (key);
   json_int_t max = json_integer_value (json_object_get (shortage, "max")),
-             used = json_integer_value (json_object_get (shortage, "used")),
              more = json_integer_value (json_object_get (shortage, "need"));
+  OSM_CLEANUP_FREE char *text = osm_quota_text (shortage);
 
-  if (strcmp (key, LARGEST) == 0)
+  if (osm_str_starts_with (key, "image"))
+    add_image_finding (plan, cloud_name, key, text);
+  else if (strcmp (key, LARGEST) == 0)
     osm_plan_finding (plan, "destination-volume-too-large", "blocker", word,
                       "ask for a larger limit of a single volume",
                       "cloud '%s': a volume may have at most %" JSON_INTEGER_FORMAT
@@ -254,9 +325,7 @@ add_finding (json_t *plan, enum osm_side side, const char *cloud_name, const jso
                           ? "the temporary clone of the boot volume needs it: free some, or ask "
                             "for a larger quota"
                           : "free some at the destination, or ask for a larger quota",
-                      "cloud '%s': quota of %s is %" JSON_INTEGER_FORMAT ", %" JSON_INTEGER_FORMAT
-                      " used, %" JSON_INTEGER_FORMAT " more needed",
-                      cloud_name, word, max, used, more);
+                      "cloud '%s': %s", cloud_name, text);
 }
 
 void

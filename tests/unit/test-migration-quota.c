@@ -51,7 +51,7 @@ a_server_needs_this (void **state)
       " \"volumes_fast\": 2, \"gigabytes_fast\": 120, \"per_volume_gigabytes\": 100, \"ports\": 2,"
       " \"floating_ips\": 1},"
       " \"source\": {\"snapshots\": 1, \"snapshots_ssd\": 1, \"volumes\": 2, \"volumes_ssd\": 1,"
-      " \"gigabytes\": 45, \"gigabytes_ssd\": 40}}");
+      " \"gigabytes\": 45, \"gigabytes_ssd\": 40, \"images\": 1, \"image_mib\": 5120}}");
 }
 
 static void
@@ -147,6 +147,52 @@ shortages_become_findings_of_their_service (void **state)
   assert_true (osm_plan_has_finding (plan, "quota-hidden", "network"));
 }
 
+static void
+what_others_will_take_counts (void **state)
+{
+  OSM_CLEANUP_JSON json_t *quota =
+      parse ("{\"cores\": {\"max\": 10, \"used\": 2}, \"ports\": {\"max\": 5, \"used\": 1},"
+             " \"per_volume_gigabytes\": {\"max\": 10, \"used\": 0}}");
+  OSM_CLEANUP_JSON json_t *claims = parse ("{\"cores\": 5, \"instances\": 1, \"ports\": 1, "
+                                           "\"per_volume_gigabytes\": 9}");
+  OSM_CLEANUP_JSON json_t *needs =
+      parse ("{\"cores\": 4, \"ports\": 3, \"per_volume_gigabytes\": 2}");
+  OSM_CLEANUP_JSON json_t *found = NULL;
+  OSM_CLEANUP_FREE char *text = NULL;
+
+  (void)state;
+  osm_quota_claim (quota, claims);
+  osm_quota_claim (quota, NULL);
+  found = osm_quota_shortages (needs, quota);
+  assert_json (found,
+               "[{\"what\": \"cores\", \"max\": 10, \"used\": 2, \"need\": 4, \"claimed\": 5}]");
+  text = osm_quota_text (json_array_get (found, 0));
+  assert_string_equal (text, "quota of cores is 10, 2 used, 5 more needed by migrations that the "
+                             "journal has, 4 more needed");
+}
+
+static void
+images_of_servers_count_where_glance_has_quotas (void **state)
+{
+  OSM_CLEANUP_JSON json_t *usage =
+                              parse ("{\"image_size_total\": {\"limit\": 1000, \"usage\": 10}, "
+                                     "\"image_count_total\": {\"limit\": 3, \"usage\": 3}}"),
+                          *plan = parse ("{\"findings\": []}"), *quota = parse ("{}"),
+                          *needs = parse ("{\"images\": 1, \"image_mib\": 1024}");
+  const json_t *findings = json_object_get (plan, "findings");
+
+  (void)state;
+  osm_quota_add_images (quota, NULL);
+  osm_quota_findings (plan, OSM_SOURCE, "src", needs, quota);
+  assert_int_equal (json_array_size (findings), 0);
+  osm_quota_add_images (quota, usage);
+  osm_quota_findings (plan, OSM_SOURCE, "src", needs, quota);
+  assert_int_equal (json_array_size (findings), 2);
+  assert_true (osm_plan_has_finding (plan, "source-image-quota", "images"));
+  assert_true (osm_plan_has_finding (plan, "source-image-quota", "images (MiB)"));
+  assert_int_equal (osm_plan_count_findings (plan, "blocker"), 1);
+}
+
 int
 main (void)
 {
@@ -157,6 +203,8 @@ main (void)
     cmocka_unit_test (limits_stand_in_for_the_quota_set),
     cmocka_unit_test (shortages),
     cmocka_unit_test (shortages_become_findings_of_their_service),
+    cmocka_unit_test (what_others_will_take_counts),
+    cmocka_unit_test (images_of_servers_count_where_glance_has_quotas),
   };
 
   return cmocka_run_group_tests_name ("controller/migration/quota", tests, NULL, NULL);
