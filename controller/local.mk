@@ -40,7 +40,8 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/hosts/userdata.c \
 	controller/link/link.c controller/link/link.h \
 	controller/link/remote.c controller/link/remote.h \
-	controller/migration/belongings.c \
+	controller/migration/belongings.c controller/migration/belongings.h \
+	controller/migration/belongings-marks.c \
 	controller/migration/changes.c controller/migration/changes.h \
 	controller/migration/claims.c controller/migration/claims.h \
 	controller/migration/data.c \
@@ -182,6 +183,7 @@ unit_tests += \
 	tests/unit/test-hosts-path \
 	tests/unit/test-hosts-rules \
 	tests/unit/test-hosts-userdata \
+	tests/unit/test-migration-belongings \
 	tests/unit/test-migration-changes \
 	tests/unit/test-migration-claims \
 	tests/unit/test-migration-marks \
@@ -214,6 +216,7 @@ tests_unit_test_hosts_rules_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS
 tests_unit_test_hosts_userdata_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_migration_changes_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_migration_marks_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
+tests_unit_test_migration_belongings_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_migration_claims_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_migration_devices_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_migration_findings_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)

@@ -7,7 +7,7 @@
 
 #include <config.h>
 
-#include "controller/migration/internal.h"
+#include "controller/migration/belongings.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,6 +22,7 @@
 #include "common/quote.h"
 #include "common/strbuf.h"
 #include "controller/cloud/compute.h"
+#include "controller/migration/internal.h"
 #include "controller/migration/plan.h"
 
 #define LOOKS 5
@@ -74,7 +75,9 @@ find_key_pair (struct osm_cloud *cloud, const json_t *plan, const char *known, c
     osm_error_clear (err);
     return 0;
   }
-  if (!osm_str_equal (osm_json_str (found, "fingerprint"), osm_json_str (plan, "fingerprint"))) {
+  /* What was rebuilt without the journal knows only its name. */
+  if (osm_json_str (plan, "fingerprint") &&
+      !osm_str_equal (osm_json_str (found, "fingerprint"), osm_json_str (plan, "fingerprint"))) {
     osm_error_set (err, OSM_ERROR_USER, 0,
                    "cloud '%s' has got another key pair of the name '%s' since this was planned",
                    osm_cloud_name (cloud), name);
@@ -193,10 +196,13 @@ is_group_used (struct osm_cloud *cloud, const char *id, const char *own, bool *r
   return 0;
 }
 
-static const struct belonging key_pair = { "key_pair",      "key pair",       find_key_pair,
-                                           create_key_pair, is_key_pair_used, &osm_keypairs };
-static const struct belonging server_group = { "server_group", "server group", find_group,
-                                               create_group,   is_group_used,  &osm_server_groups };
+static const struct belonging key_pair = {
+  OSM_BELONGING_KEY_PAIR, "key pair",       find_key_pair,
+  create_key_pair,        is_key_pair_used, &osm_keypairs
+};
+static const struct belonging server_group = { OSM_BELONGING_GROUP, "server group",
+                                               find_group,          create_group,
+                                               is_group_used,       &osm_server_groups };
 
 static const json_t *
 plan_of (const struct osm_migration *m, const struct belonging *b)
@@ -289,6 +295,31 @@ osm_belongings_make (struct osm_migration *m, char **ret_group, struct osm_error
   if (make (m, &key_pair, &name, err) == -1)
     return -1;
   return make (m, &server_group, ret_group, err);
+}
+
+static int
+is_ours (struct osm_migration *m, const struct belonging *b, bool *ret, struct osm_error *err)
+{
+  OSM_CLEANUP_FREE char *state = NULL, *id = NULL;
+
+  if (osm_store_object_get (m->context.store, m->row->id, b->key, &state, &id, err) == -1)
+    return -1;
+  *ret = osm_str_equal (state, "created");
+  return 0;
+}
+
+int
+osm_belongings_mark (struct osm_migration *m, json_t *metadata, struct osm_error *err)
+{
+  bool has_key, has_group;
+  OSM_CLEANUP_FREE char *text = NULL;
+
+  if (is_ours (m, &key_pair, &has_key, err) == -1 ||
+      is_ours (m, &server_group, &has_group, err) == -1)
+    return -1;
+  text = osm_belongings_text (has_key, has_group);
+  osm_json_set_str (metadata, OSM_MARK_MADE, text);
+  return 0;
 }
 
 /* ---- discard ---- */

@@ -351,6 +351,8 @@ create_server (struct osm_migration *m, const struct osm_making *making, const j
   from = osm_source_text (osm_json_str (osm_migration_source (m), "id"),
                           osm_json_str (osm_migration_source (m), "status"));
   osm_json_set_str (json_object_get (server, "metadata"), OSM_MARK_SOURCE, from);
+  if (osm_belongings_mark (m, json_object_get (server, "metadata"), err) == -1)
+    return -1;
   for (i = 0; i < sizeof optional / sizeof optional[0]; i++)
     osm_json_set_str (server, optional[i], osm_json_str (plan, optional[i]));
   osm_json_set_str (server, "OS-DCF:diskConfig", osm_json_str (plan, "disk_config"));
@@ -545,13 +547,14 @@ osm_destination_unmark (struct osm_migration *m, struct osm_error *err)
   OSM_CLEANUP_FREE char *server = NULL;
   OSM_CLEANUP_JSON json_t *no_tags = json_array ();
   /* Which migration it was comes off last: until then all is found again. */
-  static const char *const marks[] = { OSM_MARK_SOURCE, OSM_MARK_ROLE, OSM_MARK_MIGRATION };
+  static const char *const marks[] = { OSM_MARK_MADE, OSM_MARK_SOURCE, OSM_MARK_ROLE,
+                                       OSM_MARK_MIGRATION };
   size_t i;
   json_t *item;
 
   if (osm_made_id (m, OSM_DESTINATION, OSM_MADE_SERVER, OSM_ROLE_SERVER, &server, err) == -1)
     return -1;
-  for (size_t k = 0; k < 3; k++) {
+  for (size_t k = 0; k < sizeof marks / sizeof marks[0]; k++) {
     if (server && ignore_missing (osm_server_delete_metadata (cloud_of (m), server, marks[k], err),
                                   err) == -1)
       return -1;

@@ -184,6 +184,8 @@ int osm_destination_unmark (struct osm_migration *m, struct osm_error *err);
 /* ---- belongings.c: key pair and server group, if they are not there ---- */
 /* *ret_group: id of the server group, NULL: the server is in none. */
 int osm_belongings_make (struct osm_migration *m, char **ret_group, struct osm_error *err);
+/* Into the new server's metadata, which of them osm made. */
+int osm_belongings_mark (struct osm_migration *m, json_t *metadata, struct osm_error *err);
 /* Those that osm made and nobody else uses. */
 int osm_belongings_discard (struct osm_migration *m, struct osm_error *err);
 

@@ -22,6 +22,8 @@
 #define OSM_MARK_ROLE "osm.role"
 #define OSM_MARK_WAS "osm.was"
 #define OSM_MARK_SOURCE "osm.source"
+/* Of the new server: what was made for it and can carry no mark (belongings.h). */
+#define OSM_MARK_MADE "osm.made"
 
 /* What made objects are, in osm.role: "server", or with the id of the source's object, "volume:ID". */
 #define OSM_ROLE_SNAPSHOT "snapshot"

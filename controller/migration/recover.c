@@ -16,6 +16,7 @@
 #include "controller/cloud/network.h"
 #include "controller/cloud/volume.h"
 #include "controller/hosts/home.h"
+#include "controller/migration/belongings.h"
 #include "controller/migration/internal.h"
 #include "controller/migration/plan.h"
 #include "controller/migration/state.h"
@@ -320,9 +321,27 @@ refuse (json_t *migration, char *why)
   return 0;
 }
 
+/* What its new server says that was made for it. */
 static int
-rebuild (const struct osm_migration_context *c, json_t *migration, const json_t *plan,
-         struct osm_error *err)
+restore_belongings (const struct osm_migration_context *c, const struct osm_marks_input *in,
+                    const char *server_id, json_t *objects, json_t *plan, struct osm_error *err)
+{
+  const json_t *server = osm_json_find (in->servers[OSM_DESTINATION], "id", server_id);
+  OSM_CLEANUP_JSON json_t *groups = NULL, *made = NULL;
+
+  if (!server || !osm_json_str (json_object_get (server, "metadata"), OSM_MARK_MADE))
+    return 0;
+  if (osm_cloud_list (c->cloud[OSM_DESTINATION], OSM_COMPUTE, osm_server_groups.list_path,
+                      osm_server_groups.list_key, &groups, err) == -1)
+    return -1;
+  made = osm_belongings_of (server, groups);
+  osm_belongings_restore (made, osm_cloud_name (c->cloud[OSM_DESTINATION]), objects, plan);
+  return 0;
+}
+
+static int
+rebuild (const struct osm_migration_context *c, const struct osm_marks_input *in, json_t *migration,
+         json_t *plan, struct osm_error *err)
 {
   const json_t *source = json_object_get (plan, "source");
   bool unfinished = json_is_true (json_object_get (migration, "unfinished"));
@@ -338,7 +357,7 @@ rebuild (const struct osm_migration_context *c, json_t *migration, const json_t 
     .destination_cloud = (char *)osm_cloud_name (c->cloud[OSM_DESTINATION]),
     .object_id = (char *)osm_json_str (source, "id"),
     .object_name = (char *)osm_json_str (source, "name"),
-    .plan = (json_t *)plan,
+    .plan = plan,
     .bytes_total = osm_plan_bytes (plan),
   };
 
@@ -352,6 +371,9 @@ rebuild (const struct osm_migration_context *c, json_t *migration, const json_t 
                                             "same %s",
                                             rival, kind));
   row.result_id = result;
+  if (result && strcmp (kind, "server") == 0 &&
+      restore_belongings (c, in, result, objects, plan, err) == -1)
+    return -1;
   if (osm_store_migration_restore (c->store, &row, steps, objects, err) == -1)
     return osm_error_wrap (err, "migration %s", id);
   if (!unfinished && result &&
@@ -450,7 +472,72 @@ handle (const struct osm_migration_context *c, const struct osm_recover_choice *
   json_object_set_new (plan, "recovered", osm_json_pack ("{s:s?}", "no_resume", why));
   json_object_set (migration, "plan", plan);
   osm_json_set_str (migration, "action", "found");
-  return choice->dry_run || !is_chosen (choice, id) ? 0 : rebuild (c, migration, plan, err);
+  return choice->dry_run || !is_chosen (choice, id) ? 0 : rebuild (c, in, migration, plan, err);
+}
+
+/* ---- what carries no marks ---- */
+
+struct unmarked {
+  const struct osm_migration_context *context;
+  json_t *key_pairs, *groups; /* of the destination; NULL: not asked yet */
+};
+
+static int
+ask_unmarked (struct unmarked *u, struct osm_error *err)
+{
+  struct osm_cloud *cloud = u->context->cloud[OSM_DESTINATION];
+
+  return u->groups || (osm_cloud_list (cloud, OSM_COMPUTE, osm_keypairs.list_path,
+                                       osm_keypairs.list_key, &u->key_pairs, err) == 0 &&
+                       osm_cloud_list (cloud, OSM_COMPUTE, osm_server_groups.list_path,
+                                       osm_server_groups.list_key, &u->groups, err) == 0)
+             ? 0
+             : -1;
+}
+
+static int
+add_unmarked_of (struct unmarked *u, const char *id, const json_t *servers, json_t *orphans,
+                 struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *objects = NULL;
+  struct osm_migration_row *row;
+
+  if (osm_store_object_list (u->context->store, id, &objects, err) == -1)
+    return -1;
+  if (!osm_json_find (objects, "key", OSM_BELONGING_KEY_PAIR) &&
+      !osm_json_find (objects, "key", OSM_BELONGING_GROUP))
+    return 0;
+  if (ask_unmarked (u, err) == -1 ||
+      osm_store_migration_get (u->context->store, id, &row, err) == -1)
+    return -1;
+  osm_belongings_add_orphans (row->plan, objects,
+                              osm_cloud_name (u->context->cloud[OSM_DESTINATION]), servers,
+                              u->key_pairs, u->groups, orphans);
+  osm_migration_row_free (row);
+  return 0;
+}
+
+/* Key pairs and server groups that the journal knows to be osm's, of migrations that were taken back. */
+static int
+add_unmarked (const struct osm_migration_context *c, const json_t *servers, json_t *orphans,
+              struct osm_error *err)
+{
+  struct unmarked u = { .context = c };
+  struct osm_migration_row **rows = NULL;
+  size_t nr = 0;
+  int r = osm_store_migration_list (c->store, osm_migration_state_name (OSM_STATE_ROLLED_BACK), 0,
+                                    &rows, &nr, err);
+
+  for (size_t i = 0; i < nr; i++) {
+    if (r == 0 &&
+        osm_str_equal (rows[i]->destination_cloud, osm_cloud_name (c->cloud[OSM_DESTINATION])))
+      r = add_unmarked_of (&u, rows[i]->id, servers, orphans, err);
+    osm_migration_row_free (rows[i]);
+  }
+  free (rows);
+  json_decref (u.key_pairs);
+  json_decref (u.groups);
+  return r;
 }
 
 int
@@ -473,6 +560,9 @@ osm_recover (const struct osm_migration_context *context, const struct osm_recov
     if (handle (context, choice, &in, migration, json_object_get (found, "orphans"), err) == -1)
       return -1;
   }
+  if (add_unmarked (context, in.servers[OSM_DESTINATION], json_object_get (found, "orphans"),
+                    err) == -1)
+    return -1;
   *ret = osm_take (found);
   return 0;
 }
