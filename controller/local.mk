@@ -247,6 +247,7 @@ script_tests += \
 	tests/functional/hosts-link.py \
 	tests/functional/hosts-user-data.py \
 	tests/functional/long-journal.py \
+	tests/functional/kinds.py \
 	tests/functional/manual-pages.py \
 	tests/functional/plan-file.py \
 	tests/functional/tenant-files.py

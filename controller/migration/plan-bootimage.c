@@ -12,7 +12,6 @@
 #include "common/cleanup.h"
 #include "common/json.h"
 #include "common/strbuf.h"
-#include "controller/cloud/compute.h"
 #include "controller/cloud/image.h"
 
 #define GIB ((json_int_t)1 << 30)
@@ -99,8 +98,7 @@ osm_plan_boot_image (const struct osm_plan_input *input, json_t *plan, const jso
                      const json_t *old, json_t *planned, struct osm_error *err)
 {
   json_t *made = json_object_get (plan, "server");
-  const char *label = osm_json_str (server, "name"), *name = osm_json_str (old, "name"),
-             *flavor_id = osm_json_str (made, "flavor_id");
+  const char *label = osm_json_str (server, "name"), *name = osm_json_str (old, "name");
   struct osm_cloud *cloud = input->cloud[OSM_DESTINATION];
   OSM_CLEANUP_FREE char *wanted = NULL;
   OSM_CLEANUP_JSON json_t *image = NULL, *flavor = NULL;
@@ -118,8 +116,10 @@ osm_plan_boot_image (const struct osm_plan_input *input, json_t *plan, const jso
     return -1;
   if (!image)
     return 0;
-  if (flavor_id && osm_cloud_find (cloud, &osm_flavors, flavor_id, &flavor, err) == -1)
-    return -1;
+  flavor = osm_json_pack (
+      "{s:s?, s:O?}", "name",
+      osm_json_str (json_object_get (json_object_get (made, "chosen"), "flavor"), "name"), "disk",
+      json_object_get (made, "disk_gb"));
   json_object_set_new (made, "image",
                        osm_json_pack ("{s:s?, s:s?, s:o}", "id", osm_json_str (image, "id"), "name",
                                       osm_json_str (image, "name"), "metadata",

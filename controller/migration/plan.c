@@ -269,6 +269,7 @@ plan_flavor (const struct osm_plan_input *input, json_t *plan, const json_t *old
   osm_json_set_str (planned, "flavor_id", osm_json_str (flavor, "id"));
   json_object_set (planned, "vcpus", json_object_get (flavor, "vcpus"));
   json_object_set (planned, "ram_mb", json_object_get (flavor, "ram"));
+  json_object_set (planned, "disk_gb", json_object_get (flavor, "disk"));
   json_object_set (planned, "extra_specs", json_object_get (flavor, "extra_specs"));
   osm_plan_compare_flavors (plan, name, old_flavor, flavor);
   return 0;

@@ -6,7 +6,7 @@
  *
  *   { "version": 1, "kind": "server", "compression": "auto" | "on" | "off",
  *     "source": {"cloud", "id", "name", "status"},
- *     "server": {"name", "description", "flavor_id", "flavor_name", "vcpus", "ram_mb", "extra_specs": of the destination's flavor,
+ *     "server": {"name", "description", "flavor_id", "flavor_name", "vcpus", "ram_mb", "disk_gb", "extra_specs": of the destination's flavor,
  *                "key_name", "metadata", "user_data_file" or "user_data_of_source", "config_drive", "availability_zone", "tags",
  *                "hostname", "disk_config", "power": "on" | "off",
  *                "key_pair": {"name", "public_key", "fingerprint", "type"} to import,

@@ -1,0 +1,267 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Servers and volumes that the lab cannot express, or not easily, against two made-up clouds: what is asked of the clouds, and what comes
+out of the answers in the plan."""
+
+import json
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import unittest
+
+BUILD = os.environ.get("top_builddir", os.getcwd())
+SOURCE = os.environ.get("top_srcdir", os.getcwd())
+sys.path.insert(0, os.path.join(SOURCE, "tests", "faults", "hostile"))
+sys.dont_write_bytecode = True
+import fakecloud  # noqa: E402
+
+LUKS = {"provider": "luks", "cipher": "aes-xts-plain64", "key_size": 256, "control_location": "front-end"}
+IMAGE = {"src": "1a000000-0000-4000-8000-000000000001", "dst": "1a000000-0000-4000-8000-000000000002"}
+SECOND = "1a000000-0000-4000-8000-000000000003"
+
+
+class Kinds(unittest.TestCase):
+    maxDiff = None
+
+    def setUp(self):
+        self.clouds = fakecloud.FakeClouds()
+        self.addCleanup(self.clouds.server_close)
+        self.addCleanup(self.clouds.shutdown)
+        self.folder = tempfile.mkdtemp(prefix="osm-kinds.")
+        self.addCleanup(shutil.rmtree, self.folder)
+        with open(os.path.join(self.folder, "clouds.yaml"), "w", encoding="utf-8") as f:
+            json.dump(self.clouds.clouds_yaml(), f)
+
+    # ---- the clouds
+    def answer(self, path, document):
+        """Before all others; document None: 404."""
+        self.clouds.routes.insert(0, (re.compile("^" + path), document))
+
+    def document(self, path):
+        """What is answered; to be changed."""
+        return self.clouds.answer_to(path)[1]
+
+    def encryption(self, cloud, answer):
+        self.answer("/%s/volume/v3/types/%s/encryption$" % (cloud, fakecloud.TYPE), answer)
+
+    def encrypt(self, volume):
+        self.document("/src/volume/v3/volumes/" + volume)["volume"]["encrypted"] = True
+
+    def boot_from_image(self, sums=("a", "a"), name="debian"):
+        """The server's root disk is none of its volumes."""
+        server = self.document("/src/compute/v2.1/servers/" + fakecloud.SERVER)["server"]
+        server["image"] = {"id": IMAGE["src"]}
+        server["flavor"]["disk"] = 5
+        attachments = self.document("/src/compute/v2.1/servers/%s/os-volume_attachments" % fakecloud.SERVER)
+        del attachments["volumeAttachments"][0]
+        for cloud, sum_, its_name in (("src", sums[0], "debian"), ("dst", sums[1], name)):
+            image = {"id": IMAGE[cloud], "name": its_name, "status": "active", "checksum": sum_, "min_disk": 1, "hw_disk_bus": "virtio"}
+            self.answer("/%s/image/v2/images" % cloud, {"images": [image]})
+            self.answer("/%s/image/v2/images/%s$" % (cloud, IMAGE[cloud]), image)
+
+    # ---- the program
+    def osm(self, *words, status=0, **config):
+        path = os.path.join(self.folder, "osm.yaml")
+        with open(path, "w", encoding="utf-8") as f:
+            json.dump(dict({"source": {"cloud": "src"}, "destination": {"cloud": "dst"}, "floating_ip": "skip",
+                            "state_dir": self.folder + "/state"}, **config), f)
+        env = {k: v for k, v in os.environ.items() if not k.startswith(("OS_", "OSM_"))}
+        r = subprocess.run([os.path.join(BUILD, "osm-controller"), "--config", path, "--output", "json", *words],
+                           env=dict(env, OS_CLIENT_CONFIG_FILE=self.folder + "/clouds.yaml"), stdin=subprocess.DEVNULL,
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+        self.assertEqual(r.returncode, status, r.stdout + r.stderr)
+        return r
+
+    def plan(self, *words, command="migrate-server", what="web", status=0, **config):
+        return json.loads(self.osm(command, "--dry-run", *words, what, status=status, **config).stdout)
+
+    def finding(self, plan, id):
+        found = [f for f in plan["findings"] if f["id"] == id]
+        self.assertEqual(len(found), 1, plan["findings"])
+        return found[0]
+
+    def volume(self, plan, id=fakecloud.DATA):
+        return next(v for v in plan["volumes"] if v["id"] == id)
+
+
+class Encrypted(Kinds):
+    def test_into_a_type_that_encrypts(self):
+        self.encrypt(fakecloud.DATA)
+        self.encryption("dst", LUKS)
+        plan = self.plan()
+        data = self.volume(plan)
+        self.assertTrue(data["encrypted"])
+        self.assertNotIn("new_size_gb", data)
+        self.assertEqual(self.finding(plan, "source-volume-encrypted")["severity"], "info")
+        # The other one is not encrypted, and becomes so.
+        self.assertEqual(self.volume(plan, fakecloud.BOOT)["new_size_gb"], 2)
+        self.assertEqual(self.finding(plan, "destination-volume-encrypted")["object"], "boot")
+        self.assertEqual(plan["needs"]["destination"]["gigabytes"], 3)
+
+    def test_into_a_type_that_does_not(self):
+        self.encrypt(fakecloud.DATA)
+        self.encryption("dst", {})
+        found = self.finding(self.plan(status=4), "destination-volume-unencrypted")
+        self.assertEqual((found["severity"], found["must_accept"], found["object"]), ("warning", True, "data"))
+        self.assertIn("does not encrypt", found["text"])
+        self.osm("check-server", "web", status=4)
+        self.osm("check-servers", "web", status=4)
+        found = self.finding(self.plan("--accept", "destination-volume-unencrypted"), "destination-volume-unencrypted")
+        self.assertTrue(found["accepted"])
+
+    def test_into_a_type_of_which_it_is_not_shown(self):
+        self.encrypt(fakecloud.DATA)
+        self.encryption("dst", None)
+        self.assertIn("not shown", self.finding(self.plan(status=4), "destination-volume-unencrypted")["text"])
+
+    def test_nothing_is_asked_of_a_volume_that_is_not_and_stays_so(self):
+        self.encryption("dst", None)
+        self.assertFalse({"source-volume-encrypted", "destination-volume-encrypted", "destination-volume-unencrypted"} &
+                         {f["id"] for f in self.plan()["findings"]})
+
+    def test_the_default_type(self):
+        """The destination has none of that name."""
+        self.encrypt(fakecloud.DATA)
+        other = "1a000000-0000-4000-8000-00000000000f"
+        self.answer("/dst/volume/v3/types$", {"volume_types": []})
+        self.answer("/dst/volume/v3/types/default$", {"volume_type": {"id": other, "name": "usual"}})
+        self.answer("/dst/volume/v3/types/%s/encryption$" % other, {})
+        self.assertIn("type 'usual'", self.finding(self.plan(status=4), "destination-volume-unencrypted")["text"])
+
+    def test_a_volume_by_itself(self):
+        plan = self.plan("--new-size", "5", command="migrate-volume", what="loose")
+        self.assertEqual((plan["volumes"][0]["new_size_gb"], plan["needs"]["destination"]["gigabytes"]), (5, 5))
+        self.osm("migrate-volume", "--dry-run", "--new-size", "x", "loose", status=2)
+        self.document("/src/volume/v3/volumes/" + fakecloud.LOOSE)["volume"]["size"] = 9
+        r = self.osm("migrate-volume", "--dry-run", "--new-size", "5", "loose", status=1)
+        self.assertIn("cannot have 5", r.stderr)
+
+    def test_a_plan_file_decides_the_size(self):
+        self.encryption("dst", LUKS)
+        path = self.folder + "/plan.yaml"
+        self.osm("plan", "web", "--output-file", path)
+        with open(path, encoding="utf-8") as f:
+            text = f.read()
+        self.assertEqual(re.findall("new_size_gb: (.*?)(?:  #.*)?\n", text), ["2", "2"])
+        for size, status, planned in (("1", 0, 1), ("7", 0, 7), ("null", 0, 2), ("0", 4, None)):
+            with self.subTest(size), open(path, "w", encoding="utf-8") as f:
+                f.write(text.replace("new_size_gb: 2", "new_size_gb: " + size))
+                f.flush()
+                r = self.osm("migrate-server", "--plan", path, "--dry-run", status=status)
+                if planned:
+                    self.assertEqual([v["new_size_gb"] for v in json.loads(r.stdout)["volumes"]], [planned] * 2)
+                else:
+                    self.assertIn("volumes[0].new_size_gb: 0 cannot be", r.stdout)
+
+
+class BootImage(Kinds):
+    def test_copied_unless_it_is_asked_for(self):
+        self.boot_from_image()
+        plan = self.plan()
+        self.assertEqual([(v["access"], v["size_gb"]) for v in plan["volumes"]], [("image", 5), ("detach", 1)])
+        self.assertNotIn("image", plan["server"])
+        self.assertEqual(plan["needs"]["source"]["images"], 1)
+
+    def test_made_anew_of_the_destinations_image(self):
+        self.boot_from_image()
+        plan = self.plan("--boot-disk", "image")
+        self.assertEqual([v["id"] for v in plan["volumes"]], [fakecloud.DATA])
+        self.assertEqual(plan["server"]["image"], {"id": IMAGE["dst"], "name": "debian", "metadata": {"hw_disk_bus": "virtio"}})
+        self.assertEqual(plan["needs"]["destination"]["volumes"], 1)
+        self.assertEqual(plan["needs"]["source"], {})
+        self.assertEqual(self.finding(plan, "source-root-disk-dropped")["severity"], "warning")
+        self.assertEqual(self.plan(boot_disk="image"), plan)
+
+    def test_image_of_other_bytes(self):
+        self.boot_from_image(sums=("a", "b"))
+        self.assertEqual(self.finding(self.plan("--boot-disk", "image", status=4), "destination-image-differs")["severity"], "blocker")
+        self.plan()
+
+    def test_image_of_another_name_by_the_mapping(self):
+        self.boot_from_image(name="bookworm")
+        self.finding(self.plan("--boot-disk", "image", status=4), "destination-image-missing")
+        plan = self.plan("--boot-disk", "image", map={"images": {"debian": "bookworm"}})
+        self.assertEqual(plan["server"]["image"]["id"], IMAGE["dst"])
+
+    def test_image_that_is_gone_at_the_source(self):
+        self.boot_from_image()
+        self.answer("/src/image/v2/images/%s$" % IMAGE["src"], None)
+        self.assertEqual(self.finding(self.plan("--boot-disk", "image", status=4), "source-image-gone")["severity"], "blocker")
+        self.assertEqual(self.finding(self.plan(), "source-image-gone")["severity"], "warning")
+
+    def test_server_of_a_volume_is_not_concerned(self):
+        self.assertEqual(self.plan("--boot-disk", "image"), self.plan())
+
+    def test_plan_file(self):
+        self.boot_from_image()
+        path = self.folder + "/plan.yaml"
+        self.osm("plan", "web", "--boot-disk", "image", "--output-file", path)
+        with open(path, encoding="utf-8") as f:
+            text = f.read()
+        self.assertIn("boot_disk: image", text)
+        self.assertEqual(json.loads(self.osm("migrate-server", "--plan", path, "--dry-run").stdout), self.plan("--boot-disk", "image"))
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text.replace("boot_disk: image", "boot_disk: copy"))
+        self.assertEqual(json.loads(self.osm("migrate-server", "--plan", path, "--dry-run").stdout), self.plan())
+
+    def test_glances_quota(self):
+        self.boot_from_image()
+        self.answer("/src/image/v2/info/usage$", {"usage": {"image_count_total": {"limit": 2, "usage": 2},
+                                                            "image_size_total": {"limit": 1000, "usage": 0}}})
+        found = [(f["object"], f["severity"]) for f in self.plan(status=4)["findings"] if f["id"] == "source-image-quota"]
+        self.assertEqual(sorted(found), [("images", "blocker"), ("images (MiB)", "warning")])
+
+
+class Claims(Kinds):
+    def second_server(self):
+        """Another one, without volumes and ports of its own."""
+        other = json.loads(json.dumps(self.document("/src/compute/v2.1/servers/" + fakecloud.SERVER)["server"]))
+        other.update(id=SECOND, name="mail", addresses={}, image={"id": IMAGE["src"]}, server_groups=[])
+        self.document("/src/compute/v2.1/servers/detail")["servers"].append(other)
+        self.answer("/src/compute/v2.1/servers/%s$" % SECOND, {"server": other})
+        self.answer("/src/compute/v2.1/servers/%s/os-volume_attachments" % SECOND, {"volumeAttachments": []})
+        self.answer("/src/compute/v2.1/servers/%s/os-interface" % SECOND, {"interfaceAttachments": []})
+        self.answer("/src/image/v2/images/%s$" % IMAGE["src"], {"id": IMAGE["src"], "name": "debian", "status": "active", "min_disk": 1})
+
+    def room_for(self, servers):
+        limits = self.document("/dst/compute/v2.1/limits")["limits"]["absolute"]
+        limits["maxTotalInstances"] = limits["totalInstancesUsed"] + servers
+
+    def test_servers_of_a_plan_are_added_up(self):
+        self.second_server()
+        path = self.folder + "/plan.yaml"
+        self.osm("plan", "web", "mail", "--output-file", path)
+        self.room_for(2)
+        self.assertEqual(len(json.loads(self.osm("migrate-server", "--plan", path, "--dry-run").stdout)), 2)
+        self.room_for(1)
+        r = self.osm("migrate-server", "--plan", path, status=4)
+        self.assertIn("quota of instances is 2, 1 used, 2 more needed by all together", r.stdout)
+        self.assertEqual([s for s in self.clouds.seen if s[0] != "GET" and not s[1].endswith("/auth/tokens")], [])
+        self.osm("migrate-server", "--plan", path, "--dry-run", "mail")
+
+    def test_migrations_of_the_journal_count(self):
+        plan = self.plan()
+        self.osm("list")
+        with sqlite3.connect(self.folder + "/state/osm.db") as db:
+            db.execute("INSERT INTO migration (id, kind, state, source_cloud, destination_cloud, object_id, object_name, plan, created_ms,"
+                       " updated_ms) VALUES ('aaaaaaaa', 'server', 'running', 'src', 'dst', ?, 'other', ?, 1, 1)",
+                       (SECOND, json.dumps(plan)))
+        db.close()
+        self.room_for(2)
+        self.plan()
+        self.room_for(1)
+        found = self.finding(self.plan(status=4), "destination-quota")
+        self.assertIn("1 used, 1 more needed by migrations that the journal has, 1 more needed", found["text"])
+        self.osm("check-server", "web", status=4)
+        with sqlite3.connect(self.folder + "/state/osm.db") as db:
+            db.execute("UPDATE migration SET state = 'failed'")
+        db.close()
+        self.plan()
+
+
+if __name__ == "__main__":
+    sys.exit(0 if unittest.main(exit=False, verbosity=2).result.wasSuccessful() else 1)
