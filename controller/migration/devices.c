@@ -28,11 +28,21 @@ wrong_size (const json_t *volume, const char *what, uint64_t bytes, uint64_t wan
                         osm_volume_label (volume), what, bytes, wanted);
 }
 
+/* Of the copy, as it was asked for. */
+static uint64_t
+asked_bytes (const json_t *volume)
+{
+  json_int_t more =
+      osm_plan_new_size (volume) - json_integer_value (json_object_get (volume, "size_gb"));
+
+  return osm_volume_bytes (volume) + ((uint64_t)more << 30);
+}
+
 int
 osm_devices_judge (const json_t *volume, const struct osm_device_sizes *sizes,
                    struct osm_error *err)
 {
-  uint64_t nominal = osm_volume_bytes (volume), asked = (uint64_t)osm_plan_new_size (volume) << 30;
+  uint64_t nominal = osm_volume_bytes (volume), asked = asked_bytes (volume);
   bool encrypted = json_is_true (json_object_get (volume, "encrypted"));
 
   /* A header has some MiB; backends may add some to make up for it. */
@@ -161,20 +171,18 @@ find_at (struct osm_migration *m, enum osm_side side, const json_t *volume, uint
 {
   OSM_CLEANUP_FREE char *id = NULL;
   OSM_CLEANUP_JSON json_t *answer = NULL, *params = NULL;
+  bool told = can_tell (m, side);
+  uint64_t expected = side == OSM_SOURCE ? osm_volume_bytes (volume) : asked_bytes (volume);
 
   if (volume_at (m, side, volume, &id, err) == -1)
     return -1;
   params = osm_json_pack ("{s:s, s:i}", "volume_id", id, "timeout_ms", OSM_DEVICE_TIMEOUT_MS);
-  if (!can_tell (m, side))
-    json_object_set_new (
-        params, "size_bytes",
-        json_integer ((json_int_t)(side == OSM_SOURCE
-                                       ? osm_volume_bytes (volume)
-                                       : (uint64_t)osm_plan_new_size (volume) << 30)));
+  if (!told)
+    json_object_set_new (params, "size_bytes", json_integer ((json_int_t)expected));
   if (osm_migration_agent (m, side, "device.find", osm_take (params),
                            OSM_DEVICE_TIMEOUT_MS + AGENT_TIMEOUT_MS, &answer, err) == -1)
     return -1;
-  *ret = osm_json_uint (answer, "size_bytes");
+  *ret = told ? osm_json_uint (answer, "size_bytes") : expected;
   return 0;
 }
 

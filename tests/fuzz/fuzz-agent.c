@@ -12,6 +12,7 @@
 #include "common/strbuf.h"
 #include "controller/hosts/internal.h"
 #include "controller/hosts/path.h"
+#include "controller/migration/plan-internal.h"
 #include "controller/migration/internal.h"
 #include "controller/migration/manifest.h"
 #include "controller/migration/verify.h"
@@ -351,6 +352,13 @@ osm_host_store_key (const struct osm_cloud *cloud)
   return osm_strdup ("cloud");
 }
 
+/* The copy is as large as its source. */
+json_int_t
+osm_plan_new_size (const json_t *planned)
+{
+  return json_integer_value (json_object_get (planned, "size_gb"));
+}
+
 /* ---- waiting, which is not done here: linked with --wrap ---- */
 
 int __wrap_osm_wait_ms (uint64_t ms, struct osm_error *err);
@@ -433,5 +441,6 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   osm_str_set (&hosts[1].measured_cipher, NULL);
   json_decref (osm_take (facts));
   json_decref (row.plan);
+  free (m.sizes);
   return 0;
 }

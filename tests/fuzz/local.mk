@@ -15,7 +15,8 @@ fuzz_sources = \
 fuzz_agent_sources = \
 	common/pace.c \
 	controller/hosts/cipher.c \
-	controller/migration/data.c controller/migration/sparse.c controller/migration/verify.c \
+	controller/migration/data.c controller/migration/devices.c controller/migration/sparse.c \
+	controller/migration/verify.c \
 	controller/ui/format.c controller/ui/ui.c controller/ui/width.c
 fuzz_agent_objects = $(fuzz_agent_sources:%.c=tests/fuzz/objects/%.o)
 fuzz_agent_ldflags = -Wl,--wrap=osm_wait_ms -Wl,--wrap=osm_chunks_save
