@@ -181,6 +181,26 @@ boot_disk (const struct osm_marks_input *in, const json_t *source)
   return "copy";
 }
 
+/* Copies that were asked for with more room than their sources have. */
+static void
+take_sizes (const struct osm_marks_input *in, json_t *plan)
+{
+  json_t *volume;
+  const json_t *copy;
+  size_t i, k;
+
+  json_array_foreach (json_object_get (plan, "volumes"), i, volume)
+  {
+    OSM_CLEANUP_FREE char *role = osm_role_of (OSM_ROLE_VOLUME, osm_json_str (volume, "id"));
+
+    json_array_foreach (in->volumes[OSM_DESTINATION], k, copy)
+    {
+      if (osm_str_equal (osm_json_str (json_object_get (copy, "metadata"), OSM_MARK_ROLE), role))
+        json_object_set (volume, "new_size_gb", json_object_get (copy, "size"));
+    }
+  }
+}
+
 /* The plan is made once more from what is there. *ret_why: in words, why that does not help; caller frees. */
 static json_t *
 plan_again (const struct osm_migration_context *c, const struct osm_marks_input *in,
@@ -217,6 +237,7 @@ plan_again (const struct osm_migration_context *c, const struct osm_marks_input 
     *ret_why = osm_strdup ("what was begun does not fit to what a plan would say now");
   if (*ret_why)
     return NULL;
+  take_sizes (in, plan);
   json_object_set (json_object_get (plan, "source"), "status", json_object_get (source, "status"));
   json_object_set_new (plan, "findings", json_array ());
   return osm_take (plan);
