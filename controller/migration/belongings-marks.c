@@ -100,7 +100,9 @@ is_key_used (const json_t *servers, const char *name)
 
   json_array_foreach (servers, i, server)
   {
-    if (osm_str_equal (osm_json_str (server, "key_name"), name))
+    /* Nova lists one that was deleted for a moment longer. */
+    if (osm_str_equal (osm_json_str (server, "key_name"), name) &&
+        !osm_str_equal (osm_json_str (server, "status"), "DELETED"))
       return true;
   }
   return false;

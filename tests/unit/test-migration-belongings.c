@@ -121,6 +121,8 @@ only_what_is_certain_is_an_orphan (void **state)
   assert_string_equal (command, "openstack --os-cloud dst keypair delete 'k'");
   assert_int_equal (orphans_of (key_made, "[{'key_name': 'k'}]", key_there, "[]", NULL), 0);
   assert_int_equal (
+      orphans_of (key_made, "[{'key_name': 'k', 'status': 'DELETED'}]", key_there, "[]", NULL), 1);
+  assert_int_equal (
       orphans_of (key_made, "[]", "[{'keypair': {'name': 'k', 'fingerprint': 'bb'}}]", "[]", NULL),
       0);
   assert_int_equal (orphans_of (key_made, "[]", "[]", "[]", NULL), 0);
