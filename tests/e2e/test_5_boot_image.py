@@ -2,6 +2,7 @@
 """A server that booted from an image, made anew of the destination's own image: --boot-disk image."""
 import contextlib
 import json
+import os
 import types
 
 import pytest
@@ -17,14 +18,16 @@ NAME = 'e2e-fresh'
 
 
 @pytest.fixture(scope='module')
-def fresh(src, surroundings):
-    """With a volume besides."""
+def fresh(src, dst, surroundings):
+    """With a volume besides. Its image is in both clouds."""
+    there = dst.api.image.find_image('guest')
+    src_image, dst_image = (c.image('guest', os.environ.get('OSM_GUEST_IMAGE', '')) for c in (src, dst))
     n, compute, b = src.api.network, src.api.compute, src.api.block_storage
     volume = src.volume(NAME + '-data', 1)
     Demo.odd_content(src.volume_file(volume.id))
     port = n.create_port(network_id=n.find_network(NETWORK).id, name=NAME)
     server = compute.create_server(name=NAME, flavor_id=compute.find_flavor('m1.tiny').id,
-                                   image_id=src.api.image.find_image('guest').id, networks=[{'port': port.id}])
+                                   image_id=src_image.id, networks=[{'port': port.id}])
     server = compute.wait_for_server(server, interval=0.3, wait=180)
     compute.create_volume_attachment(server, volume_id=volume.id)
     b.wait_for_status(b.get_volume(volume), 'in-use', interval=0.3, wait=60)
@@ -34,6 +37,8 @@ def fresh(src, surroundings):
     n.delete_port(port)
     b.delete_volume(volume)
     b.wait_for_delete(volume, interval=0.3)
+    if not there:
+        dst.admin.image.delete_image(dst_image)
 
 
 @contextlib.contextmanager
