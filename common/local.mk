@@ -4,6 +4,7 @@ noinst_LTLIBRARIES += common/libosmcommon.la
 common_libosmcommon_la_SOURCES = \
 	common/banned.h \
 	common/base64.c common/base64.h \
+	common/bytepipe.c common/bytepipe.h \
 	common/cleanup.h \
 	common/clock.c common/clock.h \
 	common/command.c common/command.h \
@@ -13,6 +14,7 @@ common_libosmcommon_la_SOURCES = \
 	common/file.c common/file.h \
 	common/frame.c common/frame.h \
 	common/harden.c common/harden.h \
+	common/hash.c common/hash.h \
 	common/json.c common/json.h \
 	common/log.c common/log.h \
 	common/pace.c common/pace.h \
@@ -26,9 +28,11 @@ common_libosmcommon_la_SOURCES = \
 	common/suggest.c common/suggest.h \
 	common/yaml.c common/yaml.h \
 	common/yamlwrite.c common/yamlwrite.h
-common_libosmcommon_la_LIBADD = $(JANSSON_LIBS) $(YAML_LIBS)
+common_libosmcommon_la_LIBADD = $(JANSSON_LIBS) $(YAML_LIBS) $(CRYPTO_LIBS)
 
 unit_tests += \
+	tests/unit/test-common-bytepipe \
+	tests/unit/test-common-hash \
 	tests/unit/test-common-clock \
 	tests/unit/test-common-command \
 	tests/unit/test-common-error \

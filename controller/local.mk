@@ -16,6 +16,7 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/cloud/network.c controller/cloud/network.h \
 	controller/cloud/request.c controller/cloud/request.h \
 	controller/cloud/session.c controller/cloud/session.h \
+	controller/cloud/transfer.c controller/cloud/transfer.h \
 	controller/cloud/volume.c controller/cloud/volume.h \
 	controller/cloud/wait.c controller/cloud/wait.h \
 	controller/config.c controller/config.h controller/config-internal.h \
@@ -104,6 +105,7 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/tenant/export.c controller/tenant/export.h \
 	controller/tenant/fetch.c controller/tenant/fetch.h \
 	controller/tenant/filter.c controller/tenant/filter.h \
+	controller/tenant/image-data.c controller/tenant/image-data.h \
 	controller/tenant/import.c controller/tenant/import.h \
 	controller/tenant/inventory.c controller/tenant/inventory.h \
 	controller/tenant/types.c controller/tenant/types.h \
@@ -201,6 +203,7 @@ unit_tests += \
 	tests/unit/test-tenant-datafile \
 	tests/unit/test-tenant-diff \
 	tests/unit/test-tenant-export \
+	tests/unit/test-tenant-images \
 	tests/unit/test-ui-format
 tests_unit_test_cloud_catalog_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_cloud_clouds_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
@@ -232,6 +235,7 @@ tests_unit_test_tenant_convert_LDADD = controller/libosmcontroller.la $(CMOCKA_L
 tests_unit_test_tenant_datafile_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_tenant_diff_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_tenant_export_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
+tests_unit_test_tenant_images_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_ui_format_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 
 noinst_PROGRAMS += tests/functional/link-driver
@@ -250,4 +254,5 @@ script_tests += \
 	tests/functional/kinds.py \
 	tests/functional/manual-pages.py \
 	tests/functional/plan-file.py \
-	tests/functional/tenant-files.py
+	tests/functional/tenant-files.py \
+	tests/functional/tenant-images.py

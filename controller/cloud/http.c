@@ -14,6 +14,7 @@
 
 #include "common/cleanup.h"
 #include "common/clock.h"
+#include "common/parse.h"
 #include "common/strbuf.h"
 
 #define CONNECT_TIMEOUT_S 10
@@ -119,20 +120,48 @@ give_handle (struct osm_http_pool *pool, CURL *c)
 }
 
 struct reception {
+  CURL *curl;
+  const struct osm_http_request *request;
   struct osm_http_answer *answer;
   struct osm_strbuf body;
   size_t header_bytes;
+  struct osm_error why; /* of the caller's functions */
 };
+
+/* Does the caller take the bytes itself? */
+static bool
+is_streamed (const struct reception *r)
+{
+  long status = 0;
+
+  curl_easy_getinfo (r->curl, CURLINFO_RESPONSE_CODE, &status);
+  r->answer->status = (int)status;
+  return r->request->write && status >= 200 && status < 300;
+}
 
 static size_t
 on_body (char *data, size_t size, size_t n, void *arg)
 {
   struct reception *r = arg;
 
+  if (is_streamed (r))
+    return r->request->write (r->request->data, r->answer, data, size * n, &r->why) == 0 ? size * n
+                                                                                         : 0;
   if (r->body.len + size * n > OSM_HTTP_MAX_BODY)
     return 0;
   osm_strbuf_add_mem (&r->body, data, size * n);
   return size * n;
+}
+
+static size_t
+on_read (char *buffer, size_t size, size_t n, void *arg)
+{
+  struct reception *r = arg;
+  size_t len = 0;
+
+  return r->request->read (r->request->data, buffer, size * n, &len, &r->why) == 0
+             ? len
+             : CURL_READFUNC_ABORT;
 }
 
 /* Value of header `name` in the line, trimmed, or NULL. Caller frees. */
@@ -161,12 +190,29 @@ take_header (char **slot, char *value)
   }
 }
 
+/* "bytes 1000-1999/5000" */
+static uint64_t
+start_of_range (const char *value)
+{
+  OSM_CLEANUP_FREE char *number = NULL;
+  OSM_ERROR (ignored);
+  uint64_t start;
+
+  if (!osm_str_starts_with (value, "bytes "))
+    return UINT64_MAX;
+  value += strlen ("bytes ");
+  number = osm_strndup (value, strspn (value, "0123456789"));
+  return osm_parse_uint (number, "Content-Range", 0, INT64_MAX, &start, &ignored) == 0 ? start
+                                                                                       : UINT64_MAX;
+}
+
 static size_t
 on_header (char *data, size_t size, size_t n, void *arg)
 {
   struct reception *r = arg;
   size_t len = size * n;
-  OSM_CLEANUP_FREE char *retry_after = header_value (data, len, "Retry-After");
+  OSM_CLEANUP_FREE char *retry_after = header_value (data, len, "Retry-After"),
+                        *range = header_value (data, len, "Content-Range");
 
   r->header_bytes += len;
   if (r->header_bytes > MAX_HEADERS)
@@ -175,6 +221,8 @@ on_header (char *data, size_t size, size_t n, void *arg)
   if (!r->answer->request_id)
     take_header (&r->answer->request_id, header_value (data, len, "x-compute-request-id"));
   take_header (&r->answer->subject_token, header_value (data, len, "X-Subject-Token"));
+  if (range)
+    r->answer->range_start = start_of_range (range);
   if (retry_after) {
     char *end;
     double seconds = strtod (retry_after, &end);
@@ -253,14 +301,15 @@ osm_http_perform (struct osm_http_pool *pool, const struct osm_http_request *req
                   struct osm_http_answer *ret, enum osm_http_loss *ret_loss, struct osm_error *err)
 {
   CLEANUP_SLIST struct curl_slist *headers = NULL;
-  struct reception reception = { .answer = ret };
-  char message[CURL_ERROR_SIZE] = "";
   CURL *c = take_handle (pool);
+  struct reception reception = { .curl = c, .request = request, .answer = ret };
+  char message[CURL_ERROR_SIZE] = "";
   CURLcode code;
   char *location = NULL;
   long status = 0;
 
   ret->retry_after_s = -1;
+  ret->range_start = UINT64_MAX;
   headers = curl_slist_append (headers, "Accept: application/json");
   headers = curl_slist_append (headers, "Expect:");
   if (request->token) {
@@ -271,7 +320,7 @@ osm_http_perform (struct osm_http_pool *pool, const struct osm_http_request *req
   }
   for (size_t i = 0; request->headers && request->headers[i]; i++)
     headers = curl_slist_append (headers, request->headers[i]);
-  if (request->body)
+  if (request->body || request->read)
     headers = curl_slist_append (headers, request->content_type ? request->content_type
                                                                 : "Content-Type: application/json");
 
@@ -284,7 +333,8 @@ osm_http_perform (struct osm_http_pool *pool, const struct osm_http_request *req
   curl_easy_setopt (c, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S);
   curl_easy_setopt (c, CURLOPT_LOW_SPEED_LIMIT, 1L);
   curl_easy_setopt (c, CURLOPT_LOW_SPEED_TIME, (long)pool->tls.silence_s);
-  curl_easy_setopt (c, CURLOPT_TIMEOUT, (long)TOTAL_TIMEOUT_S);
+  curl_easy_setopt (c, CURLOPT_TIMEOUT,
+                    request->read || request->write ? 0L : (long)TOTAL_TIMEOUT_S);
   curl_easy_setopt (c, CURLOPT_ERRORBUFFER, message);
   curl_easy_setopt (c, CURLOPT_WRITEFUNCTION, on_body);
   curl_easy_setopt (c, CURLOPT_WRITEDATA, &reception);
@@ -295,7 +345,15 @@ osm_http_perform (struct osm_http_pool *pool, const struct osm_http_request *req
   curl_easy_setopt (c, CURLOPT_HTTPHEADER, headers);
   /* On a kept connection that ends without an answer libcurl sends the request once more by itself. */
   curl_easy_setopt (c, CURLOPT_FRESH_CONNECT, is_safe_to_repeat (request->method) ? 0L : 1L);
-  if (request->body) {
+  if (request->read) {
+    curl_easy_setopt (c, CURLOPT_UPLOAD, 1L);
+    curl_easy_setopt (c, CURLOPT_CUSTOMREQUEST, request->method);
+    curl_easy_setopt (c, CURLOPT_READFUNCTION, on_read);
+    curl_easy_setopt (c, CURLOPT_READDATA, &reception);
+    curl_easy_setopt (c, CURLOPT_INFILESIZE_LARGE, (curl_off_t)request->read_size);
+    curl_easy_setopt (c, CURLOPT_UPLOAD_BUFFERSIZE, 512L * 1024);
+  }
+  else if (request->body) {
     curl_easy_setopt (c, CURLOPT_POSTFIELDS, request->body);
     curl_easy_setopt (c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen (request->body));
   }
@@ -325,5 +383,10 @@ osm_http_perform (struct osm_http_pool *pool, const struct osm_http_request *req
   /* It must not hold on to the list of headers. */
   curl_easy_reset (c);
   give_handle (pool, c);
+  if (osm_error_is_set (&reception.why)) {
+    *ret_loss = OSM_HTTP_HOPELESS;
+    osm_error_move (err, &reception.why);
+    return -1;
+  }
   return code == CURLE_OK ? 0 : loss_error (code, *ret_loss, message, err);
 }

@@ -13,11 +13,13 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/error.h"
 
 #define OSM_HTTP_MAX_BODY (64 * 1024 * 1024)
 
+struct osm_http_answer;
 struct osm_http_pool; /* connections kept open, shared by threads */
 struct osm_http_tls {
   bool verify;                             /* default true */
@@ -34,6 +36,15 @@ struct osm_http_request {
   const char *content_type; /* whole header line; NULL: JSON */
   const char *token;        /* X-Auth-Token or NULL */
   char *const *headers;     /* further "Name: value" lines, NULL-terminated, or NULL */
+
+  /* Bodies that are too large for memory. There is no limit of their time then, but that of silence. */
+  /* Instead of body; *ret_len 0: the end. */
+  int (*read) (void *data, void *buffer, size_t size, size_t *ret_len, struct osm_error *err);
+  int64_t read_size; /* of all that will be read; -1: not known, sent in chunks */
+  /* Instead of answer.body, if the status is 2xx; status and range_start are known by then. */
+  int (*write) (void *data, const struct osm_http_answer *answer, const void *bytes, size_t len,
+                struct osm_error *err);
+  void *data;
 };
 
 struct osm_http_answer {
@@ -43,6 +54,7 @@ struct osm_http_answer {
   char *request_id, *subject_token; /* or NULL */
   char *location;                   /* where a redirect leads, or NULL; it is not followed */
   double retry_after_s;             /* < 0: none given */
+  uint64_t range_start;             /* of a 206; UINT64_MAX: none given */
 };
 void osm_http_answer_done (struct osm_http_answer *answer);
 #define OSM_HTTP_ANSWER(name) \

@@ -308,6 +308,15 @@ loss_error (struct osm_cloud *cloud, enum osm_service service, const struct osm_
                          osm_service_name (service), request->method, request->path);
 }
 
+int
+osm_request_failed (struct osm_cloud *cloud, enum osm_service service,
+                    const struct osm_request *request, const struct osm_http_answer *a,
+                    enum osm_http_loss loss, struct osm_error *err)
+{
+  return a ? answer_error (cloud, service, request, a, err)
+           : loss_error (cloud, service, request, loss, err);
+}
+
 static int
 read_answer (struct osm_cloud *cloud, enum osm_service service, const struct osm_request *request,
              const struct osm_http_answer *a, json_t **ret, struct osm_error *err)
@@ -424,12 +433,8 @@ osm_request (struct osm_cloud *cloud, enum osm_service service, const struct osm
     if (a.status == 0 && attempt > 0 && osm_now_ms () - first > LONGEST_SILENCE_MS)
       what = OSM_RETRY_NO;
     if (what == OSM_RETRY_NO) {
-      if (a.status == 0) {
-        osm_error_move (err, &why);
-        loss_error (cloud, service, request, loss, err);
-      }
-      else
-        answer_error (cloud, service, request, &a, err);
+      osm_error_move (err, &why);
+      osm_request_failed (cloud, service, request, a.status ? &a : NULL, loss, err);
       break;
     }
     if (what == OSM_RETRY_TOKEN) {

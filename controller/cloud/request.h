@@ -32,6 +32,10 @@ struct osm_request {
   bool
       repeatable; /* a POST that may be sent again when its fate is unknown: twice does what once does */
 };
+/* An answer that is no success (NULL: there was none) as an error for the operator. Returns -1. */
+int osm_request_failed (struct osm_cloud *cloud, enum osm_service service,
+                        const struct osm_request *request, const struct osm_http_answer *answer,
+                        enum osm_http_loss loss, struct osm_error *err);
 /* retry decision in one place: every request of every service goes through here. */
 int osm_request (struct osm_cloud *cloud, enum osm_service service,
                  const struct osm_request *request, json_t **ret, struct osm_error *err);

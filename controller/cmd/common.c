@@ -148,6 +148,16 @@ open_side (struct osm_session *s, enum osm_side side, struct osm_error *err)
              : osm_cloud_open (s->config->cloud[side], &s->cloud[side], err);
 }
 
+int
+osm_session_open_cloud (struct osm_session *s, enum osm_side side, struct osm_error *err)
+{
+  if (s->cloud[side])
+    return 0;
+  if (open_side (s, side, err) == -1)
+    return -1;
+  return s->cloud[OSM_SOURCE] && s->cloud[OSM_DESTINATION] ? refuse_same (s, err) : 0;
+}
+
 /* ---- journal ---- */
 
 /* A folder that was there before may be open to others. One that is ours and holds the journal is closed; what may be there for

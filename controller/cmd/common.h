@@ -37,6 +37,8 @@ struct osm_session {
  * source and destination are the same project of the same cloud, unless the configuration has allow_same_project. */
 int osm_session_open (const struct osm_args *args, unsigned want, struct osm_session **ret,
                       struct osm_error *err);
+/* Another cloud, when it turns out to be needed. There already: nothing is done. */
+int osm_session_open_cloud (struct osm_session *session, enum osm_side side, struct osm_error *err);
 void osm_session_free (struct osm_session *session);
 
 /* The global options, for the command table. */

@@ -85,6 +85,17 @@ is_unknown_there (const struct osm_field *f, const json_t *is)
          (!is || json_is_null (is));
 }
 
+/* Hashes of two kinds say nothing of each other. */
+static bool
+is_comparable (const struct osm_tenant_type *type, const struct osm_field *f, const json_t *wanted,
+               const json_t *is)
+{
+  const struct osm_field *with = f->with ? osm_tenant_field (type, f->with) : NULL;
+
+  return !with || is_nothing (osm_tenant_value (is, with)) ||
+         same (osm_tenant_value (wanted, with), osm_tenant_value (is, with));
+}
+
 json_t *
 osm_tenant_diff (const struct osm_tenant_type *type, const json_t *wanted, const json_t *is)
 {
@@ -94,7 +105,8 @@ osm_tenant_diff (const struct osm_tenant_type *type, const json_t *wanted, const
     const json_t *a = osm_tenant_value (wanted, f), *b = osm_tenant_value (is, f);
 
     if ((f->flags & OSM_FIELD_INFO) || !a || is_unknown_there (f, b) ||
-        (json_is_null (a) && (!(f->flags & OSM_FIELD_NULLABLE) || !b)) || same_value (f, a, b))
+        (json_is_null (a) && (!(f->flags & OSM_FIELD_NULLABLE) || !b)) || same_value (f, a, b) ||
+        !is_comparable (type, f, wanted, is))
       continue;
     json_array_append_new (differences,
                            osm_json_pack ("{s:s, s:O, s:O?, s:b}", "field", f->name, "wanted", a,

@@ -317,6 +317,11 @@ change (struct import *im, const struct osm_tenant_type *type, json_t *row, stru
     return 0;
   quoted = osm_quote_url (osm_json_str (row, "id"));
   path = osm_asprintf ("%s/%s", type->member_path, quoted);
+  if (type->update)
+    return json_object_size (body) == 0
+               ? 0
+               : type->update (&im->change, osm_json_str (row, "id"), body,
+                               json_object_get (row, "entry"), json_object_get (row, "is"), err);
   wrapped = osm_json_pack ("{s:O}", type->member_key, body);
   if (json_object_size (body) > 0 &&
       (type->patch ? osm_cloud_patch : osm_cloud_put) (im->cloud, type->service, path, wrapped,
@@ -350,33 +355,91 @@ compare_type (struct import *im, const struct osm_tenant_type *type, bool with_e
 }
 
 static int
+import_row (struct import *im, const struct osm_tenant_type *type, json_t *row,
+            struct osm_error *err)
+{
+  const char *word = osm_json_str (row, "result"), *id = osm_json_str (row, "id");
+  OSM_ERROR (why);
+  int r = 0;
+
+  if (id && type->unfinished && type->unfinished (im->inventory, id))
+    result (row, "created", "taken up again after an import that was interrupted");
+  else if (strcmp (word, "missing") == 0)
+    r = make (im, type, row, &why);
+  else if (strcmp (word, "differs") == 0)
+    r = change (im, type, row, &why);
+  if (r == -1 && why.class == OSM_ERROR_INTERRUPTED) {
+    osm_error_move (err, &why);
+    return -1;
+  }
+  if (r == -1)
+    failed (row, &why);
+  return 0;
+}
+
+/* Does it refer to one of its own type that is not made yet: an image to its kernel, a project to its parent? */
+static bool
+waits (const struct osm_tenant_type *type, const json_t *row, const json_t *pending)
+{
+  const json_t *entry = json_object_get (row, "entry");
+
+  for (const struct osm_field *f = type->fields; f->name; f++) {
+    const char *name = osm_str_equal (f->refers, type->name) && !(f->flags & OSM_FIELD_INFO)
+                           ? osm_json_str (osm_tenant_value (entry, f), "name")
+                           : NULL;
+
+    if (name && json_object_get (pending, name) &&
+        !osm_str_equal (name, osm_json_str (row, "name")))
+      return true;
+  }
+  return false;
+}
+
+/* In the order of the file, but for those that wait for others. */
+static int
+import_rows (struct import *im, const struct osm_tenant_type *type, json_t *rows,
+             struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *left = json_copy (rows);
+
+  while (json_array_size (left) > 0) {
+    OSM_CLEANUP_JSON json_t *pending = json_object (), *later = json_array ();
+    bool all;
+    json_t *row;
+    size_t i;
+
+    json_array_foreach (left, i, row) if (osm_json_str (row, "name"))
+        json_object_set_new (pending, osm_json_str (row, "name"), json_true ());
+    json_array_foreach (left, i, row)
+    {
+      if (waits (type, row, pending))
+        json_array_append (later, row);
+    }
+    /* Those that wait for each other fail by themselves. */
+    all = json_array_size (later) == json_array_size (left);
+    json_array_foreach (left, i, row)
+    {
+      if ((all || !waits (type, row, pending)) && import_row (im, type, row, err) == -1)
+        return -1;
+    }
+    json_array_clear (left);
+    if (!all)
+      json_array_extend (left, later);
+  }
+  return 0;
+}
+
+static int
 import_type (struct import *im, const struct osm_tenant_type *type, struct osm_error *err)
 {
   OSM_CLEANUP_JSON json_t *rows = NULL;
-  json_t *row;
-  size_t i;
 
   if (compare_type (im, type, false, &rows, err) == -1)
     return -1;
   json_array_extend (im->rows, rows);
-  json_array_foreach (rows, i, row)
-  {
-    const char *word = osm_json_str (row, "result");
-    OSM_ERROR (why);
-    int r = 0;
-
-    if (strcmp (word, "missing") == 0)
-      r = make (im, type, row, &why);
-    else if (strcmp (word, "differs") == 0)
-      r = change (im, type, row, &why);
-    if (r == -1 && why.class == OSM_ERROR_INTERRUPTED) {
-      osm_error_move (err, &why);
-      return -1;
-    }
-    if (r == -1)
-      failed (row, &why);
-  }
-  return 0;
+  if (import_rows (im, type, rows, err) == -1)
+    return -1;
+  return type->finish && !im->options->dry_run ? type->finish (&im->change, rows, err) : 0;
 }
 
 /* Routes, when the interfaces are there that they lead through. */
@@ -453,7 +516,8 @@ begin (struct import *im, struct osm_cloud *cloud, const struct osm_import_optio
   *im = (struct import){ .cloud = cloud, .options = options };
   im->inventory = osm_inventory_new (osm_cloud_project_id (cloud), osm_cloud_user_id (cloud));
   osm_inventory_set_hosts (im->inventory, options->hosts);
-  im->change = (struct osm_change){ .cloud = cloud, .inventory = im->inventory };
+  im->change =
+      (struct osm_change){ .cloud = cloud, .inventory = im->inventory, .images = options->images };
   for (size_t i = 0; options->types[i]; i++)
     im->change.with_rules =
         im->change.with_rules || strcmp (options->types[i]->name, "security_group_rules") == 0;

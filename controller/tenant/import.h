@@ -21,7 +21,8 @@ struct osm_import_options {
   const char *hosts; /* name of osm's conversion hosts there, or NULL */
   const char *data_dir;
   bool dry_run;
-  bool update; /* change objects that are there already and differ */
+  bool update;                           /* change objects that are there already and differ */
+  const struct osm_image_source *images; /* NULL: images are skipped */
 };
 
 int osm_tenant_import (struct osm_cloud *cloud, const struct osm_import_options *options,

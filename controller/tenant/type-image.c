@@ -6,8 +6,12 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "common/file.h"
 #include "common/json.h"
+#include "common/parse.h"
 #include "common/strbuf.h"
+#include "controller/cloud/image.h"
+#include "controller/tenant/image-data.h"
 #include "controller/tenant/inventory.h"
 #include "controller/tenant/types.h"
 
@@ -32,6 +36,28 @@ has_a_field (const char *key)
   return false;
 }
 
+/* What Glance and Nova write about this very image, and Glance refuses or others would misread. */
+static bool
+is_about_itself (const char *key)
+{
+  static const char *const keys[] = { "bdm_v2",
+                                      "block_device_mapping",
+                                      "base_image_ref",
+                                      "image_location",
+                                      "image_state",
+                                      "instance_uuid",
+                                      "owner_id",
+                                      "root_device_name",
+                                      "user_id",
+                                      "boot_roles",
+                                      NULL };
+
+  for (size_t i = 0; keys[i]; i++)
+    if (strcmp (keys[i], key) == 0)
+      return true;
+  return osm_str_starts_with (key, "osm.") || osm_str_starts_with (key, "os_glance_");
+}
+
 /* Properties are members of the image like all others: those that nothing else here takes. */
 static int
 properties_to_file (const struct osm_inventory *inventory, const json_t *image, json_t **ret,
@@ -45,7 +71,7 @@ properties_to_file (const struct osm_inventory *inventory, const json_t *image, 
   *ret = json_object ();
   json_object_foreach ((json_t *)image, key, value)
   {
-    if (!has_a_field (key) && !osm_str_starts_with (key, "osm."))
+    if (!has_a_field (key) && !is_about_itself (key))
       json_object_set (*ret, key, value);
   }
   return 0;
@@ -71,9 +97,9 @@ static const struct osm_field fields[] = {
   OSM_FIELD ("disk_format", OSM_FIELD_TEXT, .flags = OSM_FIELD_FIXED),
   OSM_FIELD ("has_auto_disk_config", OSM_FIELD_TEXT, .api = "auto_disk_config"),
   OSM_FIELD ("hash_algo", OSM_FIELD_TEXT, .flags = OSM_FIELD_SEPARATE | OSM_FIELD_FIXED,
-             .api = "os_hash_algo"),
+             .api = "os_hash_algo", .with = "hash_value"),
   OSM_FIELD ("hash_value", OSM_FIELD_TEXT, .flags = OSM_FIELD_SEPARATE | OSM_FIELD_FIXED,
-             .api = "os_hash_value"),
+             .api = "os_hash_value", .with = "hash_algo"),
   OSM_FIELD ("hw_cpu_cores", OSM_FIELD_INTEGER, .flags = PROPERTY),
   OSM_FIELD ("hw_cpu_policy", OSM_FIELD_TEXT),
   OSM_FIELD ("hw_cpu_sockets", OSM_FIELD_INTEGER, .flags = PROPERTY),
@@ -168,6 +194,172 @@ list (const struct osm_listing *l, json_t **ret, struct osm_error *err)
   return 0;
 }
 
+static int
+source_image (const struct osm_change *change, const char *id, json_t **ret, struct osm_error *err)
+{
+  struct osm_cloud *source = NULL;
+  OSM_CLEANUP_JSON json_t *image = NULL;
+  const char *status;
+
+  if (change->images->open (change->images->data, &source, err) == -1 ||
+      osm_image_get (source, id, &image, err) == -1)
+    return -1;
+  status = osm_json_str (image, "status");
+  if (!osm_str_equal (status, "active"))
+    return osm_error_set (err, OSM_ERROR_USER, 0, "the source's image %s is %s: it has no data", id,
+                          status ? status : "in no state");
+  if (osm_json_str (image, "block_device_mapping") && osm_json_uint (image, "size") == 0)
+    return osm_error_set (err, OSM_ERROR_USER, 0,
+                          "the source's image %s has no data but refers to snapshots of volumes",
+                          id);
+  *ret = osm_take (image);
+  return 0;
+}
+
+/* What the file says of the data, if that is a file, too. */
+static int
+file_image (const struct osm_change *change, const json_t *entry, char **ret_path, json_t **ret,
+            struct osm_error *err)
+{
+  const char *id = osm_json_str (json_object_get (entry, "_info"), "id"),
+             *name = osm_json_str (json_object_get (entry, "params"), "name");
+  OSM_CLEANUP_FREE char *path = osm_asprintf ("%s/%s-%s", change->images->blobs, id, name);
+  const json_t *params = json_object_get (entry, "params"),
+               *info = json_object_get (entry, "_info");
+
+  if (strchr (name, '/') || !osm_file_exists (path))
+    return osm_error_set (err, OSM_ERROR_USER, 0, "there is no file %s", path);
+  *ret = osm_json_pack (
+      "{s:s, s:O?, s:O?, s:O?, s:O?}", "id", id, "size", json_object_get (info, "size"), "checksum",
+      json_object_get (info, "checksum"), "os_hash_algo", json_object_get (params, "hash_algo"),
+      "os_hash_value", json_object_get (params, "hash_value"));
+  *ret_path = osm_take (path);
+  return 0;
+}
+
+/* *ret_path: a file with the data, or NULL: it is at the source. *ret: what is known of it. */
+static int
+find_data (const struct osm_change *change, const json_t *entry, char **ret_path, json_t **ret,
+           struct osm_error *err)
+{
+  const char *id = osm_json_str (json_object_get (entry, "_info"), "id");
+
+  *ret_path = NULL;
+  if (!id || !osm_is_uuid (id))
+    return osm_error_set (err, OSM_ERROR_USER, 0,
+                          "the file does not say which image of the source it is (_info.id)");
+  return change->images->blobs ? file_image (change, entry, ret_path, ret, err)
+                               : source_image (change, id, ret, err);
+}
+
+/* Without data, which it gets in finish, and with the mark. */
+static int
+create (const struct osm_change *change, const json_t *entry, const json_t *body, json_t **ret,
+        struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *image = json_copy ((json_t *)body), *data = NULL;
+  OSM_CLEANUP_FREE char *path = NULL;
+
+  if (find_data (change, entry, &path, &data, err) == -1)
+    return -1;
+  json_object_del (image, "protected");
+  json_object_set (image, OSM_MARK_IMPORT, json_object_get (data, "id"));
+  return osm_cloud_post (change->cloud, OSM_IMAGE, "/images", image, NULL, ret, err);
+}
+
+static bool
+is_unfinished (const struct osm_inventory *inventory, const char *id)
+{
+  const json_t *image = osm_inventory_get (inventory, "images", id);
+
+  return osm_json_str (image, OSM_MARK_IMPORT) &&
+         (osm_str_equal (osm_json_str (image, "status"), "queued") ||
+          osm_str_equal (osm_json_str (image, "status"), "saving"));
+}
+
+static void
+set_result (json_t *row, const struct osm_error *why)
+{
+  OSM_CLEANUP_FREE char *reason =
+      why->hint ? osm_asprintf ("%s (%s)", why->message, why->hint) : osm_strdup (why->message);
+
+  json_object_set_new (row, "result", json_string ("failed"));
+  osm_json_set_str (row, "reason", reason);
+}
+
+/* The data of those that were made now, or by an import that was interrupted. */
+static int
+finish (const struct osm_change *change, json_t *rows, struct osm_error *err)
+{
+  struct osm_image_job *jobs = osm_calloc (json_array_size (rows) + 1, sizeof *jobs);
+  json_t **made = osm_calloc (json_array_size (rows) + 1, sizeof *made), *row;
+  size_t i, n = 0;
+  int r;
+
+  json_array_foreach (rows, i, row)
+  {
+    const json_t *entry = json_object_get (row, "entry");
+    struct osm_image_job *job = &jobs[n];
+    OSM_ERROR (why);
+
+    if (!osm_str_equal (osm_json_str (row, "result"), "created") || !osm_json_str (row, "id"))
+      continue;
+    if (find_data (change, entry, &job->file, &job->source, &why) == -1) {
+      set_result (row, &why);
+      continue;
+    }
+    job->name = osm_json_str (row, "name");
+    job->id = osm_json_str (row, "id");
+    job->protect =
+        json_is_true (json_object_get (json_object_get (entry, "params"), "is_protected"));
+    made[n++] = row;
+  }
+  r = n > 0 ? osm_image_data_copy (change, jobs, n, err) : 0;
+  for (i = 0; i < n; i++) {
+    if (osm_error_is_set (&jobs[i].why))
+      set_result (made[i], &jobs[i].why);
+    osm_error_done (&jobs[i].why);
+    json_decref (jobs[i].source);
+    free (jobs[i].file);
+  }
+  free (jobs);
+  free (made);
+  return r;
+}
+
+static void
+add_operation (json_t *patch, const char *operation, const char *key, json_t *value)
+{
+  OSM_STRBUF (path);
+
+  osm_strbuf_add (&path, "/");
+  /* RFC 6901 */
+  for (const char *p = key; *p; p++)
+    osm_strbuf_addf (&path, *p == '~' ? "~0" : *p == '/' ? "~1" : "%c", *p);
+  json_array_append_new (patch, osm_json_pack ("{s:s, s:s, s:O?}", "op", operation, "path",
+                                               osm_strbuf_str (&path), "value", value));
+}
+
+/* Glance's updates are JSON patches. Properties that the file does not have any more go. */
+static int
+update (const struct osm_change *change, const char *id, const json_t *body, const json_t *entry,
+        const json_t *is, struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *patch = json_array ();
+  OSM_CLEANUP_FREE char *path = osm_asprintf ("/images/%s", id);
+  const json_t *wanted = osm_tenant_path (entry, "params.properties");
+  json_t *value;
+  const char *key;
+
+  json_object_foreach ((json_t *)body, key, value) add_operation (patch, "add", key, value);
+  json_object_foreach (json_object_get (json_object_get (is, "params"), "properties"), key, value)
+  {
+    if (json_is_object (wanted) && !json_object_get (wanted, key))
+      add_operation (patch, "remove", key, NULL);
+  }
+  return osm_cloud_patch (change->cloud, OSM_IMAGE, path, patch, NULL, NULL, err);
+}
+
 static const char *const match[] = { "name", NULL };
 
 const struct osm_tenant_type osm_type_image = {
@@ -183,5 +375,8 @@ const struct osm_tenant_type osm_type_image = {
   .fields = fields,
   .list = list,
   .wanted = is_tenants,
-  .never_made = "the data of images is not copied yet",
+  .create = create,
+  .update = update,
+  .unfinished = is_unfinished,
+  .finish = finish,
 };

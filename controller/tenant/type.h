@@ -55,6 +55,7 @@ struct osm_field {
   const char *extension; /* of Neutron, without which the cloud refuses it */
   const char *since;     /* the microversion that brought it */
   const char *group;     /* fields of one group are sent together: one member of the object */
+  const char *with;      /* compared only where that field is the same */
   /* Instead of copying. *ret stays NULL: as if it were not there. */
   int (*to_file) (const struct osm_inventory *inventory, const json_t *object, json_t **ret,
                   struct osm_error *err);
@@ -85,10 +86,22 @@ struct osm_listing {
       *inventory; /* with the lists of the types that have no such function */
 };
 
+/* Where the data of images comes from. */
+struct osm_image_source {
+  /* The source cloud, opened when it is needed first. Borrowed. */
+  int (*open) (void *data, struct osm_cloud **ret, struct osm_error *err);
+  /* Of the data of one; any thread. NULL: not wanted. phase: "copy", "done". */
+  void (*progress) (void *data, unsigned index, const char *name, const char *phase,
+                    uint64_t size_bytes, uint64_t done_bytes);
+  const char *blobs; /* folder of OS Migrate with the data as files ID-NAME, or NULL */
+  void *data;
+};
+
 /* What the functions that change a cloud work with. */
 struct osm_change {
   struct osm_cloud *cloud;
   const struct osm_inventory *inventory;
+  const struct osm_image_source *images;
   bool with_rules; /* security group rules come from files, too */
 };
 
@@ -126,6 +139,14 @@ struct osm_tenant_type {
   /* Instead of a POST of body. *ret: the object as the API shows it. */
   int (*create) (const struct osm_change *change, const json_t *entry, const json_t *body,
                  json_t **ret, struct osm_error *err);
+  /* Instead of one request with body, which has the fields that differ. entry, is: in the file, and the same of the cloud's object. */
+  int (*update) (const struct osm_change *change, const char *id, const json_t *body,
+                 const json_t *entry, const json_t *is, struct osm_error *err);
+  /* Is that object of the cloud one that osm began to make? It counts as created, and goes to finish. */
+  bool (*unfinished) (const struct osm_inventory *inventory, const char *id);
+  /* When all of the type are made: what those that are created still lack. rows: as osm_tenant_compare has them; failures go into their
+   * results. -1 only if all ends here. */
+  int (*finish) (const struct osm_change *change, json_t *rows, struct osm_error *err);
   /* Fields of OSM_FIELD_SEPARATE that the type has; is: what the cloud has now, or NULL. */
   int (*set) (const struct osm_change *change, const char *id, const struct osm_field *field,
               const json_t *value, const json_t *is, struct osm_error *err);

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A cloud in memory: the lists, filters and members of OpenStack's APIs as far as the tenant's objects need them."""
 
+import hashlib
 import http.server
 import json
 import re
+import socket
+import sys
 import threading
 import time
 import urllib.parse
@@ -32,10 +35,70 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(text)
 
+    def read_body(self, faults=None):
+        """All of it, or as much as came."""
+        left = int(self.headers.get("Content-Length") or 0)
+        chunked = self.headers.get("Transfer-Encoding") == "chunked"
+        body, limit = bytearray(), (faults or {}).pop("cut_upload", None)
+        while left or chunked:
+            if chunked:
+                left = int(self.rfile.readline(), 16) + 2
+            part = self.rfile.read(min(left, 65536))
+            left -= len(part)
+            body += part[:-2] if chunked else part
+            if (chunked and len(part) == 2) or not part:
+                break
+            if limit is not None and len(body) > limit:
+                self.close_connection = True
+                self.connection.shutdown(socket.SHUT_RDWR)
+                return None
+        return bytes(body)
+
+    def image_file(self, image_id):
+        cloud = self.server
+        with cloud.lock:
+            cloud.seen.append((self.command, self.path))
+            image, data = cloud.objects["image/images"].get(image_id), cloud.data.get(image_id)
+        if not image:
+            return self.answer(404, {"message": "no image"})
+        if self.command == "PUT":
+            if image["status"] != "queued":
+                return self.answer(409, {"message": "it is not queued"})
+            image["status"] = "saving"
+            data = self.read_body(cloud.faults)
+            if data is None or len(data) < int(self.headers.get("Content-Length") or 0):
+                image["status"] = "queued"
+                return None
+            cloud.set_data(image, cloud.faults.pop("other_data", data))
+            return self.answer(204)
+        start = 0
+        wanted = re.match(r"bytes=(\d+)-$", self.headers.get("Range") or "")
+        if wanted and not cloud.faults.get("no_range"):
+            start = int(wanted[1])
+        self.send_response(206 if start else 200)
+        if start:
+            self.send_header("Content-Range", "bytes %d-%d/%d" % (start, len(data) - 1, len(data)))
+        self.send_header("Content-Length", str(len(data) - start))
+        self.end_headers()
+        cut = cloud.faults.pop("cut_download", None)
+        with cloud.lock:
+            cloud.streams += 1
+            cloud.most_streams = max(cloud.streams, cloud.most_streams)
+        self.wfile.write(data[start:cut])
+        if cut:
+            self.close_connection = True
+            self.connection.shutdown(socket.SHUT_RDWR)
+        with cloud.lock:
+            cloud.streams -= 1
+        return None
+
     def do(self):
-        length = int(self.headers.get("Content-Length") or 0)
-        body = json.loads(self.rfile.read(length) or "null")
         url = urllib.parse.urlsplit(self.path)
+        data = re.match(r"/image/v2/images/([^/]+)/file$", url.path)
+        if data:
+            self.image_file(data[1])
+            return
+        body = json.loads(self.read_body() or "null")
         with self.server.lock:
             self.server.seen.append((self.command, self.path))
             self.answer(*self.server.handle(self.command, url.path, urllib.parse.parse_qs(url.query), body))
@@ -63,12 +126,20 @@ class FakeCloud(http.server.ThreadingHTTPServer):
                            "net-mtu-writable", "qos", "router_availability_zone", "stateful-security-group"]
         self.broken = set()  # likewise with 400
         self.roles = ["admin" if administrator else "member"]
+        self.data = {}  # of images
+        self.faults = {}  # what happens once to the data of an image
+        self.streams = self.most_streams = 0
         self.add("identity/domains", id="default", name="Default")
         self.add("identity/projects", id=self.project, name=name, domain_id="default", parent_id="default",
                  description="", enabled=True, is_domain=False, tags=[])
         self.add("identity/users", id=self.user, name=name + "-user", domain_id="default", enabled=True,
                  default_project_id=None)
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+    def handle_error(self, request, client_address):
+        """Connections that the other side gives up are part of the tests."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
     def close(self):
         self.shutdown()
@@ -80,6 +151,11 @@ class FakeCloud(http.server.ThreadingHTTPServer):
             obj.setdefault("project_id", self.project)
         self.objects.setdefault(kind, {})[obj["id"]] = obj
         return obj
+
+    def set_data(self, image, data):
+        self.data[image["id"]] = data
+        image.update(status="active", size=len(data), checksum=hashlib.md5(data).hexdigest(), os_hash_algo="sha512",
+                     os_hash_value=hashlib.sha512(data).hexdigest())
 
     def all(self, kind):
         return list(self.objects.get(kind, {}).values())
@@ -140,7 +216,12 @@ class FakeCloud(http.server.ThreadingHTTPServer):
 
     def post(self, service, kind, parts, query, body):
         if kind == "image/images":
-            return 400, {"message": "not here"}
+            forbidden = {"os_hash_algo", "os_hash_value", "checksum", "size", "status", "owner", "file", "self"} & set(body)
+            if forbidden:
+                return 403, {"message": "read-only: %s" % forbidden}
+            return 201, self.add(kind, **dict({"status": "queued", "owner": self.project, "os_hash_algo": None,
+                                               "os_hash_value": None, "checksum": None, "size": None, "tags": [],
+                                               "protected": False, "os_hidden": False}, **body))
         values = next(iter(body.values()))
         plural = parts[0].replace("os-", "") if service == "compute" else parts[0]
         if parts[-1] == "os-extra_specs":
@@ -181,8 +262,20 @@ class FakeCloud(http.server.ThreadingHTTPServer):
         obj.update(next(iter(body.values())))
         return 200, body
 
-    patch = put
+    def patch(self, service, kind, parts, query, body):
+        if kind != "image/images":
+            return self.put(service, kind, parts, query, body)
+        image = self.objects[kind][parts[1]]
+        for operation in body:
+            key = operation["path"][1:].replace("~1", "/").replace("~0", "~")
+            if operation["op"] == "remove":
+                del image[key]
+            else:
+                image[key] = operation["value"]
+        return 200, image
 
     def delete(self, service, kind, parts, query, body):
+        if self.objects.get(kind, {}).get(parts[1], {}).get("protected"):
+            return 403, {"message": "it is protected"}
         self.objects.get(kind, {}).pop(parts[1], None)
         return 204, None
