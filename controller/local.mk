@@ -93,6 +93,7 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/store/journal.c \
 	controller/store/leases.c \
 	controller/store/migrations.c \
+	controller/store/objects.c \
 	controller/store/prune.c \
 	controller/store/restore.c \
 	controller/store/schema.c \
@@ -108,6 +109,7 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/tenant/image-data.c controller/tenant/image-data.h \
 	controller/tenant/import.c controller/tenant/import.h \
 	controller/tenant/inventory.c controller/tenant/inventory.h \
+	controller/tenant/mapping.c controller/tenant/mapping.h \
 	controller/tenant/types.c controller/tenant/types.h \
 	controller/tenant/type.h \
 	controller/tenant/type-flavor.c \
@@ -145,6 +147,7 @@ osm_controller_SOURCES = \
 	controller/cmd/describe.c controller/cmd/describe.h \
 	controller/cmd/diff.c \
 	controller/cmd/export.c \
+	controller/cmd/forget.c \
 	controller/cmd/hosts.h \
 	controller/cmd/import.c \
 	controller/cmd/list.c \
@@ -155,6 +158,7 @@ osm_controller_SOURCES = \
 	controller/cmd/plan.c \
 	controller/cmd/preflight.c controller/cmd/preflight.h \
 	controller/cmd/recover.c \
+	controller/cmd/register-external.c \
 	controller/cmd/resume.c \
 	controller/cmd/rollback.c \
 	controller/cmd/show.c \
@@ -199,11 +203,13 @@ unit_tests += \
 	tests/unit/test-store-file \
 	tests/unit/test-store-journal \
 	tests/unit/test-store-migrations \
+	tests/unit/test-store-objects \
 	tests/unit/test-tenant-convert \
 	tests/unit/test-tenant-datafile \
 	tests/unit/test-tenant-diff \
 	tests/unit/test-tenant-export \
 	tests/unit/test-tenant-images \
+	tests/unit/test-tenant-mapping \
 	tests/unit/test-ui-format
 tests_unit_test_cloud_catalog_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_cloud_clouds_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
@@ -236,6 +242,8 @@ tests_unit_test_tenant_datafile_LDADD = controller/libosmcontroller.la $(CMOCKA_
 tests_unit_test_tenant_diff_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_tenant_export_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_tenant_images_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
+tests_unit_test_store_objects_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
+tests_unit_test_tenant_mapping_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_ui_format_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 
 noinst_PROGRAMS += tests/functional/link-driver
@@ -255,4 +263,5 @@ script_tests += \
 	tests/functional/manual-pages.py \
 	tests/functional/plan-file.py \
 	tests/functional/tenant-files.py \
-	tests/functional/tenant-images.py
+	tests/functional/tenant-images.py \
+	tests/functional/tenant-mapping.py

@@ -38,6 +38,8 @@ OSM_CMD (export);
 OSM_CMD (validate);
 OSM_CMD (diff);
 OSM_CMD (import);
+OSM_CMD (register_external);
+OSM_CMD (forget);
 OSM_CMD (completion);
 
 #undef OSM_CMD

@@ -63,10 +63,12 @@ osm_cmd_import (const struct osm_args *args, struct osm_error *err)
 
   if (osm_cmd_types (args, &types, err) == -1 || osm_cmd_filter (args, &filter, err) == -1)
     return OSM_EXIT_USAGE;
-  if (osm_session_open (args, OSM_WANT_DESTINATION, &session, err) == -1)
+  if (osm_session_open (args, OSM_WANT_DESTINATION | OSM_WANT_STORE, &session, err) == -1)
     return OSM_EXIT_FAILED;
   images.data = session;
   options.images = &images;
+  options.store = session->store;
+  options.source = session->config->cloud[OSM_SOURCE];
   options.types = types;
   options.filter = filter;
   options.hosts = session->config->host[OSM_DESTINATION].name;

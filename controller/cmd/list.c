@@ -22,6 +22,7 @@ const struct osm_option osm_options_list[] = {
   { "state", 's', "STATE", "only migrations in this state (failed, completed ...)" },
   { "limit", 'n', "NUMBER", "only that many of the newest" },
   { "all", 'a', NULL, "also finished ones that are older than the newest 100" },
+  { "objects", 0, NULL, "what import has made, found or was told instead of migrations" },
   { NULL, 0, NULL, NULL },
 };
 
@@ -80,6 +81,36 @@ print (const struct osm_session *session, struct osm_migration_row **rows, size_
   return 0;
 }
 
+static int
+list_objects (const struct osm_session *session, struct osm_error *err)
+{
+  static const char *const columns[] = { "TYPE",        "NAME",           "SOURCE", "SOURCE ID",
+                                         "DESTINATION", "DESTINATION ID", "ORIGIN", NULL };
+  OSM_CLEANUP_JSON json_t *rows = NULL, *table = json_array ();
+  const json_t *row;
+  size_t i;
+
+  if (osm_store_mapping_list (session->store, NULL, NULL, &rows, err) == -1)
+    return -1;
+  json_array_foreach (rows, i, row)
+  {
+    const char *name = osm_json_str (row, "name");
+
+    json_array_append_new (
+        table, osm_json_pack ("[s, s, s, s, s, s, s]", osm_json_str (row, "type"), name ? name : "",
+                              osm_json_str (row, "source_cloud"), osm_json_str (row, "source_id"),
+                              osm_json_str (row, "destination_cloud"),
+                              osm_json_str (row, "destination_id"), osm_json_str (row, "origin")));
+  }
+  if (osm_ui_get_mode (session->ui) == OSM_UI_JSON)
+    osm_ui_json (rows);
+  else if (json_array_size (rows) > 0)
+    osm_ui_table (columns, table);
+  else
+    fprintf (stderr, "no objects\n");
+  return 0;
+}
+
 int
 osm_cmd_list (const struct osm_args *args, struct osm_error *err)
 {
@@ -95,6 +126,8 @@ osm_cmd_list (const struct osm_args *args, struct osm_error *err)
     return OSM_EXIT_USAGE;
   if (osm_session_open (args, OSM_WANT_STORE, &session, err) == -1)
     return OSM_EXIT_FAILED;
+  if (osm_args_has (args, "objects"))
+    return list_objects (session, err) == 0 ? OSM_EXIT_OK : OSM_EXIT_FAILED;
   if (state || limit || osm_args_has (args, "all") || osm_ui_get_mode (session->ui) == OSM_UI_JSON)
     r = osm_store_migration_list (session->store, state, limit, &rows, &nr, err);
   else

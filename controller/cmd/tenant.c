@@ -44,6 +44,19 @@ osm_cmd_types (const struct osm_args *args, const struct osm_tenant_type ***ret,
   return osm_tenant_types_parse (nr > 0 ? operands : all, nr > 0 ? nr : 1, ret, err);
 }
 
+int
+osm_cmd_one_type (const char *name, const struct osm_tenant_type **ret, struct osm_error *err)
+{
+  OSM_CLEANUP_FREE const struct osm_tenant_type **types = NULL;
+
+  *ret = osm_tenant_type_find (name);
+  if (*ret && (*ret)->file)
+    return 0;
+  return osm_tenant_types_parse (&name, 1, &types, err) == -1
+             ? -1
+             : osm_error_set (err, OSM_ERROR_USER, 0, "'%s' is not one type", name);
+}
+
 void
 osm_cmd_print_results (const struct osm_session *session, const json_t *report)
 {

@@ -101,7 +101,11 @@ static const char version_1[] =
 
 static const char version_2[] = "ALTER TABLE object ADD COLUMN intended_ms INTEGER";
 
-static const char *const versions[] = { version_1, version_2 };
+/* Of the objects around servers: 'created', 'adopted' or 'registered', and the name in the files. */
+static const char version_3[] = "ALTER TABLE mapping ADD COLUMN origin TEXT;"
+                                "ALTER TABLE mapping ADD COLUMN name TEXT";
+
+static const char *const versions[] = { version_1, version_2, version_3 };
 const struct osm_schema osm_store_schema = { versions, sizeof versions / sizeof versions[0] };
 
 static int

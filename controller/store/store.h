@@ -133,6 +133,25 @@ int osm_store_mapping_get (struct osm_store *store, const char *source_cloud,
                            const char *destination_cloud, const char *type, const char *source_id,
                            char **ret_destination_id, struct osm_error *err);
 
+/* ---- objects.c: likewise for what is around servers, with who made it ---- */
+struct osm_mapping {
+  const char *source_cloud, *destination_cloud;
+  const char *type; /* "networks" */
+  const char *source_id, *destination_id;
+  const char *name; /* in the files, or NULL */
+  const char *
+      origin; /* "created" by osm, "adopted" because it has the name, "registered" by the operator */
+};
+/* Adopting what osm made leaves it osm's. */
+int osm_store_mapping_note (struct osm_store *store, const struct osm_mapping *mapping,
+                            struct osm_error *err);
+/* Array of objects with the members of struct osm_mapping and updated_ms; oldest of a type first. NULL: of all clouds. */
+int osm_store_mapping_list (struct osm_store *store, const char *source_cloud,
+                            const char *destination_cloud, json_t **ret, struct osm_error *err);
+int osm_store_mapping_forget (struct osm_store *store, const char *source_cloud,
+                              const char *destination_cloud, const char *type,
+                              const char *source_id, struct osm_error *err);
+
 /* ---- conversion hosts: what is worth keeping between commands (pinned host keys ...), one JSON object per (cloud url, name) ---- */
 int osm_store_host_set (struct osm_store *store, const char *cloud, const char *name,
                         const json_t *value, struct osm_error *err);

@@ -78,13 +78,64 @@ several (const struct osm_tenant_type *type, const json_t *entry, const json_t *
   osm_strbuf_add (&b, "the cloud has several of it: ");
   json_array_foreach (ids, i, id)
       osm_strbuf_addf (&b, "%s%s", i > 0 ? ", " : "", json_string_value (id));
+  osm_strbuf_add (&b, "; register-external says which one is meant");
   json_object_set_new (r, "reason", json_string (osm_strbuf_str (&b)));
+  return r;
+}
+
+/* {ID: true} of the cloud's objects that entries of the file are mapped to: no other entry means them by its name. */
+static json_t *
+taken_ids (const json_t *file, const json_t *mapped)
+{
+  json_t *taken = json_object ();
+  const json_t *entry;
+  size_t i;
+
+  json_array_foreach (file, i, entry)
+  {
+    OSM_CLEANUP_FREE char *id = osm_tenant_entry_id (entry);
+    const json_t *to = json_object_get (mapped, id);
+
+    if (to)
+      json_object_set_new (taken, osm_json_str (to, "destination_id"), json_true ());
+  }
+  return taken;
+}
+
+/* The ids that the entry may mean, best first. New array. */
+static json_t *
+candidates (const json_t *entry, const json_t *cloud, const json_t *by_name, const json_t *mapped,
+            const json_t *taken)
+{
+  OSM_CLEANUP_FREE char *source_id = osm_tenant_entry_id (entry);
+  const char *to = osm_json_str (json_object_get (mapped, source_id), "destination_id");
+  json_t *ids = json_array (), *id;
+  size_t i;
+
+  if (to && json_object_get (cloud, to)) {
+    json_array_append_new (ids, json_string (to));
+    return ids;
+  }
+  json_array_foreach (by_name, i, id)
+  {
+    if (!json_object_get (taken, json_string_value (id)))
+      json_array_append (ids, id);
+  }
+  return ids;
+}
+
+static json_t *
+registered (const struct osm_tenant_type *type, const json_t *entry, const char *id)
+{
+  json_t *r = row (type, entry, id, "equal");
+
+  json_object_set_new (r, "reason", json_string ("registered: others take care of it"));
   return r;
 }
 
 static json_t *
 compare_one (const struct osm_tenant_type *type, const json_t *entry, const json_t *cloud,
-             const json_t *ids)
+             const json_t *ids, const json_t *to)
 {
   const char *id = json_string_value (json_array_get (ids, 0));
   const json_t *is = id ? json_object_get (cloud, id) : NULL;
@@ -92,6 +143,10 @@ compare_one (const struct osm_tenant_type *type, const json_t *entry, const json
   OSM_CLEANUP_FREE char *text = NULL;
   json_t *r;
 
+  if (osm_str_equal (osm_json_str (to, "origin"), "registered") &&
+      (json_is_true (json_object_get (to, "elsewhere")) ||
+       json_object_get (cloud, osm_json_str (to, "destination_id"))))
+    return registered (type, entry, osm_json_str (to, "destination_id"));
   /* Of equal rules one is as good as another. */
   if (json_array_size (ids) > 1 && osm_tenant_field (type, "name"))
     return several (type, entry, ids);
@@ -108,10 +163,11 @@ compare_one (const struct osm_tenant_type *type, const json_t *entry, const json
 
 json_t *
 osm_tenant_compare (const struct osm_tenant_type *type, const json_t *file, const json_t *cloud,
-                    const struct osm_filter *filter, bool with_extra)
+                    const json_t *mapped, const struct osm_filter *filter, bool with_extra)
 {
-  OSM_CLEANUP_JSON json_t *identities = by_identity (type, cloud), *seen = json_object ();
-  json_t *rows = json_array (), *ids;
+  OSM_CLEANUP_JSON json_t *identities = by_identity (type, cloud), *seen = json_object (),
+                          *taken = taken_ids (file, mapped);
+  json_t *rows = json_array (), *equals;
   const json_t *entry;
   const char *identity;
   size_t i;
@@ -119,21 +175,25 @@ osm_tenant_compare (const struct osm_tenant_type *type, const json_t *file, cons
   json_array_foreach (file, i, entry)
   {
     OSM_CLEANUP_FREE char *of_file = osm_tenant_identity (type, entry);
+    OSM_CLEANUP_FREE char *source_id = osm_tenant_entry_id (entry);
+    OSM_CLEANUP_JSON json_t *ids =
+        candidates (entry, cloud, json_object_get (identities, of_file), mapped, taken);
     json_t *r;
 
     json_object_set_new (seen, of_file, json_true ());
     if (!osm_export_takes (type, filter, entry))
       continue;
-    r = compare_one (type, entry, cloud, json_object_get (identities, of_file));
+    r = compare_one (type, entry, cloud, ids, json_object_get (mapped, source_id));
     json_object_set (r, "entry", (json_t *)entry);
     json_array_append_new (rows, r);
   }
-  json_object_foreach (identities, identity, ids)
+  json_object_foreach (identities, identity, equals)
   {
-    const char *id = json_string_value (json_array_get (ids, 0));
+    const char *id = json_string_value (json_array_get (equals, 0));
     const json_t *is = json_object_get (cloud, id);
 
-    if (with_extra && !json_object_get (seen, identity) && osm_export_takes (type, filter, is))
+    if (with_extra && !json_object_get (seen, identity) && !json_object_get (taken, id) &&
+        osm_export_takes (type, filter, is))
       json_array_append_new (rows, row (type, is, id, "extra"));
   }
   return rows;

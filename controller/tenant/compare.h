@@ -15,9 +15,11 @@
 #include "controller/tenant/filter.h"
 #include "controller/tenant/type.h"
 
-/* file: array of entries; cloud: {ID: entry}, as osm_fetch_entries makes them. New array. */
+/* file: array of entries; cloud: {ID: entry}, as osm_fetch_entries makes them; mapped: {ID at the source: {"destination_id", "origin", "elsewhere":
+ * it is there, though not in `cloud`}} or NULL, which counts more than names. New array. */
 json_t *osm_tenant_compare (const struct osm_tenant_type *type, const json_t *file,
-                            const json_t *cloud, const struct osm_filter *filter, bool with_extra);
+                            const json_t *cloud, const json_t *mapped,
+                            const struct osm_filter *filter, bool with_extra);
 /* "mtu: 1400 instead of 1450; name: ...", for people; of those that can be changed, or of those that cannot, or (-1) of all. Caller
  * frees; NULL if there are none. */
 char *osm_tenant_differences_text (const json_t *differences, int fixed);

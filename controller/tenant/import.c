@@ -19,12 +19,14 @@
 #include "controller/tenant/datafile.h"
 #include "controller/tenant/export.h"
 #include "controller/tenant/fetch.h"
+#include "controller/tenant/mapping.h"
 
 struct import {
   struct osm_cloud *cloud;
   const struct osm_import_options *options;
   struct osm_inventory *inventory;
   struct osm_change change;
+  struct osm_tenant_mapping *mapping;
   json_t *files; /* {TYPE: entries}; types without a file are not in it */
   json_t *refused, *rows;
   json_t *extensions; /* of Neutron; NULL if it does not tell */
@@ -134,6 +136,10 @@ prepare (struct import *im, struct osm_error *err)
                    im->options->data_dir);
     return osm_error_hint (err, "name their folder with --data-dir, or make them with export");
   }
+  if (osm_tenant_mapping_load (im->options->store, im->options->source, osm_cloud_name (im->cloud),
+                               &im->mapping, err) == -1)
+    return -1;
+  osm_tenant_mapping_alias (im->mapping, im->inventory);
   types = present (im);
   if (ask_for_extensions (im, types, err) == -1)
     return -1;
@@ -160,6 +166,23 @@ remember (struct import *im, const struct osm_tenant_type *type, json_t *row, js
   osm_inventory_add (im->inventory, type, list, true);
   if (!im->options->dry_run && !osm_tenant_path (row, "id"))
     json_object_set (row, "id", json_object_get (object, "id"));
+}
+
+/* How it was found, or that it was made, for the next time. */
+static int
+note (struct import *im, const struct osm_tenant_type *type, const json_t *row, const char *origin,
+      struct osm_error *err)
+{
+  const json_t *entry = json_object_get (row, "entry");
+  OSM_CLEANUP_FREE char *source_id = osm_tenant_entry_id (entry);
+  const char *id = osm_json_str (row, "id");
+
+  /* What has no id is what it is by its content. */
+  if (im->options->dry_run || type->id || !id || !source_id || !*source_id)
+    return 0;
+  return osm_tenant_mapping_note (im->mapping, type->name, source_id, id,
+                                  osm_json_str (json_object_get (entry, "params"), "name"), origin,
+                                  err);
 }
 
 static json_t *
@@ -267,6 +290,8 @@ make (struct import *im, const struct osm_tenant_type *type, json_t *row, struct
   }
   remember (im, type, row, object);
   result (row, "created", dropped);
+  if (note (im, type, row, "created", err) == -1)
+    return -1;
   return im->options->dry_run ? 0 : set_separate (im, type, row, false, err);
 }
 
@@ -341,15 +366,34 @@ failed (json_t *row, const struct osm_error *why)
 
 /* ---- all of them ---- */
 
+/* It may be anybody's: then it is asked for by its id. */
+static void
+note_registered (struct import *im, const struct osm_tenant_type *type, const json_t *to)
+{
+  OSM_CLEANUP_JSON json_t *ref = NULL;
+  OSM_ERROR (ignored);
+
+  if (type->member_path && osm_str_equal (osm_json_str (to, "origin"), "registered"))
+    osm_inventory_ref (im->inventory, type->name, json_object_get (to, "destination_id"), &ref,
+                       &ignored);
+}
+
 static int
 compare_type (struct import *im, const struct osm_tenant_type *type, bool with_extra, json_t **ret,
               struct osm_error *err)
 {
   OSM_CLEANUP_JSON json_t *cloud = NULL;
+  json_t *mapped = osm_tenant_mapping_of (im->mapping, type->name), *to;
+  const char *source_id;
 
+  json_object_foreach (mapped, source_id, to) note_registered (im, type, to);
   if (osm_fetch_entries (im->cloud, type, im->inventory, &cloud, err) == -1)
     return -1;
-  *ret = osm_tenant_compare (type, json_object_get (im->files, type->name), cloud,
+  json_object_foreach (mapped, source_id, to)
+      json_object_set_new (to, "elsewhere",
+                           json_boolean (osm_inventory_get (im->inventory, type->name,
+                                                            osm_json_str (to, "destination_id"))));
+  *ret = osm_tenant_compare (type, json_object_get (im->files, type->name), cloud, mapped,
                              im->options->filter, with_extra);
   return 0;
 }
@@ -362,12 +406,16 @@ import_row (struct import *im, const struct osm_tenant_type *type, json_t *row,
   OSM_ERROR (why);
   int r = 0;
 
-  if (id && type->unfinished && type->unfinished (im->inventory, id))
+  if (id && type->unfinished && type->unfinished (im->inventory, id)) {
     result (row, "created", "taken up again after an import that was interrupted");
+    r = note (im, type, row, "created", &why);
+  }
   else if (strcmp (word, "missing") == 0)
     r = make (im, type, row, &why);
   else if (strcmp (word, "differs") == 0)
     r = change (im, type, row, &why);
+  if (r == 0 && !osm_str_equal (osm_json_str (row, "result"), "created"))
+    r = note (im, type, row, "adopted", &why);
   if (r == -1 && why.class == OSM_ERROR_INTERRUPTED) {
     osm_error_move (err, &why);
     return -1;
@@ -530,6 +578,7 @@ static void
 end (struct import *im)
 {
   osm_inventory_free (im->inventory);
+  osm_tenant_mapping_free (im->mapping);
   json_decref (im->files);
   json_decref (im->refused);
   json_decref (im->rows);

@@ -12,6 +12,7 @@
 #define OSM_CONTROLLER_TENANT_IMPORT_H
 
 #include "controller/cloud/cloud.h"
+#include "controller/store/store.h"
 #include "controller/tenant/filter.h"
 #include "controller/tenant/type.h"
 
@@ -20,6 +21,8 @@ struct osm_import_options {
   const struct osm_filter *filter;
   const char *hosts; /* name of osm's conversion hosts there, or NULL */
   const char *data_dir;
+  struct osm_store *store; /* remembers what became of what; NULL: names are all that there is */
+  const char *source;      /* name of the cloud that the files are of; NULL: likewise */
   bool dry_run;
   bool update;                           /* change objects that are there already and differ */
   const struct osm_image_source *images; /* NULL: images are skipped */

@@ -17,6 +17,8 @@ struct osm_inventory {
   json_t *own;     /* {TYPE: {ID: object}} */
   json_t *missing;
   json_t *missing_names, *asked_names;
+  json_t *aliases;     /* {TYPE: {NAME: ID}} */
+  json_t *alias_names; /* {TYPE: {ID: NAME}} */
 };
 
 struct osm_inventory *
@@ -31,6 +33,8 @@ osm_inventory_new (const char *project_id, const char *user_id)
   inventory->missing = json_object ();
   inventory->missing_names = json_object ();
   inventory->asked_names = json_object ();
+  inventory->aliases = json_object ();
+  inventory->alias_names = json_object ();
   return inventory;
 }
 
@@ -47,6 +51,8 @@ osm_inventory_free (struct osm_inventory *inventory)
   json_decref (inventory->missing);
   json_decref (inventory->missing_names);
   json_decref (inventory->asked_names);
+  json_decref (inventory->aliases);
+  json_decref (inventory->alias_names);
   free (inventory);
 }
 
@@ -79,6 +85,14 @@ void
 osm_inventory_set_hosts (struct osm_inventory *inventory, const char *name)
 {
   osm_str_set (&inventory->hosts, name);
+}
+
+void
+osm_inventory_alias (struct osm_inventory *inventory, const char *type_name, const char *name,
+                     const char *id)
+{
+  json_object_set_new (sub (inventory->aliases, type_name), name, json_string (id));
+  json_object_set_new (sub (inventory->alias_names, type_name), id, json_string (name));
 }
 
 /* "osm-conversion-" and eight characters of the fingerprint (hosts/find.c). */
@@ -171,17 +185,39 @@ name_of (const struct osm_inventory *inventory, const char *type_name, const cha
   return name ? json_string (name) : json_null ();
 }
 
+/* What references call it. */
+static const char *
+known_as (const struct osm_inventory *inventory, const struct osm_tenant_type *type,
+          const json_t *object)
+{
+  const char *id = osm_json_str (object, "id"),
+             *alias = id ? osm_json_str (json_object_get (inventory->alias_names, type->name), id)
+                         : NULL;
+
+  return alias ? alias : osm_json_str (object, "name");
+}
+
+/* Was it mapped, it is ours, whoever owns it. */
+static bool
+has_alias (const struct osm_inventory *inventory, const struct osm_tenant_type *type,
+           const json_t *object)
+{
+  const char *id = osm_json_str (object, "id");
+
+  return id && json_object_get (json_object_get (inventory->alias_names, type->name), id);
+}
+
 static json_t *
 owned_ref (const struct osm_inventory *inventory, const struct osm_tenant_type *type,
            const json_t *object)
 {
-  const char *name = osm_json_str (object, "name"),
+  const char *name = known_as (inventory, type, object),
              *owner = type->owner ? osm_json_str (object, type->owner) : NULL;
   const json_t *project;
 
   if (!owner)
     return osm_json_pack ("{s:s?, s:n, s:n}", "name", name, "project_name", "domain_name");
-  if (osm_str_equal (owner, inventory->project_id))
+  if (osm_str_equal (owner, inventory->project_id) || has_alias (inventory, type, object))
     return osm_json_pack ("{s:s?, s:s, s:s}", "name", name, "project_name", OSM_REF_AUTH,
                           "domain_name", OSM_REF_AUTH);
   project = look_up (inventory, "projects", owner);
@@ -196,8 +232,8 @@ make_ref (const struct osm_inventory *inventory, const struct osm_tenant_type *t
 {
   if (type->ref_style == OSM_REF_OWNED)
     return owned_ref (inventory, type, object);
-  return osm_json_pack ("{s:s?, s:n, s:o}", "name", osm_json_str (object, "name"), "project_name",
-                        "domain_name",
+  return osm_json_pack ("{s:s?, s:n, s:o}", "name", known_as (inventory, type, object),
+                        "project_name", "domain_name",
                         type->ref_style == OSM_REF_GLOBAL
                             ? json_null ()
                             : name_of (inventory, "domains", osm_json_str (object, "domain_id")));
@@ -252,6 +288,18 @@ is_meant (const struct osm_inventory *inventory, const struct osm_tenant_type *t
          is_said (json_object_get (ref, "domain_name"), json_object_get (is, "domain_name"));
 }
 
+/* The object that was mapped to the name. NULL: none, or it is gone, or it is not known yet (noted then). Borrowed. */
+static const char *
+mapped_id (const struct osm_inventory *inventory, const char *type_name, const json_t *ref)
+{
+  const char *project = osm_json_str (ref, "project_name"), *name = osm_json_str (ref, "name"),
+             *id = osm_json_str (json_object_get (inventory->aliases, type_name), name);
+
+  if (!id || (project && !osm_str_equal (project, OSM_REF_AUTH)))
+    return NULL;
+  return json_is_object (look_up (inventory, type_name, id)) ? id : NULL;
+}
+
 int
 osm_inventory_id (const struct osm_inventory *inventory, const char *type_name, const json_t *ref,
                   json_t **ret, struct osm_error *err)
@@ -270,6 +318,11 @@ osm_inventory_id (const struct osm_inventory *inventory, const char *type_name, 
   }
   if (type->ref_style == OSM_REF_USER && osm_str_equal (name, OSM_REF_AUTH)) {
     *ret = inventory->user_id ? json_string (inventory->user_id) : json_null ();
+    return 0;
+  }
+  found = mapped_id (inventory, type_name, ref);
+  if (found) {
+    *ret = json_string (found);
     return 0;
   }
   json_object_foreach ((json_t *)objects, id, object)

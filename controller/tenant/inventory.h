@@ -29,6 +29,9 @@ const char *osm_inventory_user (const struct osm_inventory *inventory);    /* or
 
 /* The name of osm's conversion hosts: their key pairs are not exported. They carry no mark but their name. */
 void osm_inventory_set_hosts (struct osm_inventory *inventory, const char *name);
+/* That object has this name in the files, whatever it is called in the cloud, and whoever else is called so. */
+void osm_inventory_alias (struct osm_inventory *inventory, const char *type_name, const char *name,
+                          const char *id);
 /* Objects of the API. own: these are the ones to export, as far as the type's rules take them for ours. */
 void osm_inventory_add (struct osm_inventory *inventory, const struct osm_tenant_type *type,
                         const json_t *list, bool own);

@@ -112,7 +112,8 @@ STORE_TEST (foreign_keys_and_types_are_enforced)
       sqlite3_exec (store->db, "INSERT INTO event VALUES (1, 99, 1, 'x')", NULL, NULL, NULL),
       SQLITE_OK);
   assert_int_not_equal (
-      sqlite3_exec (store->db, "INSERT INTO mapping VALUES ('a', 'b', 'c', 'd', 'e', 'today')",
+      sqlite3_exec (store->db,
+                    "INSERT INTO mapping VALUES ('a', 'b', 'c', 'd', 'e', 'today', NULL, NULL)",
                     NULL, NULL, NULL),
       SQLITE_OK);
 }
@@ -126,14 +127,14 @@ STORE_TEST (a_newer_schema_is_refused)
   exec_sql (store, "INSERT INTO schema_version VALUES (7, 1, 'osm 9.9')");
   assert_int_equal (osm_store_open (path, &again, &err), -1);
   assert_non_null (strstr (err.hint, "--state-dir"));
-  assert_error (&err, OSM_ERROR_USER, "was written by a newer osm (schema 7, this one knows 2)");
+  assert_error (&err, OSM_ERROR_USER, "was written by a newer osm (schema 7, this one knows 3)");
 }
 
 STORE_TEST (an_older_schema_is_brought_up_to_date_once)
 {
-  static const char *const versions[] = { "", "", "ALTER TABLE host ADD COLUMN extra TEXT",
+  static const char *const versions[] = { "", "", "", "ALTER TABLE host ADD COLUMN extra TEXT",
                                           "CREATE TABLE third (a INTEGER) STRICT" };
-  const struct osm_schema newer = { versions, 4 };
+  const struct osm_schema newer = { versions, 5 };
   OSM_ERROR (err);
 
   osm_store_upgrade (store, &newer, &err);
@@ -146,12 +147,12 @@ STORE_TEST (an_older_schema_is_brought_up_to_date_once)
 
 STORE_TEST (a_failed_upgrade_leaves_the_file_as_it_was)
 {
-  static const char *const versions[] = { "", "", "CREATE TABLE second (a)", "NONSENSE" };
-  const struct osm_schema broken = { versions, 4 };
+  static const char *const versions[] = { "", "", "", "CREATE TABLE second (a)", "NONSENSE" };
+  const struct osm_schema broken = { versions, 5 };
   OSM_ERROR (err);
 
   assert_int_equal (osm_store_upgrade (store, &broken, &err), -1);
-  assert_error (&err, OSM_ERROR_BUG, "bring the journal to schema 4");
+  assert_error (&err, OSM_ERROR_BUG, "bring the journal to schema 5");
   osm_store_upgrade (store, &osm_store_schema, &err);
   assert_no_error (&err);
   exec_sql (store, "CREATE TABLE second (a)");

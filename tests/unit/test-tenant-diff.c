@@ -165,7 +165,7 @@ assert_compare (const char *file, const char *cloud, char **patterns, const char
 
   osm_filter_new (patterns, &filter, &err);
   assert_no_error (&err);
-  rows = osm_tenant_compare (&osm_type_network, f, c, filter, true);
+  rows = osm_tenant_compare (&osm_type_network, f, c, NULL, filter, true);
   json_array_foreach (rows, i, row) json_array_append_new (
       brief, osm_json_pack ("[s?, s?, s?]", osm_json_str (row, "name"),
                             osm_json_str (row, "result"), osm_json_str (row, "id")));
@@ -188,6 +188,37 @@ TEST (several_of_a_name_cannot_be_told_apart)
   assert_compare ("[" NETWORK ("a", 1) "]",
                   "{'1': " NETWORK ("a", 1) ", '2': " NETWORK ("a", 1) "}", NULL,
                   "[['a', 'failed', null]]");
+}
+
+TEST (what_is_mapped_counts_more_than_its_name)
+{
+  OSM_CLEANUP_FILTER struct osm_filter *filter = NULL;
+  OSM_ERROR (err);
+  int r = osm_filter_new (NULL, &filter, &err);
+  OSM_CLEANUP_JSON json_t
+      *file = parse ("[{'_info': {'id': 's1'}, 'params': {'name': 'a', 'mtu': 1}},"
+                     " {'_info': {'id': 's2'}, 'params': {'name': 'b'}},"
+                     " {'_info': {'id': 's3'}, 'params': {'name': 'c'}},"
+                     " {'_info': {'id': 's4'}, 'params': {'name': 'd'}}]"),
+      *cloud = parse ("{'1': " NETWORK ("other", 1) ", '2': " NETWORK ("a", 1) ", '3': " NETWORK (
+          "b", 1) ", '4': " NETWORK ("d", 1) "}"),
+      *mapped = parse ("{'s1': {'destination_id': '3', 'origin': 'created'},"
+                       " 's2': {'destination_id': '9', 'origin': 'created'},"
+                       " 's3': {'destination_id': '8', 'origin': 'registered', 'elsewhere': true},"
+                       " 's4': {'destination_id': '7', 'origin': 'registered',"
+                       "        'elsewhere': false}}"),
+      *rows = osm_tenant_compare (&osm_type_network, file, cloud, mapped, filter, true),
+      *brief = json_array ();
+  const json_t *row;
+  size_t i;
+
+  assert_int_equal (r, 0);
+  json_array_foreach (rows, i, row) json_array_append_new (
+      brief, osm_json_pack ("[s?, s?, s?]", osm_json_str (row, "name"),
+                            osm_json_str (row, "result"), osm_json_str (row, "id")));
+  /* 'b' is what s1 has become: s2, whose own one is gone, does not mean it. */
+  assert_json (brief, "[['a', 'differs', '3'], ['b', 'missing', null], ['c', 'equal', '8'],"
+                      " ['d', 'equal', '4'], ['other', 'extra', '1']]");
 }
 
 TEST (filter_is_for_both_sides)
@@ -216,6 +247,7 @@ main (void)
     cmocka_unit_test (without_a_base_nothing_of_the_file_is_lost),
     cmocka_unit_test (what_was_taken_out_or_put_in_by_hand_stays_so),
     cmocka_unit_test (missing_equal_different_and_extra),
+    cmocka_unit_test (what_is_mapped_counts_more_than_its_name),
     cmocka_unit_test (several_of_a_name_cannot_be_told_apart),
     cmocka_unit_test (filter_is_for_both_sides),
   };

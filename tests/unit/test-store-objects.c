@@ -1,0 +1,87 @@
+/* osm: moves servers between OpenStack clouds.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "tests/unit/test-store.h"
+
+static void
+note (struct osm_store *store, const char *type, const char *source_id, const char *destination_id,
+      const char *origin)
+{
+  const struct osm_mapping m = { "src", "dst", type, source_id, destination_id, "web", origin };
+  OSM_ERROR (err);
+
+  osm_store_mapping_note (store, &m, &err);
+  assert_no_error (&err);
+}
+
+/* "SOURCE=DESTINATION:ORIGIN ..." */
+static void
+assert_known (struct osm_store *store, const char *source, const char *wanted)
+{
+  OSM_CLEANUP_JSON json_t *rows = NULL;
+  OSM_STRBUF (b);
+  const json_t *row;
+  size_t i;
+  OSM_ERROR (err);
+
+  osm_store_mapping_list (store, source, "dst", &rows, &err);
+  assert_no_error (&err);
+  json_array_foreach (rows, i, row)
+      osm_strbuf_addf (&b, "%s%s=%s:%s", i > 0 ? " " : "", osm_json_str (row, "source_id"),
+                       osm_json_str (row, "destination_id"), osm_json_str (row, "origin"));
+  assert_string_equal (osm_strbuf_str (&b), wanted);
+}
+
+STORE_TEST (what_osm_made_stays_so)
+{
+  note (store, "networks", "1", "a", "created");
+  note (store, "networks", "1", "a", "adopted");
+  assert_known (store, "src", "1=a:created");
+  note (store, "networks", "1", "a", "registered");
+  assert_known (store, "src", "1=a:registered");
+  note (store, "networks", "1", "b", "adopted");
+  assert_known (store, "src", "1=b:adopted");
+  assert_known (store, "elsewhere", "");
+}
+
+STORE_TEST (servers_and_volumes_are_not_among_them)
+{
+  OSM_CLEANUP_FREE char *got = NULL;
+  OSM_ERROR (err);
+
+  osm_store_mapping_set (store, "src", "dst", "server", "1", "x", &err);
+  note (store, "networks", "1", "a", "created");
+  assert_known (store, NULL, "1=a:created");
+  assert_int_equal (osm_store_mapping_forget (store, "src", "dst", "server", "1", &err), -1);
+  osm_error_clear (&err);
+  osm_store_mapping_get (store, "src", "dst", "server", "1", &got, &err);
+  assert_no_error (&err);
+  assert_string_equal (got, "x");
+}
+
+STORE_TEST (forgotten_once)
+{
+  OSM_ERROR (err);
+
+  note (store, "networks", "1", "a", "created");
+  note (store, "subnets", "1", "b", "created");
+  osm_store_mapping_forget (store, "src", "dst", "networks", "1", &err);
+  assert_no_error (&err);
+  assert_known (store, "src", "1=b:created");
+  assert_int_equal (osm_store_mapping_forget (store, "src", "dst", "networks", "1", &err), -1);
+  assert_non_null (strstr (err.message, "nothing is known"));
+}
+
+int
+main (void)
+{
+  const struct CMUnitTest tests[] = {
+    store_unit_test (what_osm_made_stays_so),
+    store_unit_test (servers_and_volumes_are_not_among_them),
+    store_unit_test (forgotten_once),
+  };
+
+  return cmocka_run_group_tests (tests, NULL, NULL);
+}
