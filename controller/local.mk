@@ -103,6 +103,7 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/tenant/convert.c controller/tenant/convert.h \
 	controller/tenant/datafile.c controller/tenant/datafile.h \
 	controller/tenant/diff.c controller/tenant/diff.h \
+	controller/tenant/exact.c controller/tenant/exact.h \
 	controller/tenant/export.c controller/tenant/export.h \
 	controller/tenant/fetch.c controller/tenant/fetch.h \
 	controller/tenant/filter.c controller/tenant/filter.h \
@@ -110,6 +111,7 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/tenant/import.c controller/tenant/import.h \
 	controller/tenant/inventory.c controller/tenant/inventory.h \
 	controller/tenant/mapping.c controller/tenant/mapping.h \
+	controller/tenant/needs.c controller/tenant/needs.h \
 	controller/tenant/types.c controller/tenant/types.h \
 	controller/tenant/type.h \
 	controller/tenant/type-flavor.c \
@@ -210,6 +212,7 @@ unit_tests += \
 	tests/unit/test-tenant-export \
 	tests/unit/test-tenant-images \
 	tests/unit/test-tenant-mapping \
+	tests/unit/test-tenant-needs \
 	tests/unit/test-ui-format
 tests_unit_test_cloud_catalog_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_cloud_clouds_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
@@ -244,6 +247,7 @@ tests_unit_test_tenant_export_LDADD = controller/libosmcontroller.la $(CMOCKA_LI
 tests_unit_test_tenant_images_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_store_objects_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_tenant_mapping_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
+tests_unit_test_tenant_needs_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_ui_format_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 
 noinst_PROGRAMS += tests/functional/link-driver
@@ -264,4 +268,5 @@ script_tests += \
 	tests/functional/plan-file.py \
 	tests/functional/tenant-files.py \
 	tests/functional/tenant-images.py \
-	tests/functional/tenant-mapping.py
+	tests/functional/tenant-mapping.py \
+	tests/functional/tenant-more.py

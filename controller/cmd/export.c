@@ -10,6 +10,8 @@
 #include "controller/cmd/tenant.h"
 
 const struct osm_option osm_options_export[] = {
+  { "with-dependencies", 0, NULL,
+    "also what these need: networks of subnets, groups of rules ..." },
   { "filter", 0, "PATTERN", "only objects of this name: NAME, GLOB or /REGEX/; may be repeated" },
   { "data-dir", 0, "DIR", "folder of the files (osm-data)" },
   { NULL, 0, NULL, NULL },
@@ -22,7 +24,9 @@ osm_cmd_export (const struct osm_args *args, struct osm_error *err)
   OSM_CLEANUP_FILTER struct osm_filter *filter = NULL;
   OSM_CLEANUP_FREE const struct osm_tenant_type **types = NULL;
   OSM_CLEANUP_JSON json_t *report = NULL;
-  struct osm_export_options options = { .data_dir = osm_cmd_data_dir (args) };
+  struct osm_export_options options = { .data_dir = osm_cmd_data_dir (args),
+                                        .with_dependencies =
+                                            osm_args_has (args, "with-dependencies") };
 
   if (osm_cmd_types (args, &types, err) == -1 || osm_cmd_filter (args, &filter, err) == -1)
     return OSM_EXIT_USAGE;

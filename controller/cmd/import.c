@@ -13,6 +13,9 @@
 const struct osm_option osm_options_import[] = {
   { "dry-run", 'n', NULL, "only tell what would be done" },
   { "update", 0, NULL, "change objects that are there already and differ from the files" },
+  { "exact", 0, NULL, "delete rules that are in no file, of groups that are in one" },
+  { "with-dependencies", 0, NULL,
+    "also what these need: networks of subnets, groups of rules ..." },
   { "image-blobs", 0, "DIR",
     "take the data of images from files of OS Migrate, not from the source" },
   { "filter", 0, "PATTERN", "only objects of this name: NAME, GLOB or /REGEX/; may be repeated" },
@@ -56,6 +59,9 @@ osm_cmd_import (const struct osm_args *args, struct osm_error *err)
   OSM_CLEANUP_JSON json_t *report = NULL;
   struct osm_import_options options = { .data_dir = osm_cmd_data_dir (args),
                                         .dry_run = osm_args_has (args, "dry-run"),
+                                        .exact = osm_args_has (args, "exact"),
+                                        .with_dependencies =
+                                            osm_args_has (args, "with-dependencies"),
                                         .update = osm_args_has (args, "update") };
   struct osm_image_source images = { .open = open_source,
                                      .progress = show_progress,

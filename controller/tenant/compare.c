@@ -193,8 +193,12 @@ osm_tenant_compare (const struct osm_tenant_type *type, const json_t *file, cons
     const json_t *is = json_object_get (cloud, id);
 
     if (with_extra && !json_object_get (seen, identity) && !json_object_get (taken, id) &&
-        osm_export_takes (type, filter, is))
-      json_array_append_new (rows, row (type, is, id, "extra"));
+        osm_export_takes (type, filter, is)) {
+      json_t *r = row (type, is, id, "extra");
+
+      json_object_set (r, "is", (json_t *)is);
+      json_array_append_new (rows, r);
+    }
   }
   return rows;
 }

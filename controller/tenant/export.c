@@ -15,6 +15,7 @@
 #include "controller/tenant/datafile.h"
 #include "controller/tenant/diff.h"
 #include "controller/tenant/fetch.h"
+#include "controller/tenant/needs.h"
 
 #define BASE_DIR ".osm"
 
@@ -265,8 +266,8 @@ load (const char *path, const struct osm_tenant_type *type, json_t **ret, struct
 
 static int
 export_type (struct osm_cloud *cloud, const struct osm_tenant_type *type,
-             const struct osm_export_options *options, struct osm_inventory *inventory,
-             json_t *rows, struct osm_error *err)
+             const struct osm_export_options *options, const struct osm_filter *filter,
+             struct osm_inventory *inventory, json_t *rows, struct osm_error *err)
 {
   OSM_CLEANUP_FREE char *path = osm_asprintf ("%s/%s", options->data_dir, type->file),
                         *base_path =
@@ -277,8 +278,8 @@ export_type (struct osm_cloud *cloud, const struct osm_tenant_type *type,
   if (load (path, type, &file, err) == -1 || (file && load (base_path, type, &base, err) == -1) ||
       osm_fetch_entries (cloud, type, inventory, &entries, err) == -1)
     return -1;
-  resources = osm_export_merge (type, entries, file, base, options->filter, rows);
-  new_base = osm_export_base (type, entries, base, options->filter);
+  resources = osm_export_merge (type, entries, file, base, filter, rows);
+  new_base = osm_export_base (type, entries, base, filter);
   /* A file in which nothing changes keeps its comments. The file first: a crash in between makes edits look unknown, and they stay. */
   if ((!file || !json_equal (file, resources)) && osm_datafile_save (path, resources, err) == -1)
     return -1;
@@ -306,6 +307,36 @@ count (const json_t *rows)
   return counts;
 }
 
+/* {TYPE: {NAME: true}} of what those that are exported refer to. */
+static int
+find_needs (struct osm_cloud *cloud, const struct osm_tenant_type *const *all,
+            const struct osm_export_options *options, struct osm_inventory *inventory,
+            const json_t *refused, json_t **ret, struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *entries = json_object ();
+
+  for (size_t i = 0; all[i]; i++) {
+    json_t *of_type = NULL;
+
+    if (json_object_get (refused, all[i]->name))
+      continue;
+    if (osm_fetch_entries (cloud, all[i], inventory, &of_type, err) == -1)
+      return -1;
+    json_object_set_new (entries, all[i]->name, of_type);
+  }
+  *ret = osm_tenant_needs (entries, options->types, options->filter);
+  return 0;
+}
+
+static bool
+is_named (const struct osm_tenant_type *type, const struct osm_export_options *options)
+{
+  for (size_t i = 0; options->types[i]; i++)
+    if (options->types[i] == type)
+      return true;
+  return false;
+}
+
 int
 osm_tenant_export (struct osm_cloud *cloud, const struct osm_export_options *options,
                    json_t **ret_report, struct osm_error *err)
@@ -313,20 +344,30 @@ osm_tenant_export (struct osm_cloud *cloud, const struct osm_export_options *opt
   OSM_CLEANUP_INVENTORY struct osm_inventory *inventory =
       osm_inventory_new (osm_cloud_project_id (cloud), osm_cloud_user_id (cloud));
   OSM_CLEANUP_FREE char *base_dir = osm_asprintf ("%s/" BASE_DIR, options->data_dir);
-  OSM_CLEANUP_JSON json_t *rows = json_array (), *refused = json_object (), *files = json_array ();
+  OSM_CLEANUP_JSON json_t *rows = json_array (), *refused = json_object (), *files = json_array (),
+                          *needs = NULL;
+  OSM_CLEANUP_FILTERS struct osm_filters *filters = NULL;
+  OSM_CLEANUP_FREE const struct osm_tenant_type **more =
+      options->with_dependencies ? osm_tenant_types_needed (options->types) : NULL;
+  const struct osm_tenant_type *const *types = more ? more : options->types;
 
   osm_inventory_set_hosts (inventory, options->hosts);
   if (osm_mkdir_p (base_dir, 0700, err) == -1 ||
-      osm_fetch_lists (cloud, options->types, inventory, refused, err) == -1)
+      osm_fetch_lists (cloud, types, inventory, refused, err) == -1 ||
+      (more && find_needs (cloud, types, options, inventory, refused, &needs, err) == -1))
     return -1;
-  for (size_t i = 0; options->types[i]; i++) {
-    const struct osm_tenant_type *type = options->types[i];
+  filters = osm_filters_new (options->types, options->filter, needs);
+  for (size_t i = 0; types[i]; i++) {
+    const struct osm_tenant_type *type = types[i];
     const json_t *why = json_object_get (refused, type->name);
     OSM_ERROR (problem);
 
+    if (!is_named (type, options) && !json_object_get (needs, type->name))
+      continue;
     if (why)
       json_array_append_new (rows, osm_export_refused_row (type, why));
-    else if (export_type (cloud, type, options, inventory, rows, &problem) == 0)
+    else if (export_type (cloud, type, options, osm_filters_of (filters, type), inventory, rows,
+                          &problem) == 0)
       json_array_append_new (files, json_string (type->file));
     else if (problem.class == OSM_ERROR_INTERRUPTED) {
       osm_error_move (err, &problem);

@@ -21,8 +21,9 @@
 struct osm_export_options {
   const struct osm_tenant_type *const *types; /* NULL-terminated */
   const struct osm_filter *filter;
-  const char *hosts;    /* name of osm's conversion hosts there, or NULL */
-  const char *data_dir; /* made if it is not there */
+  const char *hosts;      /* name of osm's conversion hosts there, or NULL */
+  const char *data_dir;   /* made if it is not there */
+  bool with_dependencies; /* also what these need of other types */
 };
 
 /* An object that cannot be exported is in the report; -1 only if nothing can. */

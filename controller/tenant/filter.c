@@ -21,6 +21,9 @@ struct pattern {
 struct osm_filter {
   struct pattern *patterns;
   size_t nr;
+  bool with_names; /* then these, and what the other one takes */
+  const struct osm_filter *other;
+  json_t *names;
 };
 
 static int
@@ -62,6 +65,17 @@ osm_filter_new (char *const *patterns, struct osm_filter **ret, struct osm_error
   return 0;
 }
 
+struct osm_filter *
+osm_filter_with_names (const struct osm_filter *other, const json_t *names)
+{
+  struct osm_filter *filter = osm_calloc (1, sizeof *filter);
+
+  filter->with_names = true;
+  filter->other = other;
+  filter->names = json_incref ((json_t *)names);
+  return filter;
+}
+
 void
 osm_filter_free (struct osm_filter *filter)
 {
@@ -73,6 +87,7 @@ osm_filter_free (struct osm_filter *filter)
       regfree (&filter->patterns[i].regex);
   }
   free (filter->patterns);
+  json_decref (filter->names);
   free (filter);
 }
 
@@ -87,6 +102,9 @@ takes (const struct pattern *p, const char *name)
 bool
 osm_filter_takes (const struct osm_filter *filter, const char *name)
 {
+  if (filter->with_names)
+    return (name && json_object_get (filter->names, name)) ||
+           (filter->other && osm_filter_takes (filter->other, name));
   for (size_t i = 0; i < filter->nr; i++)
     if (takes (&filter->patterns[i], name ? name : ""))
       return true;

@@ -17,15 +17,20 @@
 #include "controller/tenant/compare.h"
 #include "controller/tenant/convert.h"
 #include "controller/tenant/datafile.h"
+#include "controller/tenant/exact.h"
 #include "controller/tenant/export.h"
 #include "controller/tenant/fetch.h"
 #include "controller/tenant/mapping.h"
+#include "controller/tenant/needs.h"
 
 struct import {
   struct osm_cloud *cloud;
   const struct osm_import_options *options;
   struct osm_inventory *inventory;
   struct osm_change change;
+  const struct osm_tenant_type *const *types; /* of the options, or more */
+  const struct osm_tenant_type **more;        /* ours */
+  struct osm_filters *filters;
   struct osm_tenant_mapping *mapping;
   json_t *files; /* {TYPE: entries}; types without a file are not in it */
   json_t *refused, *rows;
@@ -96,13 +101,13 @@ present (const struct import *im)
   const struct osm_tenant_type **types;
   size_t nr = 0;
 
-  while (im->options->types[nr])
+  while (im->types[nr])
     nr++;
   types = osm_calloc (nr + 1, sizeof *types);
   nr = 0;
-  for (size_t i = 0; im->options->types[i]; i++)
-    if (json_object_get (im->files, im->options->types[i]->name))
-      types[nr++] = im->options->types[i];
+  for (size_t i = 0; im->types[i]; i++)
+    if (json_object_get (im->files, im->types[i]->name))
+      types[nr++] = im->types[i];
   return types;
 }
 
@@ -123,19 +128,38 @@ ask_for_extensions (struct import *im, const struct osm_tenant_type *const *type
   return -1;
 }
 
+static void
+choose (struct import *im)
+{
+  OSM_CLEANUP_JSON json_t *needs =
+      im->more ? osm_tenant_needs (im->files, im->options->types, im->options->filter) : NULL;
+
+  im->filters = osm_filters_new (im->options->types, im->options->filter, needs);
+  /* Of what nothing is needed nothing is asked. */
+  for (size_t i = 0; im->more && im->more[i]; i++) {
+    bool named = false;
+
+    for (size_t k = 0; im->options->types[k]; k++)
+      named = named || im->options->types[k] == im->more[i];
+    if (!named && !json_object_get (needs, im->more[i]->name))
+      json_object_del (im->files, im->more[i]->name);
+  }
+}
+
 static int
 prepare (struct import *im, struct osm_error *err)
 {
   OSM_CLEANUP_FREE const struct osm_tenant_type **types = NULL;
 
-  for (size_t i = 0; im->options->types[i]; i++)
-    if (load (im, im->options->types[i], err) == -1)
+  for (size_t i = 0; im->types[i]; i++)
+    if (load (im, im->types[i], err) == -1)
       return -1;
   if (json_object_size (im->files) == 0) {
     osm_error_set (err, OSM_ERROR_USER, 0, "there are no files of these types in %s",
                    im->options->data_dir);
     return osm_error_hint (err, "name their folder with --data-dir, or make them with export");
   }
+  choose (im);
   if (osm_tenant_mapping_load (im->options->store, im->options->source, osm_cloud_name (im->cloud),
                                &im->mapping, err) == -1)
     return -1;
@@ -394,7 +418,7 @@ compare_type (struct import *im, const struct osm_tenant_type *type, bool with_e
                            json_boolean (osm_inventory_get (im->inventory, type->name,
                                                             osm_json_str (to, "destination_id"))));
   *ret = osm_tenant_compare (type, json_object_get (im->files, type->name), cloud, mapped,
-                             im->options->filter, with_extra);
+                             osm_filters_of (im->filters, type), with_extra);
   return 0;
 }
 
@@ -477,15 +501,64 @@ import_rows (struct import *im, const struct osm_tenant_type *type, json_t *rows
   return 0;
 }
 
+/* ---- what is in no file ---- */
+
+static int
+delete_row (struct import *im, const struct osm_tenant_type *type, json_t *row,
+            struct osm_error *err)
+{
+  OSM_CLEANUP_FREE char *quoted = osm_quote_url (osm_json_str (row, "id")),
+                        *path = osm_asprintf ("%s/%s", type->member_path, quoted);
+  OSM_ERROR (why);
+
+  result (row, "deleted", "is in no file");
+  if (im->options->dry_run || osm_cloud_delete (im->cloud, type->service, path, &why) == 0)
+    return 0;
+  if (why.class == OSM_ERROR_INTERRUPTED) {
+    osm_error_move (err, &why);
+    return -1;
+  }
+  failed (row, &why);
+  return 0;
+}
+
+/* After what is missing was made: nothing that is allowed before and after is cut off in between. */
+static int
+delete_extra (struct import *im, const struct osm_tenant_type *type, const json_t *extra,
+              struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *groups = NULL;
+  json_t *row;
+  size_t i;
+
+  if (json_array_size (extra) == 0)
+    return 0;
+  if (osm_exact_groups (im->options->data_dir,
+                        osm_tenant_mapping_of (im->mapping, "security_groups"), &groups, err) == -1)
+    return -1;
+  json_array_foreach (extra, i, row)
+  {
+    const json_t *group = osm_tenant_path (row, "is.params.security_group_ref.name");
+
+    if (!json_is_string (group) || !json_object_get (groups, json_string_value (group)))
+      continue;
+    json_array_append (im->rows, row);
+    if (delete_row (im, type, row, err) == -1)
+      return -1;
+  }
+  return 0;
+}
+
 static int
 import_type (struct import *im, const struct osm_tenant_type *type, struct osm_error *err)
 {
-  OSM_CLEANUP_JSON json_t *rows = NULL;
+  OSM_CLEANUP_JSON json_t *rows = NULL, *extra = NULL;
 
-  if (compare_type (im, type, false, &rows, err) == -1)
+  if (compare_type (im, type, im->options->exact && type->removable, &rows, err) == -1)
     return -1;
+  extra = osm_exact_take (rows);
   json_array_extend (im->rows, rows);
-  if (import_rows (im, type, rows, err) == -1)
+  if (import_rows (im, type, rows, err) == -1 || delete_extra (im, type, extra, err) == -1)
     return -1;
   return type->finish && !im->options->dry_run ? type->finish (&im->change, rows, err) : 0;
 }
@@ -566,6 +639,8 @@ begin (struct import *im, struct osm_cloud *cloud, const struct osm_import_optio
   osm_inventory_set_hosts (im->inventory, options->hosts);
   im->change =
       (struct osm_change){ .cloud = cloud, .inventory = im->inventory, .images = options->images };
+  im->more = options->with_dependencies ? osm_tenant_types_needed (options->types) : NULL;
+  im->types = im->more ? im->more : options->types;
   for (size_t i = 0; options->types[i]; i++)
     im->change.with_rules =
         im->change.with_rules || strcmp (options->types[i]->name, "security_group_rules") == 0;
@@ -579,6 +654,8 @@ end (struct import *im)
 {
   osm_inventory_free (im->inventory);
   osm_tenant_mapping_free (im->mapping);
+  osm_filters_free (im->filters);
+  free (im->more);
   json_decref (im->files);
   json_decref (im->refused);
   json_decref (im->rows);
@@ -589,7 +666,8 @@ int
 osm_tenant_import (struct osm_cloud *cloud, const struct osm_import_options *options,
                    json_t **ret_report, struct osm_error *err)
 {
-  static const char *const words[] = { "created", "updated", "equal", "skipped", "failed", NULL };
+  static const char *const words[] = { "created", "updated", "equal", "skipped",
+                                       "failed",  "deleted", NULL };
   struct import im;
   int r;
 

@@ -6,7 +6,7 @@
  *   osm_tenant_import (cloud, &options, &report, err);
  *   report: {"objects": [{"type", "name", "id", "result", "reason"}], "counts": {...}, "dry_run": false}
  *
- * Results: created, updated, equal, skipped, failed. All files are read and checked before anything is touched. */
+ * Results: created, updated, equal, skipped, failed, deleted. All files are read and checked before anything is touched. */
 
 #ifndef OSM_CONTROLLER_TENANT_IMPORT_H
 #define OSM_CONTROLLER_TENANT_IMPORT_H
@@ -24,7 +24,9 @@ struct osm_import_options {
   struct osm_store *store; /* remembers what became of what; NULL: names are all that there is */
   const char *source;      /* name of the cloud that the files are of; NULL: likewise */
   bool dry_run;
-  bool update;                           /* change objects that are there already and differ */
+  bool with_dependencies; /* also what these need of other types */
+  bool exact;             /* delete rules that are in no file, of groups that are in one */
+  bool update;            /* change objects that are there already and differ */
   const struct osm_image_source *images; /* NULL: images are skipped */
 };
 

@@ -58,4 +58,5 @@ const struct osm_tenant_type osm_type_security_group_rule = {
   .match = match,
   .filter_by = "security_group_ref.name",
   .fields = fields,
+  .removable = true,
 };

@@ -1,0 +1,88 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Files that say all (--exact), and what things need (--with-dependencies)."""
+
+import os
+import sys
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from tenantcase import Files  # noqa: E402
+
+
+class More(Files):
+    def results(self, status, *words):
+        return {(o["type"], o.get("name", "(all)")): o for o in self.run_osm(status, *words)["objects"]}
+
+    def names(self, cloud, kind):
+        return sorted(o["name"] for o in cloud.all("network/" + kind))
+
+
+class Exact(More):
+    def setUp(self):
+        super().setUp()
+        self.destination.add("network/networks", name="public", project_id="f" * 32, **{"router:external": True})
+        self.export("security_groups", "security_group_rules")
+        self.results(0, "import", "security_groups", "security_group_rules")
+        d = self.destination
+        self.web = next(g for g in d.all("network/security-groups") if g["name"] == "web")["id"]
+        self.other = d.add("network/security-groups", name="other", description="")["id"]
+        for group in (self.web, self.other):
+            d.add("network/security-group-rules", security_group_id=group, direction="ingress", ethertype="IPv4",
+                  protocol="udp", port_range_min=53, port_range_max=53, remote_ip_prefix=None, remote_group_id=None,
+                  description="")
+
+    def rules(self, group):
+        return sorted(r["port_range_min"] or 0 for r in self.destination.all("network/security-group-rules")
+                      if r["security_group_id"] == group)
+
+    def test_rules_are_added_and_removed(self):
+        self.results(0, "import", "security_group_rules")
+        self.assertEqual(self.rules(self.web), [22, 53, 80])
+        found = self.results(0, "import", "security_group_rules", "--exact", "--dry-run")
+        self.assertEqual([o["result"] for o in found.values()].count("deleted"), 1)
+        self.assertEqual(self.rules(self.web), [22, 53, 80])
+        rule = next(r for r in self.destination.all("network/security-group-rules") if r["port_range_min"] == 80)
+        del self.destination.objects["network/security-group-rules"][rule["id"]]
+        self.destination.seen.clear()
+        self.results(0, "import", "security_group_rules", "--exact")
+        self.assertEqual(self.rules(self.web), [22, 80])
+        self.assertEqual([m for m, p in self.destination.seen if m in ("POST", "DELETE") and "auth" not in p],
+                         ["POST", "DELETE"])
+        # Of what no file is about nothing is known.
+        self.assertEqual(self.rules(self.other), [53])
+        self.assertEqual({o["result"] for o in self.results(0, "import", "security_group_rules", "--exact").values()},
+                         {"equal"})
+
+    def test_not_of_others_groups_and_not_of_filtered_ones(self):
+        self.results(0, "import", "security_group_rules", "--exact", "--filter", "db*")
+        self.assertEqual(self.rules(self.web), [22, 53, 80])
+        self.run_osm(0, "register-external", "security_groups", "web", self.web)
+        self.results(0, "import", "security_group_rules", "--exact")
+        self.assertEqual(self.rules(self.web), [22, 53, 80])
+
+
+class Needs(More):
+    def test_export_and_import_of_what_is_needed(self):
+        results = self.export("router_interfaces", "--with-dependencies")
+        self.assertEqual({(k[0], k[1]) for k in results if k[0] != "router_interfaces"},
+                         {("networks", "n1"), ("subnets", "s1"), ("routers", "r1")})
+        self.assertEqual(sorted(f for f in os.listdir(self.data) if f != ".osm"),
+                         ["networks.yml", "router_interfaces.yml", "routers.yml", "subnets.yml"])
+        self.export("all")
+        self.destination.add("network/networks", name="public", project_id="f" * 32, **{"router:external": True})
+        found = self.results(0, "import", "subnets", "--filter", "s1", "--with-dependencies")
+        self.assertEqual({k: o["result"] for k, o in found.items()}, {("networks", "n1"): "created", ("subnets", "s1"): "created"})
+        self.assertEqual(self.names(self.destination, "networks"), ["n1", "public"])
+        found = self.results(0, "import", "router_interfaces", "--with-dependencies")
+        self.assertEqual(sorted(k[0] for k, o in found.items() if o["result"] == "created"), ["router_interfaces", "routers"])
+        self.assertEqual(self.destination.all("image/images"), [])
+
+    def test_rules_bring_their_groups(self):
+        self.export("security_group_rules", "--filter", "web", "--with-dependencies")
+        self.assertIn("name: web\n", self.text("security_groups.yml"))
+        self.assertNotIn("name: default\n", self.text("security_groups.yml"))
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2 if sys.stdout.isatty() else 1)
