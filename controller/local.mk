@@ -118,14 +118,20 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/tenant/type-image.c \
 	controller/tenant/type-keypair.c \
 	controller/tenant/type-network.c \
+	controller/tenant/type-port.c \
 	controller/tenant/type-others.c \
+	controller/tenant/type-quota.c \
+	controller/tenant/type-rbac-policy.c \
 	controller/tenant/type-project.c \
 	controller/tenant/type-role-assignment.c \
 	controller/tenant/type-router-interface.c \
 	controller/tenant/type-router.c \
 	controller/tenant/type-security-group-rule.c \
+	controller/tenant/type-server-group.c \
 	controller/tenant/type-security-group.c \
+	controller/tenant/type-trunk.c \
 	controller/tenant/type-subnet.c \
+	controller/tenant/type-volume-type.c \
 	controller/tenant/type-user.c \
 	controller/ui/format.c controller/ui/format.h \
 	controller/ui/ui.c controller/ui/ui.h \
@@ -213,6 +219,7 @@ unit_tests += \
 	tests/unit/test-tenant-images \
 	tests/unit/test-tenant-mapping \
 	tests/unit/test-tenant-needs \
+	tests/unit/test-tenant-types \
 	tests/unit/test-ui-format
 tests_unit_test_cloud_catalog_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_cloud_clouds_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
@@ -248,6 +255,7 @@ tests_unit_test_tenant_images_LDADD = controller/libosmcontroller.la $(CMOCKA_LI
 tests_unit_test_store_objects_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_tenant_mapping_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_tenant_needs_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
+tests_unit_test_tenant_types_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_ui_format_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 
 noinst_PROGRAMS += tests/functional/link-driver
@@ -269,4 +277,5 @@ script_tests += \
 	tests/functional/tenant-files.py \
 	tests/functional/tenant-images.py \
 	tests/functional/tenant-mapping.py \
-	tests/functional/tenant-more.py
+	tests/functional/tenant-more.py \
+	tests/functional/tenant-types.py

@@ -5,6 +5,8 @@
 
 #include "controller/tenant/import.h"
 
+#include <signal.h>
+
 #include "common/cleanup.h"
 #include "common/json.h"
 #include "controller/cmd/commands.h"
@@ -71,6 +73,8 @@ osm_cmd_import (const struct osm_args *args, struct osm_error *err)
     return OSM_EXIT_USAGE;
   if (osm_session_open (args, OSM_WANT_DESTINATION | OSM_WANT_STORE, &session, err) == -1)
     return OSM_EXIT_FAILED;
+  /* A connection that breaks in the middle of an upload is an error to handle. */
+  signal (SIGPIPE, SIG_IGN);
   images.data = session;
   options.images = &images;
   options.store = session->store;

@@ -179,7 +179,7 @@ static bool
 must_have_value (const struct check *c, const struct osm_field *f)
 {
   if (strcmp (f->name, "name") == 0)
-    return true;
+    return !c->type->nameless;
   for (size_t i = 0; c->type->match[i]; i++)
     if (strcmp (c->type->match[i], f->name) == 0)
       return !(f->flags & (OSM_FIELD_NULLABLE | OSM_FIELD_BEYOND));

@@ -264,6 +264,15 @@ load (const char *path, const struct osm_tenant_type *type, json_t **ret, struct
   return osm_file_exists (path) ? osm_datafile_read (path, type, ret, err) : 0;
 }
 
+/* That the file is in. */
+static int
+make_folder (const char *path, struct osm_error *err)
+{
+  OSM_CLEANUP_FREE char *folder = osm_strndup (path, (size_t)(strrchr (path, '/') - path));
+
+  return osm_mkdir_p (folder, 0700, err);
+}
+
 static int
 export_type (struct osm_cloud *cloud, const struct osm_tenant_type *type,
              const struct osm_export_options *options, const struct osm_filter *filter,
@@ -280,6 +289,9 @@ export_type (struct osm_cloud *cloud, const struct osm_tenant_type *type,
     return -1;
   resources = osm_export_merge (type, entries, file, base, filter, rows);
   new_base = osm_export_base (type, entries, base, filter);
+  if (strchr (type->file, '/') &&
+      (make_folder (path, err) == -1 || make_folder (base_path, err) == -1))
+    return -1;
   /* A file in which nothing changes keeps its comments. The file first: a crash in between makes edits look unknown, and they stay. */
   if ((!file || !json_equal (file, resources)) && osm_datafile_save (path, resources, err) == -1)
     return -1;

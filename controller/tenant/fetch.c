@@ -76,6 +76,11 @@ list_one (void *data, struct osm_error *err)
     osm_error_move (err, &l->why);
     return -1;
   }
+  if (r == -1 && l->type->optional && l->why.code == 404) {
+    osm_error_clear (&l->why);
+    l->list = json_array ();
+    return 0;
+  }
   if (r == 0 && l->type->item_key)
     unwrap (l->list, l->type->item_key);
   return 0;

@@ -84,7 +84,7 @@ type_of_key (const char *key)
     const char *noun = osm_tenant_types[i]->noun;
     size_t n = 0;
 
-    while (noun[n] && n < len && (noun[n] == key[n] || (noun[n] == ' ' && key[n] == '_')))
+    while (n < len && noun[n] && (noun[n] == key[n] || (noun[n] == ' ' && key[n] == '_')))
       n++;
     if (noun[n] == '\0' && n == len - strlen ("_ref"))
       return osm_tenant_types[i];

@@ -62,9 +62,9 @@ list (const struct osm_listing *l, json_t **ret, struct osm_error *err)
   return 0;
 }
 
-static int
-addresses_to_file (const struct osm_inventory *inventory, const json_t *port, json_t **ret,
-                   struct osm_error *err)
+int
+osm_fixed_ips_to_file (const struct osm_inventory *inventory, const json_t *port, json_t **ret,
+                       struct osm_error *err)
 {
   const json_t *ips = json_object_get (port, "fixed_ips"), *ip;
   OSM_CLEANUP_JSON json_t *addresses = json_array ();
@@ -85,9 +85,9 @@ addresses_to_file (const struct osm_inventory *inventory, const json_t *port, js
   return 0;
 }
 
-static int
-addresses_to_api (const struct osm_inventory *inventory, const json_t *value, json_t *body,
-                  struct osm_error *err)
+int
+osm_fixed_ips_to_api (const struct osm_inventory *inventory, const json_t *value, json_t *body,
+                      struct osm_error *err)
 {
   OSM_CLEANUP_JSON json_t *addresses = json_array ();
   const json_t *ip;
@@ -140,8 +140,8 @@ static const struct osm_field fields[] = {
   OSM_FIELD ("device_owner", OSM_FIELD_TEXT, .flags = OSM_FIELD_SEPARATE | OSM_FIELD_FIXED),
   OSM_FIELD ("device_ref", OSM_FIELD_REF, .flags = OSM_FIELD_SEPARATE | OSM_FIELD_FIXED,
              .api = "device_id", .refers = "routers"),
-  OSM_FIELD ("fixed_ips_refs", OSM_FIELD_REFS, .to_file = addresses_to_file,
-             .to_api = addresses_to_api),
+  OSM_FIELD ("fixed_ips_refs", OSM_FIELD_REFS, .to_file = osm_fixed_ips_to_file,
+             .to_api = osm_fixed_ips_to_api),
   OSM_FIELD ("network_ref", OSM_FIELD_REF, .flags = OSM_FIELD_FIXED, .api = "network_id",
              .refers = "networks"),
   OSM_FIELD ("id", OSM_FIELD_TEXT, .flags = OSM_FIELD_INFO),

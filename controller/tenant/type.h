@@ -105,6 +105,9 @@ struct osm_change {
   bool with_rules; /* security group rules come from files, too */
 };
 
+/* Folder of the files of types that OS Migrate does not know: it refuses each unknown one in its own. */
+#define OSM_OWN_FILES "osm/"
+
 struct osm_tenant_type {
   const char *name; /* "networks": operand of commands, key of inventories */
   const char *noun; /* "network" */
@@ -113,6 +116,7 @@ struct osm_tenant_type {
   const char *file;      /* "networks.yml" */
   bool administrator;    /* not part of a tenant: "all" leaves it out */
 
+  bool optional; /* a service that does not know it at all has none */
   enum osm_service service;
   const char *list_path;   /* with its query; "%s" is the project's id */
   const char *list_key;    /* "networks" */
@@ -124,6 +128,7 @@ struct osm_tenant_type {
   enum osm_ref_style ref_style;
   /* Identity in file and cloud: names of fields, which must be equal. NULL-terminated. */
   const char *const *match;
+  bool nameless;         /* the name may be empty: the rest of match is enough */
   const char *filter_by; /* what --filter looks at, "security_group_ref.name"; NULL: "name" */
   const struct osm_field *fields;
 

@@ -26,6 +26,12 @@ const struct osm_tenant_type *const osm_tenant_types[] = {
   &osm_type_keypair,
   &osm_type_users_keypair,
   &osm_type_image,
+  &osm_type_volume_type,
+  &osm_type_quota,
+  &osm_type_server_group,
+  &osm_type_port,
+  &osm_type_trunk,
+  &osm_type_rbac_policy,
   /* Only referred to. */
   &osm_type_domain,
   &osm_type_role,

@@ -11,8 +11,15 @@
 extern const struct osm_tenant_type osm_type_project, osm_type_user, osm_type_role_assignment,
     osm_type_flavor, osm_type_network, osm_type_subnet, osm_type_router, osm_type_router_interface,
     osm_type_security_group, osm_type_security_group_rule, osm_type_keypair, osm_type_users_keypair,
-    osm_type_image;
+    osm_type_image, osm_type_server_group, osm_type_port, osm_type_trunk, osm_type_rbac_policy,
+    osm_type_volume_type, osm_type_quota;
 extern const struct osm_tenant_type osm_type_domain, osm_type_role, osm_type_qos_policy,
     osm_type_segment, osm_type_subnet_pool, osm_type_network_flavor, osm_type_address_group;
+
+/* Of ports: "fixed_ips" and [{"ip_address", "subnet_ref"}]. */
+int osm_fixed_ips_to_file (const struct osm_inventory *inventory, const json_t *port, json_t **ret,
+                           struct osm_error *err);
+int osm_fixed_ips_to_api (const struct osm_inventory *inventory, const json_t *value, json_t *body,
+                          struct osm_error *err);
 
 #endif

@@ -12,7 +12,7 @@ import time
 import urllib.parse
 import uuid
 
-SINGULAR = {"policies": "policy"}
+SINGULAR = {"policies": "policy", "rbac-policies": "rbac_policy", "types": "volume_type"}
 
 
 def new_id():
@@ -123,7 +123,9 @@ class FakeCloud(http.server.ThreadingHTTPServer):
         if not administrator:
             self.refused = {"identity/projects", "identity/users", "identity/domains", "identity/role_assignments"}
         self.extensions = ["network_availability_zone", "dns-integration", "port-security", "external-net", "ext-gw-mode",
-                           "net-mtu-writable", "qos", "router_availability_zone", "stateful-security-group"]
+                           "net-mtu-writable", "qos", "router_availability_zone", "stateful-security-group",
+                           "allowed-address-pairs", "binding", "extra_dhcp_opt", "trunk"]
+        self.unknown = set()  # likewise with 404
         self.broken = set()  # likewise with 400
         self.roles = ["admin" if administrator else "member"]
         self.data = {}  # of images
@@ -170,7 +172,8 @@ class FakeCloud(http.server.ThreadingHTTPServer):
         def stamp(t):
             return time.strftime("%Y-%m-%dT%H:%M:%S.000000Z", time.gmtime(t))
         catalog = [{"type": t, "endpoints": [{"interface": "public", "region_id": "R", "url": self.url + path}]}
-                   for t, path in (("compute", "/compute/v2.1"), ("network", "/network"), ("image", "/image"))]
+                   for t, path in (("compute", "/compute/v2.1"), ("network", "/network"), ("image", "/image"),
+                                   ("volumev3", "/volume/v3"))]
         return 201, {"token": {"issued_at": stamp(now), "expires_at": stamp(now + 3600), "project": {"id": self.project},
                                "user": {"id": self.user}, "roles": [{"name": r} for r in self.roles],
                                "catalog": catalog}}, [("X-Subject-Token", "t")]
@@ -180,6 +183,8 @@ class FakeCloud(http.server.ThreadingHTTPServer):
             return self.token()
         if path == "/compute/v2.1/":
             return 200, {"version": {"id": "v2.1", "version": "2.90", "min_version": "2.1"}}
+        if path == "/volume/v3/":
+            return 200, {"versions": [{"id": "v3.0", "version": "3.70", "min_version": "3.0"}]}
         match = re.match(r"/(\w+)/v[0-9.]+/(.+)$", path)
         if not match:
             return 404, {"message": "no such path"}
@@ -191,11 +196,17 @@ class FakeCloud(http.server.ThreadingHTTPServer):
         if parts[:2] == ["qos", "policies"]:
             parts = parts[1:]
         kind = "%s/%s" % (service, parts[0])
-        if method == "GET" and kind in self.refused:
+        if (method == "GET" and kind in self.refused) or (method, kind) in self.refused:
             return 403, {"error": {"code": 403, "message": "You are not authorized"}}
+        if method == "GET" and kind in self.unknown:
+            return 404, {"message": "The resource could not be found."}
         if method == "GET" and kind in self.broken:
             return 400, {"message": "it is broken"}
         return getattr(self, method.lower())(service, kind, parts, query, body)
+
+    @staticmethod
+    def plural(service, parts):
+        return parts[0].replace("os-", "") if service in ("compute", "volume") else parts[0]
 
     def show(self, service, plural, obj):
         if service == "image":
@@ -203,7 +214,7 @@ class FakeCloud(http.server.ThreadingHTTPServer):
         return {SINGULAR.get(plural, plural.rstrip("s")).replace("-", "_"): obj}
 
     def get(self, service, kind, parts, query, body):
-        plural = parts[0].replace("os-", "") if service == "compute" else parts[0]
+        plural = self.plural(service, parts)
         if len(parts) > 1:
             obj = self.objects.get(kind, {}).get(parts[1])
             return (200, self.show(service, plural, obj)) if obj else (404, {"message": "not found"})
@@ -212,6 +223,8 @@ class FakeCloud(http.server.ThreadingHTTPServer):
         if kind == "compute/os-keypairs":
             found = [{"keypair": {k: v for k, v in o.items() if k not in ("id", "user_id")}} for o in found
                      if o["user_id"] == query.get("user_id", [self.user])[0]]
+        if kind == "volume/types":
+            plural = "volume_types"
         return 200, {plural.replace("-", "_"): found}
 
     def post(self, service, kind, parts, query, body):
@@ -223,8 +236,8 @@ class FakeCloud(http.server.ThreadingHTTPServer):
                                                "os_hash_value": None, "checksum": None, "size": None, "tags": [],
                                                "protected": False, "os_hidden": False}, **body))
         values = next(iter(body.values()))
-        plural = parts[0].replace("os-", "") if service == "compute" else parts[0]
-        if parts[-1] == "os-extra_specs":
+        plural = self.plural(service, parts)
+        if parts[-1] in ("os-extra_specs", "extra_specs"):
             self.objects[kind][parts[1]]["extra_specs"] = dict(values)
             return 200, body
         if kind == "network/security-group-rules":
@@ -240,6 +253,8 @@ class FakeCloud(http.server.ThreadingHTTPServer):
                 self.add("network/security-group-rules", security_group_id=obj["id"], direction="egress", ethertype=e,
                          protocol=None, port_range_min=None, port_range_max=None, remote_ip_prefix=None,
                          remote_group_id=None, description=None) for e in ("IPv4", "IPv6")]
+        for sub in values.get("sub_ports", ()):
+            self.objects["network/ports"][sub["port_id"]].update(device_owner="trunk:subport", device_id=obj["id"])
         if kind == "network/routers":
             obj.setdefault("routes", [])
         return 201, self.show(service, plural, obj)

@@ -1,0 +1,70 @@
+/* osm: moves servers between OpenStack clouds.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "common/cleanup.h"
+#include "common/json.h"
+#include "controller/tenant/types.h"
+
+/* Before 2.64 a list, of which only the first counted. */
+static int
+policy_to_file (const struct osm_inventory *inventory, const json_t *group, json_t **ret,
+                struct osm_error *err)
+{
+  json_t *policy = json_object_get (group, "policy");
+
+  (void)inventory;
+  (void)err;
+  if (!policy)
+    policy = json_array_get (json_object_get (group, "policies"), 0);
+  *ret = policy ? json_incref (policy) : json_null ();
+  return 0;
+}
+
+/* https://docs.openstack.org/api-ref/compute/#server-groups-os-server-groups. Nothing of it can be changed. */
+static const struct osm_field fields[] = {
+  OSM_FIELD ("name", OSM_FIELD_TEXT, .flags = OSM_FIELD_FIXED),
+  OSM_FIELD ("policy", OSM_FIELD_TEXT, .flags = OSM_FIELD_FIXED, .to_file = policy_to_file),
+  OSM_FIELD ("rules", OSM_FIELD_OBJECT, .flags = OSM_FIELD_FIXED | OSM_FIELD_NO_EMPTY,
+             .since = "2.64"),
+  OSM_FIELD ("id", OSM_FIELD_TEXT, .flags = OSM_FIELD_INFO),
+  OSM_FIELD ("members", OSM_FIELD_LIST, .flags = OSM_FIELD_INFO),
+  OSM_FIELD ("project_id", OSM_FIELD_TEXT, .flags = OSM_FIELD_INFO),
+  OSM_FIELD ("user_id", OSM_FIELD_TEXT, .flags = OSM_FIELD_INFO),
+  OSM_FIELDS_END,
+};
+
+static int
+create (const struct osm_change *change, const json_t *entry, const json_t *body, json_t **ret,
+        struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *group = json_copy ((json_t *)body), *wrapped = NULL;
+
+  (void)entry;
+  if (!osm_cloud_has_microversion (change->cloud, OSM_COMPUTE, "2.64")) {
+    json_object_set_new (group, "policies",
+                         osm_json_pack ("[O?]", json_object_get (group, "policy")));
+    json_object_del (group, "policy");
+  }
+  wrapped = osm_json_pack ("{s:O}", "server_group", group);
+  return osm_cloud_post (change->cloud, OSM_COMPUTE, "/os-server-groups", wrapped, "server_group",
+                         ret, err);
+}
+
+static const char *const match[] = { "name", NULL };
+
+const struct osm_tenant_type osm_type_server_group = {
+  .name = "server_groups",
+  .noun = "server group",
+  .yaml_type = "osm.compute.ServerGroup",
+  .file = OSM_OWN_FILES "server_groups.yml",
+  .service = OSM_COMPUTE,
+  .list_path = "/os-server-groups",
+  .list_key = "server_groups",
+  .member_path = "/os-server-groups",
+  .member_key = "server_group",
+  .match = match,
+  .fields = fields,
+  .create = create,
+};

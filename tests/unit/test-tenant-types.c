@@ -1,0 +1,145 @@
+/* osm: moves servers between OpenStack clouds.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+/* Types that OS Migrate does not know: from the API to the file, and from the file to the API of another cloud. */
+
+#include <config.h>
+
+#include "tests/unit/test-tenant.h"
+
+#include "controller/tenant/convert.h"
+
+static json_t *
+to_file (const struct osm_tenant_type *type, struct osm_inventory *inv, const char *object,
+         const char *wanted)
+{
+  OSM_CLEANUP_JSON json_t *o = parse (object);
+  json_t *entry = NULL;
+  OSM_ERROR (err);
+
+  osm_tenant_to_file (type, inv, o, &entry, &err);
+  assert_no_error (&err);
+  assert_json (json_object_get (entry, "params"), wanted);
+  return entry;
+}
+
+static void
+to_api (const struct osm_tenant_type *type, struct osm_inventory *inv, const json_t *entry,
+        const char *wanted)
+{
+  OSM_CLEANUP_JSON json_t *body = NULL;
+  OSM_ERROR (err);
+
+  osm_tenant_to_api (type, inv, entry, NULL, &body, &err);
+  assert_no_error (&err);
+  assert_json (body, wanted);
+}
+
+#define OURS(name) "{'name': '" name "', 'project_name': '%auth%', 'domain_name': '%auth%'}"
+
+TEST (server_groups_of_old_have_a_list_of_policies)
+{
+  OSM_CLEANUP_INVENTORY struct osm_inventory *inv = osm_inventory_new ("p1", "u1");
+  OSM_CLEANUP_JSON json_t *entry =
+      to_file (&osm_type_server_group, inv, "{'id': '1', 'name': 'g', 'policies': ['affinity']}",
+               "{'name': 'g', 'policy': 'affinity', 'rules': null}");
+
+  to_api (&osm_type_server_group, inv, entry, "{'name': 'g', 'policy': 'affinity'}");
+}
+
+/* The parent has a name, the other one goes by its MAC address. */
+TEST (trunks_find_their_ports_elsewhere)
+{
+  OSM_CLEANUP_INVENTORY struct osm_inventory *src = osm_inventory_new ("p1", "u1"),
+                                             *dst = osm_inventory_new ("p2", "u2");
+  OSM_CLEANUP_JSON json_t *entry = NULL;
+
+  add (src, &osm_type_port,
+       "[{'id': 'a', 'name': 'parent', 'project_id': 'p1', 'mac_address': 'm1'},"
+       " {'id': 'b', 'name': '', 'project_id': 'p1', 'mac_address': 'm2'}]",
+       true);
+  add (dst, &osm_type_port,
+       "[{'id': 'x', 'name': 'parent', 'project_id': 'p2', 'mac_address': 'm1'},"
+       " {'id': 'y', 'name': '', 'project_id': 'p2', 'mac_address': 'm2'}]",
+       true);
+  entry = to_file (&osm_type_trunk, src,
+                   "{'id': '1', 'name': 't', 'admin_state_up': true, 'description': '', 'tags': [],"
+                   " 'port_id': 'a', 'sub_ports': [{'port_id': 'b', 'segmentation_id': 7,"
+                   " 'segmentation_type': 'vlan'}]}",
+                   "{'name': 't', 'is_admin_state_up': true, 'description': '', 'tags': [],"
+                   " 'port_ref': " OURS ("parent") ", 'sub_ports_refs': [{'port_ref': " OURS (
+                       "m2") ", 'segmentation_id': 7, 'segmentation_type': 'vlan'}]}");
+  to_api (&osm_type_trunk, dst, entry,
+          "{'name': 't', 'admin_state_up': true, 'description': '', 'port_id': 'x',"
+          " 'sub_ports': [{'port_id': 'y', 'segmentation_id': 7, 'segmentation_type': 'vlan'}]}");
+}
+
+TEST (shares_with_everybody_and_with_a_project)
+{
+  OSM_CLEANUP_INVENTORY struct osm_inventory *src = osm_inventory_new ("p1", "u1"),
+                                             *dst = osm_inventory_new ("p2", "u2");
+  OSM_CLEANUP_JSON json_t *all = NULL, *one = NULL, *body = NULL;
+  OSM_ERROR (err);
+
+  add (src, &osm_type_network, "[{'id': 'n', 'name': 'net', 'project_id': 'p1'}]", true);
+  add (dst, &osm_type_network, "[{'id': 'm', 'name': 'net', 'project_id': 'p2'}]", true);
+  osm_inventory_add_none (src, "projects", "p9", true);
+  all = to_file (&osm_type_rbac_policy, src,
+                 "{'id': '1', 'object_type': 'network', 'object_id': 'n', 'target_tenant': '*',"
+                 " 'action': 'access_as_shared'}",
+                 "{'object_type': 'network', 'action': 'access_as_shared', 'object_ref': " OURS (
+                     "net") ", 'target_project_ref': {'name': '*', 'project_name': null,"
+                            " 'domain_name': null}}");
+  to_api (&osm_type_rbac_policy, dst, all,
+          "{'object_type': 'network', 'action': 'access_as_shared', 'object_id': 'm',"
+          " 'target_tenant': '*'}");
+  one = to_file (&osm_type_rbac_policy, src,
+                 "{'id': '2', 'object_type': 'network', 'object_id': 'n', 'target_tenant': 'p9',"
+                 " 'action': 'access_as_shared'}",
+                 "{'object_type': 'network', 'action': 'access_as_shared', 'object_ref': " OURS (
+                     "net") ", 'target_project_ref': {'name': 'p9', 'project_name': null,"
+                            " 'domain_name': null}}");
+  assert_int_equal (osm_tenant_to_api (&osm_type_rbac_policy, dst, one, NULL, &body, &err), -1);
+  assert_int_equal (err.code, 404);
+}
+
+TEST (quotas_are_only_those_of_the_service)
+{
+  OSM_CLEANUP_INVENTORY struct osm_inventory *inv = osm_inventory_new ("p1", "u1");
+  OSM_CLEANUP_JSON json_t *entry = to_file (
+      &osm_type_quota, inv,
+      "{'service': 'volume', 'id': 'p1', 'volumes': 10, 'volumes_lvm': 5, 'gigabytes': -1}",
+      "{'service': 'volume'}");
+
+  assert_json (json_object_get (entry, "_osm_params"), "{'volumes': 10, 'gigabytes': -1}");
+}
+
+TEST (ports_that_are_nobodys)
+{
+  OSM_CLEANUP_INVENTORY struct osm_inventory *inv = osm_inventory_new ("p1", "u1");
+
+  add (inv, &osm_type_port,
+       "[{'id': '1', 'project_id': 'p1', 'device_id': '', 'device_owner': ''},"
+       " {'id': '2', 'project_id': 'p1', 'device_id': 's', 'device_owner': 'compute:nova'},"
+       " {'id': '3', 'project_id': 'p1', 'device_id': 't', 'device_owner': 'trunk:subport'},"
+       " {'id': '4', 'project_id': 'p1', 'device_id': '', 'tags': ['osm.role=port']},"
+       " {'id': '5', 'project_id': 'p2', 'device_id': ''}]",
+       true);
+  assert_int_equal (json_object_size (osm_inventory_own (inv, "ports")), 2);
+  assert_non_null (json_object_get (osm_inventory_own (inv, "ports"), "1"));
+  assert_non_null (json_object_get (osm_inventory_own (inv, "ports"), "3"));
+}
+
+int
+main (void)
+{
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test (server_groups_of_old_have_a_list_of_policies),
+    cmocka_unit_test (trunks_find_their_ports_elsewhere),
+    cmocka_unit_test (shares_with_everybody_and_with_a_project),
+    cmocka_unit_test (quotas_are_only_those_of_the_service),
+    cmocka_unit_test (ports_that_are_nobodys),
+  };
+
+  return cmocka_run_group_tests (tests, NULL, NULL);
+}
