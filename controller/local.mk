@@ -112,6 +112,7 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/tenant/inventory.c controller/tenant/inventory.h \
 	controller/tenant/mapping.c controller/tenant/mapping.h \
 	controller/tenant/needs.c controller/tenant/needs.h \
+	controller/tenant/order.c controller/tenant/order.h \
 	controller/tenant/types.c controller/tenant/types.h \
 	controller/tenant/type.h \
 	controller/tenant/type-flavor.c \

@@ -22,6 +22,7 @@
 #include "controller/tenant/fetch.h"
 #include "controller/tenant/mapping.h"
 #include "controller/tenant/needs.h"
+#include "controller/tenant/order.h"
 
 struct import {
   struct osm_cloud *cloud;
@@ -194,8 +195,8 @@ remember (struct import *im, const struct osm_tenant_type *type, json_t *row, js
 
 /* How it was found, or that it was made, for the next time. */
 static int
-note (struct import *im, const struct osm_tenant_type *type, const json_t *row, const char *origin,
-      struct osm_error *err)
+record (struct import *im, const struct osm_tenant_type *type, const json_t *row,
+        const char *origin, struct osm_error *err)
 {
   const json_t *entry = json_object_get (row, "entry");
   OSM_CLEANUP_FREE char *source_id = osm_tenant_entry_id (entry);
@@ -314,7 +315,7 @@ make (struct import *im, const struct osm_tenant_type *type, json_t *row, struct
   }
   remember (im, type, row, object);
   result (row, "created", dropped);
-  if (note (im, type, row, "created", err) == -1)
+  if (record (im, type, row, "created", err) == -1)
     return -1;
   return im->options->dry_run ? 0 : set_separate (im, type, row, false, err);
 }
@@ -434,14 +435,14 @@ import_row (struct import *im, const struct osm_tenant_type *type, json_t *row,
 
   if (id && type->unfinished && type->unfinished (im->inventory, id)) {
     result (row, "created", "taken up again after an import that was interrupted");
-    r = note (im, type, row, "created", &why);
+    r = record (im, type, row, "created", &why);
   }
   else if (strcmp (word, "missing") == 0)
     r = make (im, type, row, &why);
   else if (strcmp (word, "differs") == 0)
     r = change (im, type, row, &why);
   if (r == 0 && !osm_str_equal (osm_json_str (row, "result"), "created"))
-    r = note (im, type, row, "adopted", &why);
+    r = record (im, type, row, "adopted", &why);
   if (r == -1 && why.class == OSM_ERROR_INTERRUPTED) {
     osm_error_move (err, &why);
     return -1;
@@ -451,54 +452,23 @@ import_row (struct import *im, const struct osm_tenant_type *type, json_t *row,
   return 0;
 }
 
-/* Does it refer to one of its own type that is not made yet: an image to its kernel, a project to its parent? */
-static bool
-waits (const struct osm_tenant_type *type, const json_t *row, const json_t *pending)
-{
-  const json_t *entry = json_object_get (row, "entry");
-
-  for (const struct osm_field *f = type->fields; f->name; f++) {
-    const char *name = osm_str_equal (f->refers, type->name) && !(f->flags & OSM_FIELD_INFO)
-                           ? osm_json_str (osm_tenant_value (entry, f), "name")
-                           : NULL;
-
-    if (name && json_object_get (pending, name) &&
-        !osm_str_equal (name, osm_json_str (row, "name")))
-      return true;
-  }
-  return false;
-}
-
 /* In the order of the file, but for those that wait for others. */
 static int
-import_rows (struct import *im, const struct osm_tenant_type *type, json_t *rows,
+import_rows (struct import *im, const struct osm_tenant_type *type, const json_t *rows,
              struct osm_error *err)
 {
-  OSM_CLEANUP_JSON json_t *left = json_copy (rows);
+  OSM_CLEANUP_JSON json_t *left = json_copy ((json_t *)rows);
 
   while (json_array_size (left) > 0) {
-    OSM_CLEANUP_JSON json_t *pending = json_object (), *later = json_array ();
-    bool all;
+    OSM_CLEANUP_JSON json_t *ready = osm_tenant_take_ready (type, left);
     json_t *row;
     size_t i;
 
-    json_array_foreach (left, i, row) if (osm_json_str (row, "name"))
-        json_object_set_new (pending, osm_json_str (row, "name"), json_true ());
-    json_array_foreach (left, i, row)
+    json_array_foreach (ready, i, row)
     {
-      if (waits (type, row, pending))
-        json_array_append (later, row);
-    }
-    /* Those that wait for each other fail by themselves. */
-    all = json_array_size (later) == json_array_size (left);
-    json_array_foreach (left, i, row)
-    {
-      if ((all || !waits (type, row, pending)) && import_row (im, type, row, err) == -1)
+      if (import_row (im, type, row, err) == -1)
         return -1;
     }
-    json_array_clear (left);
-    if (!all)
-      json_array_extend (left, later);
   }
   return 0;
 }

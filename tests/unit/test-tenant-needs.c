@@ -7,6 +7,7 @@
 
 #include "controller/tenant/exact.h"
 #include "controller/tenant/needs.h"
+#include "controller/tenant/order.h"
 
 #define OURS(name) "{'name': '" name "', 'project_name': '%auth%', 'domain_name': '%auth%'}"
 #define ADMINS(name) "{'name': '" name "', 'project_name': 'admin', 'domain_name': null}"
@@ -89,12 +90,43 @@ TEST (what_is_too_many_is_taken_out)
   assert_json (extra, "[{'result': 'extra', 'id': '1'}, {'result': 'extra', 'id': '2'}]");
 }
 
+static void
+assert_order (const char *rows, const char *wanted)
+{
+  OSM_CLEANUP_JSON json_t *left = parse (rows), *order = json_array ();
+
+  while (json_array_size (left) > 0) {
+    OSM_CLEANUP_JSON json_t *ready = osm_tenant_take_ready (&osm_type_image, left),
+                            *names = json_array ();
+    const json_t *row;
+    size_t i;
+
+    json_array_foreach (ready, i, row) json_array_append (names, json_object_get (row, "name"));
+    json_array_append (order, names);
+  }
+  assert_json (order, wanted);
+}
+
+#define IMAGE(name, kernel) \
+  "{'name': '" name "', 'entry': {'params': {'kernel_ref': {'name': '" kernel "'}}}}"
+
+TEST (what_is_referred_to_comes_first)
+{
+  assert_order ("[" IMAGE ("a", "b") ", " IMAGE ("b", "c") ", {'name': 'c'}, " IMAGE ("d", "x") "]",
+                "[['c', 'd'], ['b'], ['a']]");
+  assert_order ("[" IMAGE ("a", "b") ", " IMAGE ("b", "a") ", {'name': 'c'}]",
+                "[['c'], ['a', 'b']]");
+  assert_order ("[" IMAGE ("a", "a") "]", "[['a']]");
+  assert_order ("[]", "[]");
+}
+
 int
 main (void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test (what_is_needed_and_what_that_needs),
     cmocka_unit_test (each_type_has_its_filter),
+    cmocka_unit_test (what_is_referred_to_comes_first),
     cmocka_unit_test (what_is_too_many_is_taken_out),
   };
 
