@@ -72,6 +72,7 @@ osm_cmd_print_results (const struct osm_session *session, const json_t *report)
     osm_ui_json (report);
     return;
   }
+  osm_ui_end_bars (session->ui);
   json_array_foreach (json_object_get (report, "objects"), i, object)
   {
     const char *reason = osm_json_str (object, "reason"), *name = osm_json_str (object, "name");

@@ -280,6 +280,14 @@ osm_ui_free (struct osm_ui *ui)
   free (ui);
 }
 
+void
+osm_ui_end_bars (struct osm_ui *ui)
+{
+  OSM_LOCKED (&ui->lock);
+
+  settle (ui);
+}
+
 int
 osm_ui_mode_parse (const char *output, enum osm_ui_mode *ret, struct osm_error *err)
 {

@@ -48,6 +48,8 @@ void osm_ui_step (struct osm_ui *ui, const char *format, ...)
 /* Current state of bar `index`. Rate, ETA, the total of several bars and redraw frequency (plain: a line every 10 s and at the end) are the
  * UI's business. Bars are updated in turn, from 0 on. */
 void osm_ui_bar (struct osm_ui *ui, unsigned index, const struct osm_ui_progress *progress);
+/* The bars stay as they stand; what comes, such as a table, goes below them. */
+void osm_ui_end_bars (struct osm_ui *ui);
 /* An arbitrary event; in JSON mode the object is printed (stolen), in text mode `text` if not NULL. */
 void osm_ui_event (struct osm_ui *ui, json_t *object, const char *text);
 

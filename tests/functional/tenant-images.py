@@ -5,6 +5,7 @@
 import contextlib
 import hashlib
 import os
+import pty
 import random
 import subprocess
 import sys
@@ -80,6 +81,25 @@ class Images(Files):
         # Sanitizers have their own idea of memory.
         self.assertLess(most, (50 if "ASAN_OPTIONS" not in os.environ else 1000) * 1024)
         self.assertIn("large", out)
+
+    def test_bars_on_a_terminal_leave_the_results(self):
+        self.image("one")
+        self.export("images")
+        env = {k: v for k, v in os.environ.items() if not k.startswith(("OS_", "OSM_"))}
+        env.update(OS_CLIENT_CONFIG_FILE=self.folder + "/clouds.yaml", XDG_CONFIG_HOME=self.folder, TERM="xterm")
+        terminal, end = pty.openpty()
+        with subprocess.Popen([CONTROLLER, "import", "images", "--source-cloud", "src", "--destination-cloud", "dst",
+                               "--state-dir", self.folder + "/state", "--data-dir", self.data], env=env, stdout=end) as process:
+            os.close(end)
+            out = b""
+            with contextlib.suppress(OSError):
+                while part := os.read(terminal, 65536):
+                    out += part
+        os.close(terminal)
+        self.assertEqual(process.returncode, 0)
+        self.assertIn(b"100%", out)
+        # Nothing is erased after the table.
+        self.assertNotIn(b"\033[", out[out.rindex(b"1 created"):])
 
     def test_a_download_that_breaks_goes_on_where_it_was(self):
         for no_range in (False, True):
