@@ -48,6 +48,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             body += part[:-2] if chunked else part
             if (chunked and len(part) == 2) or not part:
                 break
+            if "pause_upload" in (faults or {}):
+                reached, go = faults.pop("pause_upload")
+                reached.set()
+                go.wait(30)
             if limit is not None and len(body) > limit:
                 self.close_connection = True
                 self.connection.shutdown(socket.SHUT_RDWR)

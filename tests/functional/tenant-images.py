@@ -9,6 +9,7 @@ import pty
 import random
 import subprocess
 import sys
+import threading
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -158,6 +159,24 @@ class Images(Files):
         self.assertEqual((row["result"], row["id"]), ("created", left["id"]))
         self.assertIn("taken up again", row["reason"])
         self.assert_right("half")
+
+    def test_one_that_was_killed_is_taken_up_again(self):
+        self.image("killed", random.Random(1).randbytes(30000000))
+        self.export("images")
+        reached, go = self.destination.faults["pause_upload"] = threading.Event(), threading.Event()
+        env = {k: v for k, v in os.environ.items() if not k.startswith(("OS_", "OSM_"))}
+        env.update(OS_CLIENT_CONFIG_FILE=self.folder + "/clouds.yaml", XDG_CONFIG_HOME=self.folder)
+        with subprocess.Popen([CONTROLLER, "import", "images", "--source-cloud", "src", "--destination-cloud", "dst",
+                               "--state-dir", self.folder + "/state", "--data-dir", self.data], env=env,
+                              stdout=subprocess.DEVNULL) as process:
+            self.assertTrue(reached.wait(30))
+            process.kill()
+        go.set()
+        left, = self.made("killed")
+        self.assertIn(left["status"], ("saving", "queued"))
+        row = self.run_import(0)["killed"]
+        self.assertEqual((row["result"], row["id"]), ("created", left["id"]))
+        self.assert_right("killed")
 
     def test_that_of_others_is_left_alone(self):
         self.image("half")
