@@ -19,8 +19,6 @@ def named(items):
 
 def remove(cloud):
     n, project = cloud.api.network, cloud.api.current_project_id
-    for t in named(n.trunks(project_id=project)).values():
-        n.delete_trunk(t)
     for p in named(n.ports(project_id=project)).values():
         n.delete_port(p)
     for net in named(n.networks(project_id=project)).values():
