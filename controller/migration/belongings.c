@@ -341,13 +341,34 @@ find_intended (struct osm_migration *m, const struct belonging *b, char **ret_id
   }
 }
 
+/* A key pair's id is its name: another key may have it by now. *ret false: it is the one that was made, or is gone, or nothing is known. */
+static int
+is_another (struct osm_migration *m, const struct belonging *b, const char *id, bool *ret,
+            struct osm_error *err)
+{
+  const char *fingerprint = osm_json_str (plan_of (m, b), "fingerprint");
+  OSM_CLEANUP_JSON json_t *found = NULL;
+
+  *ret = false;
+  if (b != &key_pair || !fingerprint)
+    return 0;
+  if (osm_cloud_find (cloud_of (m), b->collection, id, &found, err) == -1) {
+    if (!osm_error_not_found (err))
+      return -1;
+    osm_error_clear (err);
+    return 0;
+  }
+  *ret = !osm_str_equal (osm_json_str (found, "fingerprint"), fingerprint);
+  return 0;
+}
+
 static int
 discard (struct osm_migration *m, const struct belonging *b, struct osm_error *err)
 {
   struct osm_store *store = m->context.store;
   OSM_CLEANUP_FREE char *state = NULL, *id = NULL, *path = NULL;
   OSM_CLEANUP_JSON json_t *made = NULL;
-  bool used;
+  bool used, another;
 
   if (!plan_of (m, b))
     return 0;
@@ -367,6 +388,12 @@ discard (struct osm_migration *m, const struct belonging *b, struct osm_error *e
       osm_ui_step (m->context.ui, "%s '%s' stays: other servers use it", b->text,
                    osm_json_str (plan_of (m, b), "name"));
       return 0;
+    }
+    if (is_another (m, b, id, &another, err) == -1)
+      return -1;
+    if (another) {
+      osm_ui_step (m->context.ui, "%s '%s' stays: it is another one now", b->text, id);
+      return osm_store_object_deleted (store, m->row->id, b->key, err);
     }
     path = path_of (b, id);
     if (osm_cloud_delete (cloud_of (m), OSM_COMPUTE, path, err) == -1)

@@ -76,6 +76,15 @@ osm_plan_check_boot_image (json_t *plan, const char *server_name, const char *cl
                       "image '%s' of cloud '%s' says something else about the disk or the machine: "
                       "%s",
                       name, cloud, properties);
+  if (json_is_integer (json_object_get (flavor, "disk")) &&
+      json_integer_value (json_object_get (flavor, "disk")) == 0)
+    osm_plan_finding (plan, "destination-flavor-too-small", "blocker",
+                      osm_json_str (flavor, "name"),
+                      "map it to one with a disk: map: { flavors: { OLD: NEW } }, or copy the root "
+                      "disk: --boot-disk copy",
+                      "flavor '%s' of cloud '%s' has no root disk: Nova makes only servers with a "
+                      "boot volume of it",
+                      osm_json_str (flavor, "name"), cloud);
   if (flavor && is_too_small (flavor, image, &needed))
     osm_plan_finding (plan, "destination-flavor-too-small", "blocker",
                       osm_json_str (flavor, "name"),

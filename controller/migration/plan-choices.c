@@ -13,6 +13,8 @@
 #include "common/json.h"
 #include "common/strbuf.h"
 
+#define NEW_SIZE_MAX ((json_int_t)1 << 20) /* GiB */
+
 const json_t *
 osm_plan_wish (const struct osm_plan_input *input, const char *list, const char *id)
 {
@@ -132,20 +134,25 @@ osm_plan_new_size (const json_t *planned)
   json_int_t size = json_integer_value (json_object_get (planned, "size_gb")),
              wanted = json_integer_value (json_object_get (planned, "new_size_gb"));
 
-  return wanted > size && wanted <= (json_int_t)1 << 20 ? wanted : size;
+  return wanted > size && wanted <= NEW_SIZE_MAX ? wanted : size;
 }
 
 void
 osm_plan_wished_volume (const json_t *wish, json_t *planned)
 {
   json_t *with_server = json_object_get (wish, "delete_on_termination"),
+         *was = json_object_get (planned, "delete_on_termination"),
          *size = json_object_get (wish, "new_size_gb");
 
   osm_json_set_str (planned, "name", osm_json_str (wish, "name"));
-  if (with_server && json_object_get (planned, "delete_on_termination"))
+  /* The source's own goes back to it with the volume. */
+  if (with_server && was && !json_equal (with_server, was)) {
+    json_object_set (planned, "source_delete_on_termination", was);
     json_object_set (planned, "delete_on_termination", with_server);
-  /* A smaller one cannot be: that it is not so is told by the comparison with the file. */
-  if (json_integer_value (size) >= json_integer_value (json_object_get (planned, "size_gb")))
+  }
+  /* A smaller one cannot be, nor one beyond all bounds: that it is not so is told by the comparison with the file. */
+  if (json_integer_value (size) >= json_integer_value (json_object_get (planned, "size_gb")) &&
+      json_integer_value (size) <= NEW_SIZE_MAX)
     json_object_set (planned, "new_size_gb", size);
 }
 

@@ -167,6 +167,32 @@ plan_new (json_t *plan, const json_t *ip, const char *mode, const json_t *wish,
         osm_json_str (network, "name"));
 }
 
+/* The new port may have another address, by a plan file. NULL: its only one. */
+static const char *
+fixed_ip_of (const json_t *plan, const json_t *ip)
+{
+  const json_t *port = osm_json_find (json_object_get (plan, "ports"), "id",
+                                      osm_json_str (ip, "port_id")),
+               *one;
+  const char *old = osm_json_str (ip, "fixed_ip_address"), *only = NULL;
+  size_t i, n = 0;
+
+  if (!port)
+    return old;
+  json_array_foreach (json_object_get (json_object_get (port, "create"), "fixed_ips"), i, one)
+  {
+    const char *address = osm_json_str (one, "ip_address");
+
+    if (address && osm_str_equal (address, old))
+      return old;
+    if (address && !strchr (address, ':')) {
+      only = address;
+      n++;
+    }
+  }
+  return n == 1 ? only : NULL;
+}
+
 static int
 plan_floating_ip (const struct osm_plan_input *input, json_t *plan, const json_t *ip,
                   const char *network_id, struct osm_error *err)
@@ -178,10 +204,10 @@ plan_floating_ip (const struct osm_plan_input *input, json_t *plan, const json_t
   OSM_CLEANUP_FREE char *named = NULL;
   bool only_same = osm_str_equal (mode, "existing") || osm_str_equal (mode, "keep");
 
-  planned = osm_json_pack ("{s:s?, s:s?, s:s?, s:s?, s:s?}", "id", osm_json_str (ip, "id"),
-                           "address", address, "port_id", osm_json_str (ip, "port_id"),
-                           "fixed_ip_address", osm_json_str (ip, "fixed_ip_address"), "description",
-                           osm_json_str (ip, "description"));
+  planned =
+      osm_json_pack ("{s:s?, s:s?, s:s?, s:s?, s:s?}", "id", osm_json_str (ip, "id"), "address",
+                     address, "port_id", osm_json_str (ip, "port_id"), "fixed_ip_address",
+                     fixed_ip_of (plan, ip), "description", osm_json_str (ip, "description"));
   if (!osm_str_equal (mode, "new") && find_same_address (input, address, &same, err) == -1)
     return -1;
   if (same) {

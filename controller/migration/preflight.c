@@ -57,6 +57,16 @@ compare_volumes (json_t *together, json_t *seen, const json_t *plans, size_t ind
                         "copy of its own",
                         label, other, name_of (plan));
   }
+  json_array_foreach (json_object_get (plan, "existing_volumes"), i, volume)
+  {
+    const char *id = osm_json_str (volume, "use"),
+               *other = id ? wanted_before (seen, id, index, plans) : NULL;
+
+    if (other)
+      osm_plan_finding (together, "destination-volume-unfit", "blocker", id, "name another one",
+                        "volume %s is to be used by server '%s' and by server '%s'", id, other,
+                        name_of (plan));
+  }
 }
 
 static void

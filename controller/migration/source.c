@@ -177,13 +177,21 @@ attached_to (struct osm_migration *m, const char *volume_id, const char *server,
   return 0;
 }
 
+/* The new server's flag may be planned to be another one. */
+static bool
+goes_with_server (const json_t *volume)
+{
+  const json_t *was = json_object_get (volume, "source_delete_on_termination");
+
+  return json_is_true (was ? was : json_object_get (volume, "delete_on_termination"));
+}
+
 static int
 take_from_server (struct osm_migration *m, const json_t *volume, struct osm_error *err)
 {
   const char *id = osm_json_str (volume, "id");
   OSM_CLEANUP_FREE char *home =
-      osm_home_text (server_id (m), osm_json_str (volume, "device"),
-                     json_is_true (json_object_get (volume, "delete_on_termination")));
+      osm_home_text (server_id (m), osm_json_str (volume, "device"), goes_with_server (volume));
 
   /* The volume remembers where it belongs, whatever happens to the journal. */
   if (osm_volume_set_metadata (cloud_of (m), id, OSM_MARK_HOME, home, err) == -1 ||
@@ -332,8 +340,7 @@ return_volume (struct osm_migration *m, const json_t *volume, struct osm_error *
   if (refuse_foreign (m, id, err) == -1 ||
       osm_volume_wait (cloud_of (m), id, "available", OSM_STEP_TIMEOUT_MS, NULL, err) == -1 ||
       osm_server_attach (cloud_of (m), server_id (m), id, device, osm_json_str (volume, "tag"),
-                         json_is_true (json_object_get (volume, "delete_on_termination")),
-                         OSM_STEP_TIMEOUT_MS, err) == -1)
+                         goes_with_server (volume), OSM_STEP_TIMEOUT_MS, err) == -1)
     return -1;
   return take_marks_off (m, id, err);
 }

@@ -185,6 +185,10 @@ class PlanFiles(unittest.TestCase):
         self.assertEqual(planned("", "")[0]["create"]["floating_network_id"], OTHER["network"])
         self.assertEqual(planned(at_end, "network: net  #")[0]["create"]["floating_network_id"], fakecloud.NETWORK["dst"])
         self.assertEqual(planned("mode: new", "mode: skip"), [])
+        # It leads to the address that the new port will have.
+        self.assertEqual(planned("", "")[0]["fixed_ip_address"], "10.0.0.5")
+        self.assertEqual(planned('address: "10.0.0.5"', 'address: "10.0.0.77"')[0]["fixed_ip_address"], "10.0.0.77")
+        self.assertIsNone(planned('address: "10.0.0.5"', "address: null")[0]["fixed_ip_address"])
         with open(self.path, "w", encoding="utf-8") as f:
             f.write(text.replace(at_end, "network: nowhere  #"))
         self.refused("floating_ips[0].network: cloud 'dst' has no network 'nowhere'")

@@ -163,15 +163,33 @@ static void
 the_file_makes_a_copy_larger_and_never_smaller (void **state)
 {
   OSM_CLEANUP_JSON json_t *planned = parse (plain), *more = parse ("{\"new_size_gb\": 5}"),
-                          *less = parse ("{\"new_size_gb\": 1}"), *nonsense = parse (plain);
+                          *less = parse ("{\"new_size_gb\": 1}"), *nonsense = parse (plain),
+                          *absurd = parse ("{\"new_size_gb\": 2000000}");
 
   (void)state;
   osm_plan_wished_volume (less, planned);
   assert_int_equal (osm_plan_new_size (planned), 2);
   osm_plan_wished_volume (more, planned);
   assert_int_equal (osm_plan_new_size (planned), 5);
+  osm_plan_wished_volume (absurd, planned);
+  assert_int_equal (json_integer_value (json_object_get (planned, "new_size_gb")), 5);
   json_object_set_new (nonsense, "new_size_gb", json_integer ((json_int_t)1 << 40));
   assert_int_equal (osm_plan_new_size (nonsense), 2);
+}
+
+static void
+the_source_keeps_its_own_flag (void **state)
+{
+  OSM_CLEANUP_JSON json_t *planned = parse ("{\"size_gb\": 2, \"delete_on_termination\": false}"),
+                          *equal = parse ("{\"delete_on_termination\": false}"),
+                          *wish = parse ("{\"delete_on_termination\": true}");
+
+  (void)state;
+  osm_plan_wished_volume (equal, planned);
+  assert_null (json_object_get (planned, "source_delete_on_termination"));
+  osm_plan_wished_volume (wish, planned);
+  assert_true (json_is_true (json_object_get (planned, "delete_on_termination")));
+  assert_true (json_is_false (json_object_get (planned, "source_delete_on_termination")));
 }
 
 int
@@ -186,6 +204,7 @@ main (void)
     cmocka_unit_test (encryption_at_both_sides),
     cmocka_unit_test (what_loses_its_encryption_must_be_accepted),
     cmocka_unit_test (the_file_makes_a_copy_larger_and_never_smaller),
+    cmocka_unit_test (the_source_keeps_its_own_flag),
   };
 
   return cmocka_run_group_tests_name ("controller/migration/devices", tests, NULL, NULL);

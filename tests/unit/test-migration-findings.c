@@ -174,6 +174,22 @@ one_address_on_two_networks_is_no_conflict (void **state)
   assert_int_equal (json_array_size (json_object_get (sum, "findings")), 0);
 }
 
+/* By a plan file with use: nothing is begun then, with neither of them. */
+static void
+one_volume_is_used_by_one_server (void **state)
+{
+  json_t *a = plan_of ("a", "v1", "n1", "10.0.0.1", "fa:16:3e:00:00:01"),
+         *b = plan_of ("b", "v2", "n1", "10.0.0.2", "fa:16:3e:00:00:02");
+  OSM_CLEANUP_JSON json_t *sum = NULL;
+
+  (void)state;
+  json_object_set_new (a, "existing_volumes", osm_json_pack ("[{s:s}]", "use", "copy-1"));
+  json_object_set_new (b, "existing_volumes", osm_json_pack ("[{s:s}]", "use", "copy-1"));
+  sum = together (a, b, NULL);
+  assert_int_equal (json_array_size (json_object_get (sum, "findings")), 1);
+  assert_true (osm_plan_has_finding (sum, "destination-volume-unfit", "copy-1"));
+}
+
 static void
 a_server_that_is_named_twice_counts_once (void **state)
 {
@@ -238,6 +254,7 @@ main (void)
     cmocka_unit_test (what_two_servers_want_is_named),
     cmocka_unit_test (a_server_group_of_two_counts_once),
     cmocka_unit_test (one_address_on_two_networks_is_no_conflict),
+    cmocka_unit_test (one_volume_is_used_by_one_server),
     cmocka_unit_test (a_server_that_is_named_twice_counts_once),
     cmocka_unit_test (hosts_that_are_full_or_missing),
     cmocka_unit_test (durations),
