@@ -311,6 +311,7 @@ make (struct import *im, const struct osm_tenant_type *type, json_t *row, struct
       return -1;
     osm_error_clear (err);
     result (row, "equal", "the cloud has the same one already");
+    json_object_set_new (row, "same", json_true ());
     return 0;
   }
   remember (im, type, row, object);
@@ -496,10 +497,10 @@ delete_row (struct import *im, const struct osm_tenant_type *type, json_t *row,
 
 /* After what is missing was made: nothing that is allowed before and after is cut off in between. */
 static int
-delete_extra (struct import *im, const struct osm_tenant_type *type, const json_t *extra,
-              struct osm_error *err)
+delete_extra (struct import *im, const struct osm_tenant_type *type, const json_t *rows,
+              const json_t *extra, struct osm_error *err)
 {
-  OSM_CLEANUP_JSON json_t *groups = NULL;
+  OSM_CLEANUP_JSON json_t *groups = NULL, *chosen = NULL;
   json_t *row;
   size_t i;
 
@@ -508,14 +509,12 @@ delete_extra (struct import *im, const struct osm_tenant_type *type, const json_
   if (osm_exact_groups (im->options->data_dir,
                         osm_tenant_mapping_of (im->mapping, "security_groups"), &groups, err) == -1)
     return -1;
-  json_array_foreach (extra, i, row)
+  chosen = osm_exact_choose (groups, rows, extra, im->inventory);
+  json_array_extend (im->rows, chosen);
+  json_array_foreach (chosen, i, row)
   {
-    const json_t *group = osm_tenant_path (row, "is.params.security_group_ref.name");
-
-    if (!json_is_string (group) || !json_object_get (groups, json_string_value (group)))
-      continue;
-    json_array_append (im->rows, row);
-    if (delete_row (im, type, row, err) == -1)
+    if (osm_str_equal (osm_json_str (row, "result"), "extra") &&
+        delete_row (im, type, row, err) == -1)
       return -1;
   }
   return 0;
@@ -530,7 +529,7 @@ import_type (struct import *im, const struct osm_tenant_type *type, struct osm_e
     return -1;
   extra = osm_exact_take (rows);
   json_array_extend (im->rows, rows);
-  if (import_rows (im, type, rows, err) == -1 || delete_extra (im, type, extra, err) == -1)
+  if (import_rows (im, type, rows, err) == -1 || delete_extra (im, type, rows, extra, err) == -1)
     return -1;
   return type->finish && !im->options->dry_run ? type->finish (&im->change, rows, err) : 0;
 }
@@ -568,6 +567,7 @@ report (const struct import *im, const char *const *words)
 
     json_object_del (row, "entry");
     json_object_del (row, "is");
+    json_object_del (row, "same");
     json_object_set_new (counts, word, json_integer ((json_int_t)osm_json_uint (counts, word) + 1));
   }
   return osm_json_pack ("{s:s, s:O, s:O, s:b}", "data_dir", im->options->data_dir, "objects",

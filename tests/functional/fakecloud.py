@@ -133,6 +133,7 @@ class FakeCloud(http.server.ThreadingHTTPServer):
         self.broken = set()  # likewise with 400
         self.roles = ["admin" if administrator else "member"]
         self.data = {}  # of images
+        self.answers = {}  # {(METHOD, KIND): [(status, body), ...]}: given first, one each
         self.faults = {}  # what happens once to the data of an image
         self.streams = self.most_streams = 0
         self.add("identity/domains", id="default", name="Default")
@@ -206,6 +207,8 @@ class FakeCloud(http.server.ThreadingHTTPServer):
             return 404, {"message": "The resource could not be found."}
         if method == "GET" and kind in self.broken:
             return 400, {"message": "it is broken"}
+        if self.answers.get((method, kind)):
+            return self.answers[method, kind].pop(0)
         return getattr(self, method.lower())(service, kind, parts, query, body)
 
     @staticmethod
@@ -231,6 +234,14 @@ class FakeCloud(http.server.ThreadingHTTPServer):
             plural = "volume_types"
         return 200, {plural.replace("-", "_"): found}
 
+    @staticmethod
+    def normalise_rule(rule):
+        """As Neutron stores it, whatever was asked for."""
+        if rule.get("protocol"):
+            rule["protocol"] = rule["protocol"].lower()
+        if rule.get("remote_ip_prefix") and "/" not in rule["remote_ip_prefix"]:
+            rule["remote_ip_prefix"] += "/32"
+
     def post(self, service, kind, parts, query, body):
         if kind == "image/images":
             forbidden = {"os_hash_algo", "os_hash_value", "checksum", "size", "status", "owner", "file", "self"} & set(body)
@@ -245,6 +256,7 @@ class FakeCloud(http.server.ThreadingHTTPServer):
             self.objects[kind][parts[1]]["extra_specs"] = dict(values)
             return 200, body
         if kind == "network/security-group-rules":
+            self.normalise_rule(values)
             rules = [{k: r.get(k) for k in values if k != "description"} for r in self.all(kind)]
             if {k: v for k, v in values.items() if k != "description"} in rules:
                 return 409, {"NeutronError": {"type": "SecurityGroupRuleExists", "message": "exists", "detail": ""}}

@@ -3,6 +3,7 @@
 """Files that say all (--exact), and what things need (--with-dependencies)."""
 
 import os
+import shutil
 import sys
 import unittest
 
@@ -60,6 +61,46 @@ class Exact(More):
         self.run_osm(0, "register-external", "security_groups", "web", self.web)
         self.results(0, "import", "security_group_rules", "--exact")
         self.assertEqual(self.rules(self.web), [22, 53, 80])
+
+
+    def test_a_rule_in_another_spelling_is_not_deleted(self):
+        shutil.rmtree(self.folder + "/state")
+        text = self.text("security_group_rules.yml")
+        last = text.rindex("protocol: tcp")
+        self.write("security_group_rules.yml", text[:last] + text[last:].replace("protocol: tcp", "protocol: TCP", 1))
+        before = self.rules(self.web)
+        for _ in range(2):
+            found = self.run_osm(5, "import", "security_group_rules", "--exact")["objects"]
+            self.assertEqual({o["result"] for o in found}, {"equal", "skipped"}, found)
+            self.assertIn("another spelling", next(o for o in found if o["result"] == "skipped")["reason"])
+            self.assertEqual(self.rules(self.web), before)
+
+    def test_nothing_is_deleted_where_something_could_not_be_made(self):
+        d = self.destination
+        rule = next(r for r in d.all("network/security-group-rules") if r["port_range_min"] == 80)
+        del d.objects["network/security-group-rules"][rule["id"]]
+        d.answers["POST", "network/security-group-rules"] = [(400, {"NeutronError": {"type": "X", "message": "no", "detail": ""}})]
+        found = self.run_osm(5, "import", "security_group_rules", "--exact")["objects"]
+        self.assertEqual(sorted(o["result"] for o in found), ["equal", "failed", "skipped"])
+        self.assertEqual(self.rules(self.web), [22, 53])
+        self.results(0, "import", "security_group_rules", "--exact")
+        self.assertEqual(self.rules(self.web), [22, 80])
+
+    def test_not_of_a_strangers_group_of_the_same_name(self):
+        d = self.destination
+        stranger = d.add("network/security-groups", name="web", description="")["id"]
+        d.add("network/security-group-rules", security_group_id=stranger, direction="ingress", ethertype="IPv4",
+              protocol="udp", port_range_min=514, port_range_max=514, remote_ip_prefix=None, remote_group_id=None,
+              description="")
+        self.results(0, "import", "security_group_rules", "--exact")
+        self.assertEqual((self.rules(self.web), self.rules(stranger)), ([22, 80], [514]))
+        # Nobody knows any more which of them it is.
+        self.run_osm(0, "forget", "security_groups", "web")
+        d.add("network/security-group-rules", security_group_id=self.web, direction="ingress", ethertype="IPv4",
+              protocol="udp", port_range_min=53, port_range_max=53, remote_ip_prefix=None, remote_group_id=None,
+              description="")
+        self.run_osm(5, "import", "security_group_rules", "--exact")
+        self.assertEqual((self.rules(self.web), self.rules(stranger)), ([22, 53, 80], [514]))
 
 
 class Needs(More):
