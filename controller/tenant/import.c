@@ -306,8 +306,9 @@ make (struct import *im, const struct osm_tenant_type *type, json_t *row, struct
   if (im->options->dry_run)
     object = pretend (im, type, body);
   else if (post (im, type, entry, body, &object, err) == -1) {
-    /* A rule that the cloud takes for the same as another one. */
-    if (err->code != 409 || osm_tenant_field (type, "name"))
+    /* A rule that the cloud takes for the same as another one. A quota that is used up is a 409 of class USER. */
+    if (err->code != 409 || err->class == OSM_ERROR_USER || type->create ||
+        osm_tenant_field (type, "name"))
       return -1;
     osm_error_clear (err);
     result (row, "equal", "the cloud has the same one already");

@@ -107,6 +107,77 @@ osm_fixed_ips_to_api (const struct osm_inventory *inventory, const json_t *value
   return 0;
 }
 
+static bool
+is_nothing (const json_t *port, const char *key)
+{
+  const char *value = osm_json_str (port, key);
+
+  return !value || !*value;
+}
+
+/* {ADDRESS: subnet's id} */
+static json_t *
+addresses (const json_t *port)
+{
+  json_t *all = json_object (), *ip;
+  size_t i;
+
+  json_array_foreach (json_object_get (port, "fixed_ips"), i, ip)
+  {
+    const char *address = osm_json_str (ip, "ip_address");
+
+    if (address)
+      json_object_set (all, address, json_object_get (ip, "subnet_id"));
+  }
+  return all;
+}
+
+/* What an import that was interrupted before the router got it has left: a port of ours with exactly these addresses, and nothing else. */
+static int
+take_up (const struct osm_change *change, const json_t *body, json_t **ret, struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *ports = NULL, *wanted = addresses (body);
+  OSM_CLEANUP_FREE char *query = osm_asprintf ("network_id=%s", osm_json_str (body, "network_id"));
+  const char *project = osm_inventory_project (change->inventory);
+  json_t *port;
+  size_t i;
+
+  if (json_object_size (wanted) == 0)
+    return 0;
+  if (osm_network_list (change->cloud, &osm_ports, query, &ports, err) == -1)
+    return -1;
+  json_array_foreach (ports, i, port)
+  {
+    OSM_CLEANUP_JSON json_t *has = addresses (port);
+
+    if (!project || !osm_str_equal (osm_json_str (port, "project_id"), project) ||
+        !is_nothing (port, "name") || !is_nothing (port, "device_id") ||
+        !is_nothing (port, "device_owner") || !json_equal (has, wanted))
+      continue;
+    *ret = json_incref (port);
+    return 0;
+  }
+  return 0;
+}
+
+static int
+make_port (const struct osm_change *change, const json_t *body, json_t **ret, bool *ret_new,
+           struct osm_error *err)
+{
+  OSM_ERROR (why);
+
+  *ret_new = true;
+  if (osm_network_create (change->cloud, &osm_ports, body, ret, &why) == 0)
+    return 0;
+  *ret_new = false;
+  if (why.code == 409 && take_up (change, body, ret, err) == -1)
+    return -1;
+  if (*ret)
+    return 0;
+  osm_error_move (err, &why);
+  return -1;
+}
+
 /* A port with these addresses, and then it is the router's. */
 static int
 create (const struct osm_change *change, const json_t *entry, const json_t *body, json_t **ret,
@@ -116,17 +187,18 @@ create (const struct osm_change *change, const json_t *entry, const json_t *body
   OSM_CLEANUP_FREE char *path = NULL;
   OSM_ERROR (ignored);
   const char *id;
+  bool is_new;
 
   if (osm_inventory_id (change->inventory, "routers", osm_tenant_path (entry, "params.device_ref"),
                         &router, err) == -1 ||
-      osm_network_create (change->cloud, &osm_ports, body, &port, err) == -1)
+      make_port (change, body, &port, &is_new, err) == -1)
     return -1;
   id = osm_json_str (port, "id");
   path = osm_asprintf ("/routers/%s/add_router_interface", json_string_value (router));
   attach = osm_json_pack ("{s:s?}", "port_id", id);
   if (osm_cloud_put (change->cloud, OSM_NETWORK, path, attach, NULL, NULL, err) == -1) {
     /* Left alone, it would keep the address from the next attempt. */
-    if (!osm_error_outcome_unknown (err))
+    if (is_new && !osm_error_outcome_unknown (err))
       osm_network_delete (change->cloud, &osm_ports, id, &ignored);
     return -1;
   }

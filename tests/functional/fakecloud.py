@@ -19,6 +19,11 @@ def new_id():
     return str(uuid.uuid4())
 
 
+def conflict(kind, message="it is not possible"):
+    """Neutron's answer of that kind."""
+    return 409, {"NeutronError": {"type": kind, "message": message, "detail": ""}}
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -259,7 +264,12 @@ class FakeCloud(http.server.ThreadingHTTPServer):
             self.normalise_rule(values)
             rules = [{k: r.get(k) for k in values if k != "description"} for r in self.all(kind)]
             if {k: v for k, v in values.items() if k != "description"} in rules:
-                return 409, {"NeutronError": {"type": "SecurityGroupRuleExists", "message": "exists", "detail": ""}}
+                return conflict("SecurityGroupRuleExists", "exists")
+        taken = {(ip.get("subnet_id"), ip.get("ip_address")) for p in self.all(kind) for ip in p.get("fixed_ips", ())
+                 if ip.get("ip_address")}
+        if kind == "network/ports" and any((ip.get("subnet_id"), ip.get("ip_address")) in taken
+                                           for ip in values.get("fixed_ips", ())):
+            return conflict("IpAddressAlreadyAllocated", "the address is in use")
         if kind == "compute/os-keypairs":
             obj = self.add(kind, **dict({"user_id": self.user, "fingerprint": "aa"}, **values))
         else:

@@ -8,6 +8,7 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from fakecloud import conflict  # noqa: E402
 from tenantcase import Files  # noqa: E402
 
 
@@ -101,6 +102,50 @@ class Exact(More):
               description="")
         self.run_osm(5, "import", "security_group_rules", "--exact")
         self.assertEqual((self.rules(self.web), self.rules(stranger)), ([22, 53, 80], [514]))
+
+
+class Conflicts(More):
+    """409 is not always "the same one is there already"."""
+
+    def setUp(self):
+        super().setUp()
+        self.destination.add("network/networks", name="public", project_id="f" * 32, **{"router:external": True})
+        self.export("all")
+
+    def test_a_quota_that_is_used_up_is_a_failure(self):
+        self.results(0, "import", "security_groups")
+        d = self.destination
+        d.objects["network/security-group-rules"].clear()
+        d.answers["POST", "network/security-group-rules"] = [
+            conflict("OverQuota", "Quota exceeded for resources: ['security_group_rule'].")]
+        found = self.run_osm(5, "import", "security_group_rules")["objects"]
+        self.assertEqual(sorted(o["result"] for o in found), ["created", "failed"])
+        self.assertIn("Quota exceeded", next(o for o in found if o["result"] == "failed")["reason"])
+
+    def interface(self):
+        return [p for p in self.destination.all("network/ports") if p.get("device_owner") == "network:router_interface"]
+
+    def test_an_address_that_another_port_has_is_a_failure(self):
+        self.results(0, "import", "networks", "subnets", "routers")
+        d = self.destination
+        subnet, = d.all("network/subnets")
+        d.add("network/ports", network_id=subnet["network_id"], name="mine", device_id="", device_owner="",
+              fixed_ips=[{"subnet_id": subnet["id"], "ip_address": "10.1.0.1"}])
+        found, = self.run_osm(1, "import", "router_interfaces")["objects"]
+        self.assertEqual(found["result"], "failed")
+        self.assertIn("in use", found["reason"])
+        self.assertEqual(self.interface(), [])
+
+    def test_the_port_of_an_interrupted_import_is_taken_up(self):
+        self.results(0, "import", "networks", "subnets", "routers")
+        d = self.destination
+        subnet, = d.all("network/subnets")
+        left = d.add("network/ports", network_id=subnet["network_id"], name="", device_id="", device_owner="",
+                     fixed_ips=[{"subnet_id": subnet["id"], "ip_address": "10.1.0.1"}])
+        found, = self.run_osm(0, "import", "router_interfaces")["objects"]
+        self.assertEqual((found["result"], found["id"]), ("created", left["id"]))
+        self.assertEqual([p["id"] for p in self.interface()], [left["id"]])
+        self.assertEqual(self.run_osm(0, "import", "router_interfaces")["objects"][0]["result"], "equal")
 
 
 class Needs(More):

@@ -40,10 +40,11 @@ class Types(Files):
         net = self.of(self.source, "n1", "network/networks")["id"]
         subnet = self.of(self.source, "s1", "network/subnets")["id"]
         web = self.of(self.source, "web", "network/security-groups")["id"]
+        n = len(self.source.all("network/ports"))
         return self.source.add("network/ports", **dict(
             {"name": name, "network_id": net, "device_id": "", "device_owner": "", "admin_state_up": True, "tags": ["a"],
-             "fixed_ips": [{"subnet_id": subnet, "ip_address": "10.1.0.9"}], "security_groups": [web],
-             "description": "", "mac_address": "fa:16:3e:00:00:%02x" % len(self.source.all("network/ports"))}, **values))
+             "fixed_ips": [{"subnet_id": subnet, "ip_address": "10.1.0.%d" % (40 + n)}], "security_groups": [web],
+             "description": "", "mac_address": "fa:16:3e:00:00:%02x" % n}, **values))
 
 
 class OfTenants(Types):
@@ -67,7 +68,7 @@ class OfTenants(Types):
         port = made[vip["mac_address"]]
         self.assertEqual((port["name"], port["allowed_address_pairs"], port["tags"]),
                          ("vip", [{"ip_address": "10.1.0.50"}], ["a"]))
-        self.assertEqual(port["fixed_ips"], [{"ip_address": "10.1.0.9",
+        self.assertEqual(port["fixed_ips"], [{"ip_address": vip["fixed_ips"][0]["ip_address"],
                                               "subnet_id": self.of(self.destination, "s1", "network/subnets")["id"]}])
         self.assertEqual(port["security_groups"], [self.of(self.destination, "web", "network/security-groups")["id"]])
         self.assertEqual((made[unnamed["mac_address"]]["port_security_enabled"],
