@@ -134,8 +134,12 @@ choose (struct import *im)
 {
   OSM_CLEANUP_JSON json_t *needs =
       im->more ? osm_tenant_needs (im->files, im->options->types, im->options->filter) : NULL;
+  const struct osm_tenant_type *rules = osm_tenant_type_find ("security_group_rules");
 
   im->filters = osm_filters_new (im->options->types, im->options->filter, needs);
+  for (size_t i = 0; im->options->types[i]; i++)
+    if (im->options->types[i] == rules && json_object_get (im->files, rules->name))
+      im->change.rules = osm_filters_of (im->filters, rules);
   /* Of what nothing is needed nothing is asked. */
   for (size_t i = 0; im->more && im->more[i]; i++) {
     bool named = false;
@@ -614,9 +618,6 @@ begin (struct import *im, struct osm_cloud *cloud, const struct osm_import_optio
       (struct osm_change){ .cloud = cloud, .inventory = im->inventory, .images = options->images };
   im->more = options->with_dependencies ? osm_tenant_types_needed (options->types) : NULL;
   im->types = im->more ? im->more : options->types;
-  for (size_t i = 0; options->types[i]; i++)
-    im->change.with_rules =
-        im->change.with_rules || strcmp (options->types[i]->name, "security_group_rules") == 0;
   im->files = json_object ();
   im->refused = json_object ();
   im->rows = json_array ();

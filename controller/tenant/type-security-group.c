@@ -4,8 +4,10 @@
 #include <config.h>
 
 #include "common/cleanup.h"
+#include "common/clock.h"
 #include "common/json.h"
 #include "controller/cloud/network.h"
+#include "controller/tenant/filter.h"
 #include "controller/tenant/types.h"
 
 /* https://docs.openstack.org/api-ref/network/v2/#security-groups-security-groups */
@@ -32,24 +34,49 @@ set (const struct osm_change *change, const char *id, const struct osm_field *fi
   return osm_network_tag (change->cloud, &osm_security_groups, id, value, err);
 }
 
+static int
+delete_rules (const struct osm_change *change, const json_t *group, struct osm_error *err)
+{
+  const json_t *rule;
+  size_t i;
+
+  json_array_foreach (json_object_get (group, "security_group_rules"), i, rule)
+  {
+    const char *id = osm_json_str (rule, "id");
+
+    if (id && osm_security_group_rule_delete (change->cloud, id, err) == -1)
+      return osm_error_wrap (err, "the rules that a new group has");
+  }
+  return 0;
+}
+
+/* The next import would take its rules for wanted. */
+static void
+delete_again (const struct osm_change *change, const json_t *group, struct osm_error *err)
+{
+  const char *id = osm_json_str (group, "id");
+  OSM_ERROR (why);
+
+  osm_interrupt_hold ();
+  if (osm_network_delete (change->cloud, &osm_security_groups, id, &why) == -1)
+    osm_error_hint (err, "delete the new group %s: it has rules that let everything out", id);
+  osm_interrupt_release ();
+}
+
 /* A new group comes with rules that let everything out. If its rules come from a file, they are in that file or are not wanted. */
 static int
 create (const struct osm_change *change, const json_t *entry, const json_t *body, json_t **ret,
         struct osm_error *err)
 {
   OSM_CLEANUP_JSON json_t *group = NULL;
-  const json_t *rule;
-  size_t i;
 
   (void)entry;
   if (osm_network_create (change->cloud, &osm_security_groups, body, &group, err) == -1)
     return -1;
-  json_array_foreach (json_object_get (group, "security_group_rules"), i, rule)
-  {
-    const char *id = osm_json_str (rule, "id");
-
-    if (change->with_rules && id && osm_security_group_rule_delete (change->cloud, id, err) == -1)
-      return osm_error_wrap (err, "the rules that a new group has");
+  if (change->rules && osm_filter_takes (change->rules, osm_json_str (body, "name")) &&
+      delete_rules (change, group, err) == -1) {
+    delete_again (change, group, err);
+    return -1;
   }
   *ret = osm_take (group);
   return 0;

@@ -18,6 +18,7 @@
 #include "controller/cloud/cloud.h"
 
 struct osm_change;
+struct osm_filter;
 struct osm_inventory;
 struct osm_tenant_type;
 
@@ -102,7 +103,7 @@ struct osm_change {
   struct osm_cloud *cloud;
   const struct osm_inventory *inventory;
   const struct osm_image_source *images;
-  bool with_rules; /* security group rules come from files, too */
+  const struct osm_filter *rules; /* names of groups whose rules come from files; NULL: of none */
 };
 
 /* Folder of the files of types that OS Migrate does not know: it refuses each unknown one in its own. */

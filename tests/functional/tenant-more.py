@@ -148,6 +148,45 @@ class Conflicts(More):
         self.assertEqual(self.run_osm(0, "import", "router_interfaces")["objects"][0]["result"], "equal")
 
 
+class DefaultRules(More):
+    """A new group lets everything out; that goes if its rules come from a file, and only then."""
+
+    def setUp(self):
+        super().setUp()
+        self.source.add("network/security-groups", name="lb", description="", stateful=True, tags=[])
+        lb = next(g for g in self.source.all("network/security-groups") if g["name"] == "lb")["id"]
+        for rule in self.source.all("network/security-group-rules"):
+            rule["remote_group_id"] = lb
+        self.export("security_groups", "security_group_rules")
+
+    def egress(self, name):
+        groups = [g["id"] for g in self.destination.all("network/security-groups") if g["name"] == name]
+        self.assertEqual(len(groups), 1)
+        return len([r for r in self.destination.all("network/security-group-rules")
+                    if r["security_group_id"] == groups[0] and r["direction"] == "egress"])
+
+    def test_with_rules(self):
+        self.results(0, "import", "security_groups", "security_group_rules")
+        self.assertEqual((self.egress("web"), self.egress("lb")), (0, 0))
+
+    def test_without_their_file(self):
+        os.unlink(self.data + "/security_group_rules.yml")
+        self.results(0, "import", "all")
+        self.assertEqual((self.egress("web"), self.egress("lb")), (2, 2))
+
+    def test_of_a_group_that_is_only_referred_to(self):
+        self.results(0, "import", "security_group_rules", "--filter", "web", "--with-dependencies")
+        self.assertEqual((self.egress("web"), self.egress("lb")), (0, 2))
+
+    def test_a_group_that_cannot_be_emptied_is_not_left(self):
+        self.destination.answers["DELETE", "network/security-group-rules"] = [(204, None), (403, {"message": "no"})]
+        found = self.run_osm(1, "import", "security_groups", "security_group_rules", "--filter", "web")["objects"]
+        self.assertEqual(found[0]["result"], "failed")
+        self.assertNotIn("web", self.names(self.destination, "security-groups"))
+        self.results(0, "import", "security_groups", "security_group_rules")
+        self.assertEqual(self.egress("web"), 0)
+
+
 class Needs(More):
     def test_export_and_import_of_what_is_needed(self):
         results = self.export("router_interfaces", "--with-dependencies")
