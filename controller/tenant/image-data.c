@@ -318,10 +318,10 @@ try_once (struct copying *c, bool *ret_passed, struct osm_error *err)
     osm_error_move (err, &lost);
     return -1;
   }
-  /* Only an answer may have been lost. */
   if (wait_settled (c, &image, err) == -1)
     return -1;
-  if (r == -1 && !osm_str_equal (osm_json_str (image, "status"), "active")) {
+  /* Only an answer may have been lost. But if it was refused, whatever data it has now comes from somebody else. */
+  if (r == -1 && (lost.code == 409 || !osm_str_equal (osm_json_str (image, "status"), "active"))) {
     osm_error_move (err, &lost);
     return -1;
   }

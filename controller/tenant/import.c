@@ -437,9 +437,13 @@ import_row (struct import *im, const struct osm_tenant_type *type, json_t *row,
 {
   const char *word = osm_json_str (row, "result"), *id = osm_json_str (row, "id");
   OSM_ERROR (why);
-  int r = 0;
+  int r = 0, unfinished = 0;
 
-  if (id && type->unfinished && type->unfinished (im->inventory, id)) {
+  if (id && type->unfinished)
+    unfinished = type->unfinished (im->inventory, id, json_object_get (row, "entry"), &why);
+  if (unfinished == -1)
+    r = -1;
+  else if (unfinished == 1) {
     result (row, "created", "taken up again after an import that was interrupted");
     r = record (im, type, row, "created", &why);
   }

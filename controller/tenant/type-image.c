@@ -267,14 +267,22 @@ create (const struct osm_change *change, const json_t *entry, const json_t *body
   return osm_cloud_post (change->cloud, OSM_IMAGE, "/images", image, NULL, ret, err);
 }
 
-static bool
-is_unfinished (const struct osm_inventory *inventory, const char *id)
+static int
+is_unfinished (const struct osm_inventory *inventory, const char *id, const json_t *entry,
+               struct osm_error *err)
 {
   const json_t *image = osm_inventory_get (inventory, "images", id);
+  const char *mark = osm_json_str (image, OSM_MARK_IMPORT);
 
-  return osm_json_str (image, OSM_MARK_IMPORT) &&
-         (osm_str_equal (osm_json_str (image, "status"), "queued") ||
-          osm_str_equal (osm_json_str (image, "status"), "saving"));
+  if (!mark || (!osm_str_equal (osm_json_str (image, "status"), "queued") &&
+                !osm_str_equal (osm_json_str (image, "status"), "saving")))
+    return 0;
+  if (osm_str_equal (mark, osm_json_str (json_object_get (entry, "_info"), "id")))
+    return 1;
+  osm_error_set (err, OSM_ERROR_USER, 0,
+                 "image %s of this name has no data yet, and was begun for the source's image %s",
+                 id, mark);
+  return osm_error_hint (err, "delete it, or let the import that makes it come to its end");
 }
 
 static void

@@ -149,8 +149,10 @@ struct osm_tenant_type {
   /* Instead of one request with body, which has the fields that differ. entry, is: in the file, and the same of the cloud's object. */
   int (*update) (const struct osm_change *change, const char *id, const json_t *body,
                  const json_t *entry, const json_t *is, struct osm_error *err);
-  /* Is that object of the cloud one that osm began to make? It counts as created, and goes to finish. */
-  bool (*unfinished) (const struct osm_inventory *inventory, const char *id);
+  /* 1: that object of the cloud is one that osm began to make of the entry; it counts as created, and goes to finish. 0: it is not. -1: it
+   * was begun for another one. */
+  int (*unfinished) (const struct osm_inventory *inventory, const char *id, const json_t *entry,
+                     struct osm_error *err);
   /* When all of the type are made: what those that are created still lack. rows: as osm_tenant_compare has them; failures go into their
    * results. -1 only if all ends here. */
   int (*finish) (const struct osm_change *change, json_t *rows, struct osm_error *err);

@@ -71,8 +71,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if not image:
             return self.answer(404, {"message": "no image"})
         if self.command == "PUT":
+            if "rival_data" in cloud.faults:
+                cloud.set_data(image, cloud.faults.pop("rival_data"))
+                self.rfile.read(100000)
             if image["status"] != "queued":
-                return self.answer(409, {"message": "it is not queued"})
+                self.answer(409, {"message": "it is not queued"})
+                self.close_connection = True
+                while self.rfile.read1(65536):
+                    pass
+                return None
             image["status"] = "saving"
             data = self.read_body(cloud.faults)
             if data is None or len(data) < int(self.headers.get("Content-Length") or 0):

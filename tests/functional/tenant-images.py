@@ -13,6 +13,7 @@ import threading
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from fakecloud import new_id  # noqa: E402
 from tenantcase import CONTROLLER, Files  # noqa: E402
 
 
@@ -177,6 +178,28 @@ class Images(Files):
         row = self.run_import(0)["killed"]
         self.assertEqual((row["result"], row["id"]), ("created", left["id"]))
         self.assert_right("killed")
+
+    def test_what_another_import_has_made_meanwhile_is_not_deleted(self):
+        image = self.image("twice", random.Random(1).randbytes(9000000))
+        self.export("images")
+        self.destination.faults["rival_data"] = self.source.data[image["id"]]
+        row = self.run_import(1)["twice"]
+        self.assertEqual(row["result"], "failed")
+        self.assert_right("twice")
+        self.assertEqual(self.run_import(0)["twice"]["result"], "equal")
+
+    def test_one_that_was_begun_for_another_is_not_taken_up(self):
+        self.image("half")
+        self.export("images")
+        left = self.destination.add("image/images", name="half", owner=self.destination.project, status="queued",
+                                    protected=False, **{"osm.import": new_id()})
+        row = self.run_import(1)["half"]
+        self.assertEqual(row["result"], "failed")
+        self.assertIn("was begun for the source's image " + left["osm.import"], row["reason"])
+        self.assertEqual((left["status"], self.destination.calls("PUT")), ("queued", []))
+        self.destination.objects["image/images"].clear()
+        self.run_import(0)
+        self.assert_right("half")
 
     def test_that_of_others_is_left_alone(self):
         self.image("half")
