@@ -5,6 +5,8 @@
 
 #include "controller/tenant/compare.h"
 
+#include <string.h>
+
 #include "common/cleanup.h"
 #include "common/json.h"
 #include "common/strbuf.h"
@@ -133,10 +135,43 @@ registered (const struct osm_tenant_type *type, const json_t *entry, const char 
   return r;
 }
 
+/* {NAME: entry} of the cloud's objects of which no entry could be made, but for those that other entries are mapped to. */
+static json_t *
+unreadable_by_name (const json_t *cloud, const json_t *taken)
+{
+  json_t *found = json_object (), *entry;
+  const char *id;
+
+  json_object_foreach ((json_t *)cloud, id, entry)
+  {
+    const char *name = osm_json_str (entry, "name");
+
+    if (json_object_get (entry, "error") && name && !json_object_get (taken, id))
+      json_object_set (found, name, entry);
+  }
+  return found;
+}
+
+/* A second one must not be made, and there is nothing to compare with. */
+static json_t *
+unreadable_row (const struct osm_tenant_type *type, const json_t *entry, const json_t *is)
+{
+  const char *why = osm_json_str (json_object_get (is, "error"), "message"),
+             *name = osm_json_str (is, "name");
+  OSM_CLEANUP_FREE char *reason =
+      osm_asprintf ("the cloud has the %s '%s', which cannot be read: %s", type->noun,
+                    name ? name : "", why ? why : "");
+  json_t *r = row (type, entry, NULL, "failed");
+
+  json_object_set_new (r, "reason", json_string (reason));
+  return r;
+}
+
 static json_t *
 compare_one (const struct osm_tenant_type *type, const json_t *entry, const json_t *cloud,
-             const json_t *ids, const json_t *to)
+             const json_t *ids, const json_t *to, const json_t *unreadable)
 {
+  const char *name = osm_json_str (json_object_get (entry, "params"), "name");
   const char *id = json_string_value (json_array_get (ids, 0));
   const json_t *is = id ? json_object_get (cloud, id) : NULL;
   OSM_CLEANUP_JSON json_t *differences = NULL;
@@ -150,6 +185,11 @@ compare_one (const struct osm_tenant_type *type, const json_t *entry, const json
   /* Of equal rules one is as good as another. */
   if (json_array_size (ids) > 1 && osm_tenant_field (type, "name"))
     return several (type, entry, ids);
+  /* Where the name alone says which one it is. */
+  if (!is && name && strcmp (type->match[0], "name") == 0 && !type->match[1])
+    is = json_object_get (unreadable, name);
+  if (json_object_get (is, "error"))
+    return unreadable_row (type, entry, is);
   if (!is)
     return row (type, entry, NULL, "missing");
   differences = osm_tenant_diff (type, entry, is);
@@ -166,7 +206,8 @@ osm_tenant_compare (const struct osm_tenant_type *type, const json_t *file, cons
                     const json_t *mapped, const struct osm_filter *filter, bool with_extra)
 {
   OSM_CLEANUP_JSON json_t *identities = by_identity (type, cloud), *seen = json_object (),
-                          *taken = taken_ids (file, mapped);
+                          *taken = taken_ids (file, mapped),
+                          *unreadable = unreadable_by_name (cloud, taken);
   json_t *rows = json_array (), *equals;
   const json_t *entry;
   const char *identity;
@@ -183,7 +224,7 @@ osm_tenant_compare (const struct osm_tenant_type *type, const json_t *file, cons
     json_object_set_new (seen, of_file, json_true ());
     if (!osm_export_takes (type, filter, entry))
       continue;
-    r = compare_one (type, entry, cloud, ids, json_object_get (mapped, source_id));
+    r = compare_one (type, entry, cloud, ids, json_object_get (mapped, source_id), unreadable);
     json_object_set (r, "entry", (json_t *)entry);
     json_array_append_new (rows, r);
   }

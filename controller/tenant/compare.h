@@ -6,7 +6,7 @@
  *   json_t *rows = osm_tenant_compare (type, file, cloud, filter, true);
  *   rows: [{"type", "name", "result", "reason"?, "id"?, "differences"?, "entry"?, "is"?}]
  *
- * result: "equal", "differs", "missing" (in the cloud), "extra" (there, and in no file), "failed" (the cloud has several of it). id: in the
+ * result: "equal", "differs", "missing" (in the cloud), "extra" (there, and in no file), "failed" (the cloud has several of it, or one that cannot be read). id: in the
  * cloud. entry and is: what stands in the file, and the same made of the cloud's object. */
 
 #ifndef OSM_CONTROLLER_TENANT_COMPARE_H

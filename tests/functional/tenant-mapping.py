@@ -8,6 +8,7 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from fakecloud import new_id  # noqa: E402
 from tenantcase import Files  # noqa: E402
 
 
@@ -81,6 +82,23 @@ class Mapping(Files):
         self.assertIn("registered", row["reason"])
         self.results(0, "import", "subnets")
         self.assertEqual(self.destination.all("network/subnets")[0]["network_id"], one["id"])
+
+    def test_what_cannot_be_read_is_not_made_a_second_time(self):
+        hidden = {"id": new_id(), "name": "gold"}
+        self.destination.add("network/networks", name="n1", qos_policy_id=hidden["id"])
+        row = self.results(5, "import", "networks")["networks", "n1"]
+        self.assertEqual(row["result"], "failed")
+        self.assertIn("the network 'n1', which cannot be read: qos_policy_ref", row["reason"])
+        self.assertEqual(len([n for n in self.destination.all("network/networks") if n["name"] == "n1"]), 1)
+        # Likewise when it is known by its id.
+        of_n1 = self.of(self.destination, "n1")
+        of_n1["qos_policy_id"] = None
+        self.results(5, "import", "networks")
+        of_n1.update(qos_policy_id=hidden["id"], name="renamed")
+        before = json.dumps(of_n1)
+        row = self.results(5, "import", "networks", "--update")["networks", "n1"]
+        self.assertIn("the network 'renamed', which cannot be read", row["reason"])
+        self.assertEqual(json.dumps(of_n1), before)
 
     def test_what_is_registered_may_be_anybodys_and_is_left_alone(self):
         self.run_osm(0, "register-external", "networks", "n1", "public")
