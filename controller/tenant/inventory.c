@@ -284,6 +284,12 @@ is_meant (const struct osm_inventory *inventory, const struct osm_tenant_type *t
   if (!osm_str_equal (osm_json_str (ref, "name"), osm_json_str (object, "name")))
     return false;
   is = make_ref (inventory, type, object);
+  /* Ours are known to be ours, also where the names of other projects are not shown. */
+  if (type->ref_style == OSM_REF_OWNED && type->owner && inventory->project_id &&
+      osm_json_str (object, type->owner) &&
+      osm_str_equal (osm_json_str (ref, "project_name"), OSM_REF_AUTH) &&
+      !osm_str_equal (osm_json_str (is, "project_name"), OSM_REF_AUTH))
+    return false;
   return is_said (json_object_get (ref, "project_name"), json_object_get (is, "project_name")) &&
          is_said (json_object_get (ref, "domain_name"), json_object_get (is, "domain_name"));
 }

@@ -8,7 +8,7 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from fakecloud import conflict  # noqa: E402
+from fakecloud import conflict, new_id  # noqa: E402
 from tenantcase import Files  # noqa: E402
 
 
@@ -185,6 +185,19 @@ class DefaultRules(More):
         self.assertNotIn("web", self.names(self.destination, "security-groups"))
         self.results(0, "import", "security_groups", "security_group_rules")
         self.assertEqual(self.egress("web"), 0)
+
+
+class Whose(More):
+    def test_what_is_ours_is_not_looked_for_among_others(self):
+        self.export("networks", "subnets")
+        # Shared with us; who its project is, is not shown.
+        theirs = self.destination.add("network/networks", name="n1", project_id=new_id().replace("-", ""), shared=True)["id"]
+        found = self.results(1, "import", "subnets")
+        self.assertIn("there is no network 'n1' in this project", found["subnets", "s1"]["reason"])
+        self.assertEqual(self.destination.all("network/subnets"), [])
+        self.results(0, "import", "networks", "subnets")
+        subnet, = self.destination.all("network/subnets")
+        self.assertNotEqual(subnet["network_id"], theirs)
 
 
 class Needs(More):
