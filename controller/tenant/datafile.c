@@ -317,7 +317,8 @@ check_entry (struct check *c, const json_t *entry)
       !json_is_string (osm_tenant_path (entry, "_info.id"))) {
     osm_yaml_key_error (c->file->doc, json_object_get (entry, "_info"), "id", &why,
                         "_info.id is missing");
-    osm_error_hint (&why, "any text will do for an object that no cloud has yet");
+    osm_error_hint (&why, "any text that no other entry has will do for an object that no cloud "
+                          "has yet");
     add_problem (c, true, &why);
   }
   return c->errors == before;
@@ -341,11 +342,31 @@ check_twice (struct check *c, const json_t *entry, json_t *seen)
   add_problem (c, osm_tenant_field (c->type, "name") != NULL, &why);
 }
 
+/* Import remembers by it what became of the entry. */
+static void
+check_id (struct check *c, const json_t *entry, json_t *ids)
+{
+  OSM_CLEANUP_FREE char *id = osm_tenant_entry_id (entry);
+  OSM_ERROR (why);
+
+  if (!osm_tenant_field (c->type, "name"))
+    return;
+  if (!json_object_get (ids, id)) {
+    json_object_set_new (ids, id, json_true ());
+    return;
+  }
+  osm_yaml_key_error (c->file->doc, json_object_get (entry, "_info"), "id", &why,
+                      "_info.id '%s' is that of another entry, too", id);
+  osm_error_hint (&why, "for an object that no cloud has yet write any text that no other entry "
+                        "has");
+  add_problem (c, true, &why);
+}
+
 size_t
 osm_datafile_check (const struct osm_datafile *file, const struct osm_tenant_type *type,
                     json_t *problems)
 {
-  OSM_CLEANUP_JSON json_t *seen = json_object ();
+  OSM_CLEANUP_JSON json_t *seen = json_object (), *ids = json_object ();
   struct check c = { .file = file, .type = type, .problems = problems };
   const json_t *entry;
   size_t i;
@@ -359,8 +380,13 @@ osm_datafile_check (const struct osm_datafile *file, const struct osm_tenant_typ
                         osm_datafile_version (file), OSM_DATAFILE_VERSION);
     add_problem (&c, false, &why);
   }
-  json_array_foreach (file->resources, i, entry) if (check_entry (&c, entry))
-      check_twice (&c, entry, seen);
+  json_array_foreach (file->resources, i, entry)
+  {
+    if (!check_entry (&c, entry))
+      continue;
+    check_twice (&c, entry, seen);
+    check_id (&c, entry, ids);
+  }
   return c.errors;
 }
 

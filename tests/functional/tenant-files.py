@@ -207,6 +207,16 @@ class Validate(Files):
                 if "twice" not in message:
                     self.assertIn(":%d:" % line, found[0]["message"])
 
+    def test_two_entries_of_one_id_are_not_imported(self):
+        self.export("networks")
+        for n in self.source.all("network/networks"):
+            text = self.text("networks.yml").replace("    id: %s\n" % n["id"], "    id: new\n")
+            self.write("networks.yml", text)
+        report = self.run_osm(1, "validate")
+        self.assertIn("_info.id 'new' is that of another entry, too", report["problems"][0]["message"])
+        self.run_osm(1, "import", "networks", "--update")
+        self.assertEqual(self.destination.calls("POST") + self.destination.calls("PUT"), [])
+
     def test_no_yaml_and_no_files(self):
         self.run_osm(3, "validate")
         os.mkdir(self.data)

@@ -9,13 +9,14 @@
 #include "controller/tenant/filter.h"
 
 #define HEAD "os_migrate_version: 1.0.5\nresources:\n"
-#define GROUP(name)                    \
-  "- _info: {id: 1f, project_id: x}\n" \
-  "  _migration_params: {}\n"          \
-  "  params:\n"                        \
-  "    description: null\n"            \
-  "    name: " name "\n"               \
+#define GROUP_OF_ID(id, name)              \
+  "- _info: {id: " id ", project_id: x}\n" \
+  "  _migration_params: {}\n"              \
+  "  params:\n"                            \
+  "    description: null\n"                \
+  "    name: " name "\n"                   \
   "  type: openstack.network.SecurityGroup\n"
+#define GROUP(name) GROUP_OF_ID ("1f", name)
 
 static struct osm_datafile *
 read_file (const char *text)
@@ -48,7 +49,8 @@ assert_problem (const struct osm_tenant_type *type, const char *text, const char
 
 TEST (file_of_os_migrate_is_right)
 {
-  OSM_CLEANUP_DATAFILE struct osm_datafile *file = read_file (HEAD GROUP ("web") GROUP ("db"));
+  OSM_CLEANUP_DATAFILE struct osm_datafile *file =
+      read_file (HEAD GROUP ("web") GROUP_OF_ID ("2f", "db"));
   OSM_CLEANUP_JSON json_t *problems = json_array ();
 
   assert_int_equal (osm_datafile_check (file, &osm_type_security_group, problems), 0);
@@ -125,8 +127,10 @@ TEST (each_mistake_has_its_place_and_remedy)
                   "f.yml:8:5: params.descripton", "did you mean 'description'?");
   assert_problem (group, HEAD GROUP ("a\n    is_stateful: true"), "error", "params.is_stateful",
                   "_osm_params");
-  assert_problem (group, HEAD GROUP ("a") GROUP ("a"), "error",
+  assert_problem (group, HEAD GROUP ("a") GROUP_OF_ID ("2f", "a"), "error",
                   "f.yml:9:3: the security group 'a' is in this file twice", "rename");
+  assert_problem (group, HEAD GROUP ("a") GROUP ("b"), "error",
+                  "f.yml:9:11: _info.id '1f' is that of another entry, too", "no other entry");
   assert_problem (group,
                   HEAD "- _info: {}\n  _migration_params: {}\n  params: {name: a, description: x}\n"
                        "  type: openstack.network.SecurityGroup\n",
