@@ -210,7 +210,8 @@ check_value (struct check *c, const json_t *section, const struct osm_field *f)
     return;
   else if (f->kind == OSM_FIELD_REF)
     check_ref (c, section, f, value);
-  else if (!is_of_kind (f, value)) {
+  else if (!is_of_kind (f, value) ||
+           (must_have_value (c, f) && f->kind == OSM_FIELD_TEXT && !json_is_string (value))) {
     osm_yaml_key_error (c->file->doc, section, f->name, &why, "%s: must be %s", f->name,
                         kind_name (f));
     if (f->kind == OSM_FIELD_TEXT)

@@ -227,7 +227,7 @@ file_image (const struct osm_change *change, const json_t *entry, char **ret_pat
   const json_t *params = json_object_get (entry, "params"),
                *info = json_object_get (entry, "_info");
 
-  if (strchr (name, '/') || !osm_file_exists (path))
+  if (!name || strchr (name, '/') || !osm_file_exists (path))
     return osm_error_set (err, OSM_ERROR_USER, 0, "there is no file %s", path);
   *ret = osm_json_pack (
       "{s:s, s:O?, s:O?, s:O?, s:O?}", "id", id, "size", json_object_get (info, "size"), "checksum",

@@ -267,6 +267,14 @@ class Images(Files):
         row = self.run_import(1, "--image-blobs", self.data + "/image_blobs")["blob"]
         self.assertIn("there is no file", row["reason"])
 
+    def test_a_truth_value_is_no_name(self):
+        self.image("hand")
+        self.export("images")
+        self.edit("images.yml", "name: hand\n", "name: true\n")
+        self.run_osm(1, "import", "images", "--image-blobs", self.data)
+        self.assertIn("name: must be text", self.err)
+        self.assertEqual(self.destination.all("image/images"), [])
+
     def test_who_imports_them_by_hand_is_told(self):
         self.image("hand")
         self.export("images")

@@ -123,6 +123,7 @@ TEST (each_mistake_has_its_place_and_remedy)
                   "f.yml:4:3: a router in the file of the security_groups", "routers.yml");
   assert_problem (group, HEAD GROUP ("''"), "error", "f.yml:7:5: name is empty", "found again");
   assert_problem (group, HEAD GROUP ("12"), "error", "f.yml:7:5: name: must be text", "quotes");
+  assert_problem (group, HEAD GROUP ("true"), "error", "f.yml:7:5: name: must be text", "quotes");
   assert_problem (group, HEAD GROUP ("a\n    descripton: x"), "error",
                   "f.yml:8:5: params.descripton", "did you mean 'description'?");
   assert_problem (group, HEAD GROUP ("a\n    is_stateful: true"), "error", "params.is_stateful",
