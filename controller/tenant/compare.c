@@ -205,8 +205,10 @@ json_t *
 osm_tenant_compare (const struct osm_tenant_type *type, const json_t *file, const json_t *cloud,
                     const json_t *mapped, const struct osm_filter *filter, bool with_extra)
 {
+  /* What became of an entry before it was edited is not what it means now. */
+  const json_t *known = type->by_content ? NULL : mapped;
   OSM_CLEANUP_JSON json_t *identities = by_identity (type, cloud), *seen = json_object (),
-                          *taken = taken_ids (file, mapped),
+                          *taken = taken_ids (file, known),
                           *unreadable = unreadable_by_name (cloud, taken);
   json_t *rows = json_array (), *equals;
   const json_t *entry;
@@ -218,13 +220,13 @@ osm_tenant_compare (const struct osm_tenant_type *type, const json_t *file, cons
     OSM_CLEANUP_FREE char *of_file = osm_tenant_identity (type, entry);
     OSM_CLEANUP_FREE char *source_id = osm_tenant_entry_id (entry);
     OSM_CLEANUP_JSON json_t *ids =
-        candidates (entry, cloud, json_object_get (identities, of_file), mapped, taken);
+        candidates (entry, cloud, json_object_get (identities, of_file), known, taken);
     json_t *r;
 
     json_object_set_new (seen, of_file, json_true ());
     if (!osm_export_takes (type, filter, entry))
       continue;
-    r = compare_one (type, entry, cloud, ids, json_object_get (mapped, source_id), unreadable);
+    r = compare_one (type, entry, cloud, ids, json_object_get (known, source_id), unreadable);
     json_object_set (r, "entry", (json_t *)entry);
     json_array_append_new (rows, r);
   }

@@ -207,7 +207,7 @@ record (struct import *im, const struct osm_tenant_type *type, const json_t *row
   const char *id = osm_json_str (row, "id");
 
   /* What has no id is what it is by its content. */
-  if (im->options->dry_run || type->id || !id || !source_id || !*source_id)
+  if (im->options->dry_run || type->id || type->by_content || !id || !source_id || !*source_id)
     return 0;
   return osm_tenant_mapping_note (im->mapping, type->name, source_id, id,
                                   osm_json_str (json_object_get (entry, "params"), "name"), origin,

@@ -127,6 +127,7 @@ const struct osm_tenant_type osm_type_rbac_policy = {
   .member_key = "rbac_policy",
   .owner = "project_id",
   .match = match,
+  .by_content = true,
   .filter_by = "object_ref.name",
   .fields = fields,
 };

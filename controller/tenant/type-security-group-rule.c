@@ -56,6 +56,7 @@ const struct osm_tenant_type osm_type_security_group_rule = {
   .member_key = "security_group_rule",
   .owner = "project_id",
   .match = match,
+  .by_content = true,
   .filter_by = "security_group_ref.name",
   .fields = fields,
   .removable = true,

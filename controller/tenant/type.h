@@ -129,6 +129,7 @@ struct osm_tenant_type {
   enum osm_ref_style ref_style;
   /* Identity in file and cloud: names of fields, which must be equal. NULL-terminated. */
   const char *const *match;
+  bool by_content;       /* that is all there is to it: an edited one is another one */
   bool nameless;         /* the name may be empty: the rest of match is enough */
   const char *filter_by; /* what --filter looks at, "security_group_ref.name"; NULL: "name" */
   const struct osm_field *fields;

@@ -56,6 +56,18 @@ class Exact(More):
         self.assertEqual({o["result"] for o in self.results(0, "import", "security_group_rules", "--exact").values()},
                          {"equal"})
 
+    def test_an_edited_rule_takes_the_place_of_the_old_one(self):
+        self.write("security_group_rules.yml",
+                   self.text("security_group_rules.yml").replace("port_range_max: 80", "port_range_max: 81")
+                   .replace("port_range_min: 80", "port_range_min: 81"))
+        found = self.run_osm(0, "import", "security_group_rules")["objects"]
+        self.assertEqual(sorted(o["result"] for o in found), ["created", "equal"])
+        self.assertEqual(self.rules(self.web), [22, 53, 80, 81])
+        self.results(0, "import", "security_group_rules", "--exact")
+        self.assertEqual(self.rules(self.web), [22, 81])
+        # Rules are what they say: nothing is to be remembered.
+        self.assertNotIn("security_group_rules", {o["type"] for o in self.run_osm(0, "list", "--objects")})
+
     def test_not_of_others_groups_and_not_of_filtered_ones(self):
         self.results(0, "import", "security_group_rules", "--exact", "--filter", "db*")
         self.assertEqual(self.rules(self.web), [22, 53, 80])
