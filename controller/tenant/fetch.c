@@ -141,9 +141,13 @@ osm_fetch_lists (struct osm_cloud *cloud, const struct osm_tenant_type *const *t
                  struct osm_inventory *inventory, json_t *refused, struct osm_error *err)
 {
   if (list_some (cloud, types, false, inventory, refused, err) == -1 ||
-      list_routers (cloud, types, inventory, refused, err) == -1)
+      list_routers (cloud, types, inventory, refused, err) == -1 ||
+      list_some (cloud, types, true, inventory, refused, err) == -1)
     return -1;
-  return list_some (cloud, types, true, inventory, refused, err);
+  /* Without the routers there is nothing to ask for them by. */
+  if (json_object_get (refused, "routers"))
+    json_object_set (refused, "router_interfaces", json_object_get (refused, "routers"));
+  return 0;
 }
 
 /* ---- what they refer to ---- */

@@ -212,6 +212,18 @@ class Whose(More):
         self.assertNotEqual(subnet["network_id"], theirs)
 
 
+class Refused(More):
+    def test_interfaces_are_not_gone_when_routers_are_not_shown(self):
+        self.export("router_interfaces")
+        before = self.text("router_interfaces.yml")
+        self.source.broken.add("network/routers")
+        for types in (("router_interfaces",), ("routers", "router_interfaces")):
+            found = self.export(*types, status=1)
+            self.assertEqual(found["router_interfaces", "(all)"]["result"], "failed")
+            self.assertIn("it is broken", found["router_interfaces", "(all)"]["reason"])
+            self.assertEqual(self.text("router_interfaces.yml"), before)
+
+
 class Needs(More):
     def test_export_and_import_of_what_is_needed(self):
         results = self.export("router_interfaces", "--with-dependencies")
