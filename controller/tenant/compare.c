@@ -127,11 +127,12 @@ candidates (const json_t *entry, const json_t *cloud, const json_t *by_name, con
 }
 
 static json_t *
-registered (const struct osm_tenant_type *type, const json_t *entry, const char *id)
+left_alone (const struct osm_tenant_type *type, const json_t *entry, const json_t *to,
+            const char *why)
 {
-  json_t *r = row (type, entry, id, "equal");
+  json_t *r = row (type, entry, osm_json_str (to, "destination_id"), "equal");
 
-  json_object_set_new (r, "reason", json_string ("registered: others take care of it"));
+  json_object_set_new (r, "reason", json_string (why));
   return r;
 }
 
@@ -181,10 +182,13 @@ compare_one (const struct osm_tenant_type *type, const json_t *entry, const json
   if (osm_str_equal (osm_json_str (to, "origin"), "registered") &&
       (json_is_true (json_object_get (to, "elsewhere")) ||
        json_object_get (cloud, osm_json_str (to, "destination_id"))))
-    return registered (type, entry, osm_json_str (to, "destination_id"));
+    return left_alone (type, entry, to, "registered: others take care of it");
   /* Of equal rules one is as good as another. */
   if (json_array_size (ids) > 1 && osm_tenant_field (type, "name"))
     return several (type, entry, ids);
+  /* A port that a server has now is none of those that are exported. */
+  if (!is && type->wanted && json_is_true (json_object_get (to, "elsewhere")))
+    return left_alone (type, entry, to, "is there, and in use now: it is left alone");
   /* Where the name alone says which one it is. */
   if (!is && name && strcmp (type->match[0], "name") == 0 && !type->match[1])
     is = json_object_get (unreadable, name);

@@ -74,6 +74,18 @@ class OfTenants(Types):
         self.assertEqual((made[unnamed["mac_address"]]["port_security_enabled"],
                           made[unnamed["mac_address"]]["security_groups"]), (False, []))
 
+    def test_a_port_that_a_server_uses_since(self):
+        self.port("vip")
+        self.export("networks", "subnets", "security_groups", "ports")
+        self.results(0, "import", "networks", "subnets", "security_groups", "ports")
+        made = self.of(self.destination, "vip", "network/ports")
+        made.update(device_id=new_id(), device_owner="compute:nova")
+        before = json.dumps(self.destination.objects, sort_keys=True)
+        row = self.results(0, "import", "ports", "--update")["ports", "vip"]
+        self.assertEqual((row["result"], row["id"]), ("equal", made["id"]))
+        self.assertIn("in use", row["reason"])
+        self.assertEqual(json.dumps(self.destination.objects, sort_keys=True), before)
+
     def test_trunks(self):
         parent, sub = self.port("parent"), self.port("", device_owner="trunk:subport")
         trunk = self.source.add("network/trunks", name="t", admin_state_up=True, port_id=parent["id"], tags=["x"],
