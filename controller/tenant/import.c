@@ -168,7 +168,7 @@ prepare (struct import *im, struct osm_error *err)
   if (osm_tenant_mapping_load (im->options->store, im->options->source, osm_cloud_name (im->cloud),
                                &im->mapping, err) == -1)
     return -1;
-  osm_tenant_mapping_alias (im->mapping, im->inventory);
+  osm_tenant_mapping_alias (im->mapping, im->files, im->inventory);
   types = present (im);
   if (ask_for_extensions (im, types, err) == -1)
     return -1;
@@ -185,6 +185,16 @@ result (json_t *row, const char *word, const char *reason)
   osm_json_set_str (row, "reason", reason);
 }
 
+/* From now on the name means it, also where something else is called so; if it is not more than the name that says which one it is. */
+static void
+alias (struct import *im, const struct osm_tenant_type *type, const json_t *row, const char *id)
+{
+  const char *name = osm_json_str (osm_tenant_path (row, "entry.params"), "name");
+
+  if (name && id && !type->id && strcmp (type->match[0], "name") == 0 && !type->match[1])
+    osm_inventory_alias (im->inventory, type->name, name, id);
+}
+
 /* What others refer to is there from now on. In a dry run it only will be. */
 static void
 remember (struct import *im, const struct osm_tenant_type *type, json_t *row, json_t *object)
@@ -193,6 +203,7 @@ remember (struct import *im, const struct osm_tenant_type *type, json_t *row, js
 
   json_array_append (list, object);
   osm_inventory_add (im->inventory, type, list, true);
+  alias (im, type, row, osm_json_str (object, "id"));
   if (!im->options->dry_run && !osm_tenant_path (row, "id"))
     json_object_set (row, "id", json_object_get (object, "id"));
 }
@@ -206,6 +217,7 @@ record (struct import *im, const struct osm_tenant_type *type, const json_t *row
   OSM_CLEANUP_FREE char *source_id = osm_tenant_entry_id (entry);
   const char *id = osm_json_str (row, "id");
 
+  alias (im, type, row, id);
   /* What has no id is what it is by its content. */
   if (im->options->dry_run || type->id || type->by_content || !id || !source_id || !*source_id)
     return 0;

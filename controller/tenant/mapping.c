@@ -8,6 +8,7 @@
 #include "common/cleanup.h"
 #include "common/json.h"
 #include "common/strbuf.h"
+#include "controller/tenant/convert.h"
 #include "controller/tenant/fetch.h"
 
 struct osm_tenant_mapping {
@@ -94,21 +95,57 @@ osm_tenant_mapping_note (struct osm_tenant_mapping *mapping, const char *type,
   return osm_store_mapping_note (mapping->store, &m, err);
 }
 
-void
-osm_tenant_mapping_alias (const struct osm_tenant_mapping *mapping, struct osm_inventory *inventory)
+/* {ID at the source: NAME} */
+static json_t *
+names_of (const json_t *entries)
 {
-  const char *type, *source_id;
-  json_t *rows, *row;
+  json_t *names = json_object ();
+  const json_t *entry;
+  size_t i;
+
+  json_array_foreach (entries, i, entry)
+  {
+    OSM_CLEANUP_FREE char *id = osm_tenant_entry_id (entry);
+    json_t *name = json_object_get (json_object_get (entry, "params"), "name");
+
+    if (json_is_string (name))
+      json_object_set (names, id, name);
+  }
+  return names;
+}
+
+static void
+alias_type (const char *type, const json_t *rows, const json_t *entries,
+            struct osm_inventory *inventory)
+{
+  OSM_CLEANUP_JSON json_t *names = names_of (entries);
+  const char *source_id;
+  json_t *row;
+
+  /* Those in the file come last, and so count more. */
+  for (int in_file = 0; in_file < 2; in_file++)
+    json_object_foreach ((json_t *)rows, source_id, row)
+    {
+      const char *now = osm_json_str (names, source_id),
+                 *name = now ? now : osm_json_str (row, "name"),
+                 *id = osm_json_str (row, "destination_id");
+
+      if ((now != NULL) == in_file && name && id)
+        osm_inventory_alias (inventory, type, name, id);
+    }
+}
+
+void
+osm_tenant_mapping_alias (const struct osm_tenant_mapping *mapping, const json_t *files,
+                          struct osm_inventory *inventory)
+{
+  const char *type;
+  json_t *rows;
 
   json_object_foreach (mapping->types, type, rows)
   {
-    json_object_foreach (rows, source_id, row)
-    {
-      const char *name = osm_json_str (row, "name"), *id = osm_json_str (row, "destination_id");
-
-      if (osm_tenant_type_find (type) && name && id)
-        osm_inventory_alias (inventory, type, name, id);
-    }
+    if (osm_tenant_type_find (type))
+      alias_type (type, rows, json_object_get (files, type), inventory);
   }
 }
 

@@ -26,8 +26,9 @@ json_t *osm_tenant_mapping_of (const struct osm_tenant_mapping *mapping, const c
 int osm_tenant_mapping_note (struct osm_tenant_mapping *mapping, const char *type,
                              const char *source_id, const char *destination_id, const char *name,
                              const char *origin, struct osm_error *err);
-/* References by these names mean these objects. */
-void osm_tenant_mapping_alias (const struct osm_tenant_mapping *mapping,
+/* References by the names that these objects have in the files mean them; what is in no file has the name that it had last.
+ * files: {TYPE: array of entries}. */
+void osm_tenant_mapping_alias (const struct osm_tenant_mapping *mapping, const json_t *files,
                                struct osm_inventory *inventory);
 
 /* The one object of that name or id, whoever owns it. USER error if there is none, or several. */

@@ -60,6 +60,24 @@ class Mapping(Files):
         self.assertEqual(self.destination.all("network/subnets")[0]["network_id"],
                          self.of(self.destination, "renamed")["id"])
 
+    def test_a_name_that_went_to_another_one_means_that(self):
+        self.results(0, "import", "networks", "subnets")
+        old = self.of(self.destination, "n1")["id"]
+        self.of(self.source, "n1")["name"] = "n1-old"
+        new = self.source.add("network/networks", name="n1", admin_state_up=True, shared=False, mtu=1500)["id"]
+        self.source.add("network/subnets", name="s2", network_id=new, cidr="10.2.0.0/24", ip_version=4)
+        self.export("networks", "subnets")
+        found = self.results(5, "import", "networks", "subnets", "--dry-run")
+        self.assertEqual([found[k]["result"] for k in (("networks", "n1-old"), ("networks", "n1"), ("subnets", "s2"))],
+                         ["skipped", "created", "created"])
+        found = self.results(5, "import", "networks", "subnets")
+        self.assertEqual((found["subnets", "s1"]["result"], found["subnets", "s2"]["result"]), ("equal", "created"))
+        nets = {s["name"]: s["network_id"] for s in self.destination.all("network/subnets")}
+        self.assertEqual((nets["s1"], nets["s2"]), (old, self.results(5, "import", "networks")["networks", "n1"]["id"]))
+        self.assertNotEqual(nets["s2"], old)
+        self.results(0, "import", "networks", "subnets", "--update")
+        self.assertEqual({o["result"] for o in self.results(0, "import", "subnets").values()}, {"equal"})
+
     def test_what_was_deleted_there_is_made_again(self):
         self.results(0, "import", "networks")
         old = self.of(self.destination, "n1")["id"]
