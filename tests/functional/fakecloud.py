@@ -145,7 +145,7 @@ class FakeCloud(http.server.ThreadingHTTPServer):
         self.broken = set()  # likewise with 400
         self.roles = ["admin" if administrator else "member"]
         self.data = {}  # of images
-        self.answers = {}  # {(METHOD, KIND): [(status, body), ...]}: given first, one each
+        self.answers = {}  # {(METHOD, KIND): [(status, body) or a function that returns them, ...]}: given first, one each
         self.faults = {}  # what happens once to the data of an image
         self.streams = self.most_streams = 0
         self.add("identity/domains", id="default", name="Default")
@@ -220,7 +220,8 @@ class FakeCloud(http.server.ThreadingHTTPServer):
         if method == "GET" and kind in self.broken:
             return 400, {"message": "it is broken"}
         if self.answers.get((method, kind)):
-            return self.answers[method, kind].pop(0)
+            answer = self.answers[method, kind].pop(0)
+            return answer() if callable(answer) else answer
         return getattr(self, method.lower())(service, kind, parts, query, body)
 
     @staticmethod

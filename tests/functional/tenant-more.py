@@ -4,12 +4,15 @@
 
 import os
 import shutil
+import signal
+import subprocess
 import sys
+import threading
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from fakecloud import conflict, new_id  # noqa: E402
-from tenantcase import Files  # noqa: E402
+from tenantcase import CONTROLLER, Files  # noqa: E402
 
 
 class More(Files):
@@ -197,6 +200,25 @@ class DefaultRules(More):
         self.assertNotIn("web", self.names(self.destination, "security-groups"))
         self.results(0, "import", "security_groups", "security_group_rules")
         self.assertEqual(self.egress("web"), 0)
+
+    def test_nor_is_it_when_the_operator_stops_in_between(self):
+        env = {k: v for k, v in os.environ.items() if not k.startswith(("OS_", "OSM_"))}
+        env.update(OS_CLIENT_CONFIG_FILE=self.folder + "/clouds.yaml", XDG_CONFIG_HOME=self.folder)
+        began, go = threading.Event(), threading.Event()
+
+        def stop():
+            began.set()
+            go.wait(30)
+            return 204, None
+        self.destination.answers["DELETE", "network/security-group-rules"] = [stop]
+        with subprocess.Popen([CONTROLLER, "import", "security_groups", "security_group_rules", "--filter", "web",
+                               "--source-cloud", "src", "--destination-cloud", "dst", "--state-dir", self.folder + "/state",
+                               "--data-dir", self.data], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            self.assertTrue(began.wait(30))
+            process.send_signal(signal.SIGINT)
+            go.set()
+        self.assertNotEqual(process.returncode, 0)
+        self.assertNotIn("web", self.names(self.destination, "security-groups"))
 
 
 class Whose(More):
