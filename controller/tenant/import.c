@@ -253,7 +253,7 @@ set_separate (struct import *im, const struct osm_tenant_type *type, const json_
         (now ? json_equal (now, wanted)
              : json_array_size (wanted) + json_object_size (wanted) == 0))
       continue;
-    if (type->set (&im->change, id, f, wanted, now, err) == -1)
+    if (type->set (&im->change, type, id, f, wanted, now, err) == -1)
       return osm_error_wrap (err, "%s", f->name);
   }
   return 0;

@@ -58,8 +58,8 @@ static const struct osm_field fields[] = {
 
 /* Extra specs: those that differ, and those that are too many. */
 static int
-set (const struct osm_change *change, const char *id, const struct osm_field *field,
-     const json_t *value, const json_t *is, struct osm_error *err)
+set (const struct osm_change *change, const struct osm_tenant_type *type, const char *id,
+     const struct osm_field *field, const json_t *value, const json_t *is, struct osm_error *err)
 {
   OSM_CLEANUP_FREE char *quoted = osm_quote_url (id);
   OSM_CLEANUP_FREE char *path = osm_asprintf ("/flavors/%s/os-extra_specs", quoted);
@@ -67,6 +67,7 @@ set (const struct osm_change *change, const char *id, const struct osm_field *fi
   const char *key;
   json_t *ignored;
 
+  (void)type;
   (void)field;
   if (json_object_size (value) > 0 &&
       osm_cloud_action (change->cloud, OSM_COMPUTE, path, body, NULL, NULL, err) == -1)

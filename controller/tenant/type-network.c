@@ -3,7 +3,6 @@
 
 #include <config.h>
 
-#include "controller/cloud/network.h"
 #include "controller/tenant/types.h"
 
 /* https://docs.openstack.org/api-ref/network/v2/#networks */
@@ -43,15 +42,6 @@ static const struct osm_field fields[] = {
   OSM_FIELDS_END,
 };
 
-static int
-set (const struct osm_change *change, const char *id, const struct osm_field *field,
-     const json_t *value, const json_t *is, struct osm_error *err)
-{
-  (void)is;
-  (void)field;
-  return osm_network_tag (change->cloud, &osm_networks, id, value, err);
-}
-
 static const char *const match[] = { "name", NULL };
 
 const struct osm_tenant_type osm_type_network = {
@@ -68,5 +58,5 @@ const struct osm_tenant_type osm_type_network = {
   .owner = "project_id",
   .match = match,
   .fields = fields,
-  .set = set,
+  .set = osm_tenant_set_tags,
 };

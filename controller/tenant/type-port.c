@@ -6,7 +6,6 @@
 #include "common/cleanup.h"
 #include "common/json.h"
 #include "common/strbuf.h"
-#include "controller/cloud/network.h"
 #include "controller/tenant/convert.h"
 #include "controller/tenant/inventory.h"
 #include "controller/tenant/types.h"
@@ -114,15 +113,6 @@ static const struct osm_field fields[] = {
   OSM_FIELDS_END,
 };
 
-static int
-set (const struct osm_change *change, const char *id, const struct osm_field *field,
-     const json_t *value, const json_t *is, struct osm_error *err)
-{
-  (void)is;
-  (void)field;
-  return osm_network_tag (change->cloud, &osm_ports, id, value, err);
-}
-
 /* Most have no name. */
 static const char *const match[] = { "name", "network_ref", "mac_address", NULL };
 
@@ -142,5 +132,5 @@ const struct osm_tenant_type osm_type_port = {
   .match = match,
   .fields = fields,
   .wanted = is_standalone,
-  .set = set,
+  .set = osm_tenant_set_tags,
 };

@@ -200,17 +200,15 @@ static const struct osm_field fields[] = {
 };
 
 static int
-set (const struct osm_change *change, const char *id, const struct osm_field *field,
-     const json_t *value, const json_t *is, struct osm_error *err)
+set (const struct osm_change *change, const struct osm_tenant_type *type, const char *id,
+     const struct osm_field *field, const json_t *value, const json_t *is, struct osm_error *err)
 {
   OSM_CLEANUP_JSON json_t *routes = NULL;
 
-  (void)is;
-  if (strcmp (field->name, "routes") == 0) {
-    routes = osm_json_pack ("{s:O}", "routes", value);
-    return osm_network_update (change->cloud, &osm_routers, id, routes, err);
-  }
-  return osm_network_tag (change->cloud, &osm_routers, id, value, err);
+  if (strcmp (field->name, "routes") != 0)
+    return osm_tenant_set_tags (change, type, id, field, value, is, err);
+  routes = osm_json_pack ("{s:O}", "routes", value);
+  return osm_network_update (change->cloud, &osm_routers, id, routes, err);
 }
 
 static const char *const match[] = { "name", NULL };

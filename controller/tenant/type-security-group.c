@@ -26,15 +26,6 @@ static const struct osm_field fields[] = {
 };
 
 static int
-set (const struct osm_change *change, const char *id, const struct osm_field *field,
-     const json_t *value, const json_t *is, struct osm_error *err)
-{
-  (void)is;
-  (void)field;
-  return osm_network_tag (change->cloud, &osm_security_groups, id, value, err);
-}
-
-static int
 delete_rules (const struct osm_change *change, const json_t *group, struct osm_error *err)
 {
   const json_t *rule;
@@ -99,5 +90,5 @@ const struct osm_tenant_type osm_type_security_group = {
   .match = match,
   .fields = fields,
   .create = create,
-  .set = set,
+  .set = osm_tenant_set_tags,
 };

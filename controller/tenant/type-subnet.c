@@ -3,7 +3,6 @@
 
 #include <config.h>
 
-#include "controller/cloud/network.h"
 #include "controller/tenant/types.h"
 
 /* https://docs.openstack.org/api-ref/network/v2/#subnets. OS Migrate sorts the name servers; guests ask them in their order, so it
@@ -43,15 +42,6 @@ static const struct osm_field fields[] = {
 };
 
 /* Two networks may each have a subnet "subnet". */
-static int
-set (const struct osm_change *change, const char *id, const struct osm_field *field,
-     const json_t *value, const json_t *is, struct osm_error *err)
-{
-  (void)is;
-  (void)field;
-  return osm_network_tag (change->cloud, &osm_subnets, id, value, err);
-}
-
 static const char *const match[] = { "name", "network_ref", NULL };
 
 const struct osm_tenant_type osm_type_subnet = {
@@ -68,5 +58,5 @@ const struct osm_tenant_type osm_type_subnet = {
   .owner = "project_id",
   .match = match,
   .fields = fields,
-  .set = set,
+  .set = osm_tenant_set_tags,
 };

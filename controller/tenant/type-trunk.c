@@ -8,7 +8,6 @@
 #include "common/cleanup.h"
 #include "common/json.h"
 #include "common/strbuf.h"
-#include "controller/cloud/network.h"
 #include "controller/tenant/convert.h"
 #include "controller/tenant/inventory.h"
 #include "controller/tenant/types.h"
@@ -131,22 +130,6 @@ static const struct osm_field fields[] = {
   OSM_FIELDS_END,
 };
 
-static int
-set (const struct osm_change *change, const char *id, const struct osm_field *field,
-     const json_t *value, const json_t *is, struct osm_error *err)
-{
-  static const struct osm_collection trunks = { .service = OSM_NETWORK,
-                                                .what = "trunk",
-                                                .list_path = "/trunks",
-                                                .member_path = "/trunks",
-                                                .list_key = "trunks",
-                                                .member_key = "trunk" };
-
-  (void)is;
-  (void)field;
-  return osm_network_tag (change->cloud, &trunks, id, value, err);
-}
-
 static const char *const match[] = { "name", "port_ref", NULL };
 
 const struct osm_tenant_type osm_type_trunk = {
@@ -164,5 +147,5 @@ const struct osm_tenant_type osm_type_trunk = {
   .nameless = true,
   .match = match,
   .fields = fields,
-  .set = set,
+  .set = osm_tenant_set_tags,
 };

@@ -158,8 +158,9 @@ struct osm_tenant_type {
    * results. -1 only if all ends here. */
   int (*finish) (const struct osm_change *change, json_t *rows, struct osm_error *err);
   /* Fields of OSM_FIELD_SEPARATE that the type has; is: what the cloud has now, or NULL. */
-  int (*set) (const struct osm_change *change, const char *id, const struct osm_field *field,
-              const json_t *value, const json_t *is, struct osm_error *err);
+  int (*set) (const struct osm_change *change, const struct osm_tenant_type *type, const char *id,
+              const struct osm_field *field, const json_t *value, const json_t *is,
+              struct osm_error *err);
 };
 
 /* In the order in which they can be made; NULL at the end. Those without a file are last. */

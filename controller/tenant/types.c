@@ -10,6 +10,7 @@
 #include "common/cleanup.h"
 #include "common/strbuf.h"
 #include "common/suggest.h"
+#include "controller/cloud/network.h"
 #include "controller/tenant/types.h"
 
 const struct osm_tenant_type *const osm_tenant_types[] = {
@@ -143,4 +144,16 @@ osm_tenant_types_parse (const char *const *names, size_t nr, const struct osm_te
   }
   *ret = types;
   return 0;
+}
+
+int
+osm_tenant_set_tags (const struct osm_change *change, const struct osm_tenant_type *type,
+                     const char *id, const struct osm_field *field, const json_t *value,
+                     const json_t *is, struct osm_error *err)
+{
+  const struct osm_collection c = { .service = type->service, .member_path = type->member_path };
+
+  (void)field;
+  (void)is;
+  return osm_network_tag (change->cloud, &c, id, value, err);
 }

@@ -16,6 +16,10 @@ extern const struct osm_tenant_type osm_type_project, osm_type_user, osm_type_ro
 extern const struct osm_tenant_type osm_type_domain, osm_type_role, osm_type_qos_policy,
     osm_type_segment, osm_type_subnet_pool, osm_type_network_flavor, osm_type_address_group;
 
+/* .set of Neutron's objects: their tags, by a request of their own. */
+int osm_tenant_set_tags (const struct osm_change *change, const struct osm_tenant_type *type,
+                         const char *id, const struct osm_field *field, const json_t *value,
+                         const json_t *is, struct osm_error *err);
 /* Of ports: "fixed_ips" and [{"ip_address", "subnet_ref"}]. */
 int osm_fixed_ips_to_file (const struct osm_inventory *inventory, const json_t *port, json_t **ret,
                            struct osm_error *err);
