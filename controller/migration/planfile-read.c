@@ -6,6 +6,7 @@
 #include "controller/migration/planfile-internal.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -248,8 +249,11 @@ osm_planfile_load (const char *path, struct osm_planfile **ret, struct osm_error
   OSM_CLEANUP_FREE char *text = NULL;
   size_t len;
 
-  if (osm_file_read (path, MAX_FILE, &text, &len, err) == -1)
+  if (osm_file_read (path, MAX_FILE, &text, &len, err) == -1) {
+    if (err->code == ENOENT)
+      osm_error_hint (err, "write one with 'osm-controller plan SERVER --output-file %s'", path);
     return -1;
+  }
   return osm_planfile_parse (text, len, path, ret, err);
 }
 

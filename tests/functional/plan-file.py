@@ -141,6 +141,11 @@ class PlanFiles(unittest.TestCase):
         r = self.osm("plan", "web", "--output-file", self.path, status=1)
         self.assertIn("is there already", r.stderr)
 
+    def test_file_that_is_not_there(self):
+        r = self.osm("migrate-server", "--plan", self.path, status=1)
+        self.assertIn("No such file", r.stderr)
+        self.assertIn("hint: write one with 'osm-controller plan SERVER --output-file %s'" % self.path, r.stderr)
+
     def test_edits_are_taken_over(self):
         self.write_plan(("flavor: small", "flavor: c2.small"), ("    name: web", "    name: web2"),
                         ("network: net", "network: tenant-net"), ("address: \"10.0.0.5\"", "address: \"10.0.0.77\""),
