@@ -184,7 +184,7 @@ tests_functional_cloud_driver_SOURCES = tests/functional/cloud-driver.c
 tests_functional_cloud_driver_LDADD = controller/libosmcontroller.la
 script_tests += tests/functional/cloud-faults.py
 
-noinst_HEADERS += tests/unit/test-store.h tests/unit/test-tenant.h
+noinst_HEADERS += tests/unit/test-json.h tests/unit/test-store.h tests/unit/test-tenant.h
 unit_tests += \
 	tests/unit/test-cloud-catalog \
 	tests/unit/test-cloud-clouds \

@@ -3,39 +3,12 @@
 
 #include <config.h>
 
-#include "tests/unit/test.h"
+#include "tests/unit/test-json.h"
 
 #include "common/cleanup.h"
 #include "common/json.h"
 #include "common/strbuf.h"
 #include "controller/migration/belongings.h"
-
-/* JSON with ' for ". */
-static json_t *
-parse (const char *text)
-{
-  OSM_CLEANUP_FREE char *quoted = osm_strdup (text);
-  json_error_t error;
-  json_t *value;
-
-  for (char *p = quoted; *p; p++)
-    if (*p == '\'')
-      *p = '"';
-  value = json_loads (quoted, 0, &error);
-  if (!value)
-    fail_msg ("%s: %s", error.text, text);
-  return value;
-}
-
-static void
-assert_json (const json_t *value, const char *wanted)
-{
-  OSM_CLEANUP_JSON json_t *w = parse (wanted);
-  OSM_CLEANUP_FREE char *text = osm_json_dump (value);
-
-  if (!json_equal (value, w))
-    fail_msg ("%s\nis not\n%s", text, wanted);
-}
 
 static void
 the_mark_says_what_was_made (void **state)

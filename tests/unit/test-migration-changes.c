@@ -3,7 +3,7 @@
 
 #include <config.h>
 
-#include "tests/unit/test.h"
+#include "tests/unit/test-json.h"
 
 #include "common/cleanup.h"
 #include "common/json.h"
@@ -24,15 +24,6 @@ static const char now_text[] =
     " \"volumes\": [{\"id\": \"v1\", \"size\": 2}, {\"id\": \"v2\", \"size\": 1}],"
     " \"interfaces\": [{\"port_id\": \"p1\", \"mac_addr\": \"fa:16:3e:00:00:01\", \"fixed_ips\":"
     "   [{\"ip_address\": \"10.0.0.4\"}, {\"ip_address\": \"fd00::4\"}]}]}";
-
-static json_t *
-parse (const char *text)
-{
-  json_t *value = json_loads (text, 0, NULL);
-
-  assert_non_null (value);
-  return value;
-}
 
 static char *
 compare (const json_t *now, json_int_t starts)

@@ -3,30 +3,10 @@
 
 #include <config.h>
 
+#include "tests/unit/test-json.h"
 #include "tests/unit/test-store.h"
 
 #include "controller/migration/claims.h"
-
-static json_t *
-parse (const char *text)
-{
-  json_error_t error;
-  json_t *value = json_loads (text, 0, &error);
-
-  if (!value)
-    fail_msg ("%s: %s", error.text, text);
-  return value;
-}
-
-static void
-assert_json (const json_t *value, const char *wanted)
-{
-  OSM_CLEANUP_JSON json_t *w = parse (wanted);
-  OSM_CLEANUP_FREE char *text = osm_json_dump (value);
-
-  if (!json_equal (value, w))
-    fail_msg ("%s\nis not\n%s", text, wanted);
-}
 
 static const char plan_text[] =
     "{\"server\": {\"vcpus\": 2, \"ram_mb\": 512, \"server_group\": {\"name\": \"g\"}},"

@@ -5,7 +5,7 @@
 
 #include <config.h>
 
-#include "tests/unit/test.h"
+#include "tests/unit/test-json.h"
 
 #include "common/cleanup.h"
 #include "common/json.h"
@@ -16,17 +16,6 @@
 #define GIB ((uint64_t)1 << 30)
 #define LUKS1 ((uint64_t)2 << 20)
 #define LUKS2 ((uint64_t)16 << 20)
-
-static json_t *
-parse (const char *text)
-{
-  json_error_t error;
-  json_t *value = json_loads (text, 0, &error);
-
-  if (!value)
-    fail_msg ("%s: %s", error.text, text);
-  return value;
-}
 
 /* ---- sizes of disks ---- */
 

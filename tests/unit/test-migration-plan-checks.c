@@ -5,7 +5,7 @@
 
 #include <config.h>
 
-#include "tests/unit/test.h"
+#include "tests/unit/test-json.h"
 
 #include <string.h>
 
@@ -13,23 +13,6 @@
 #include "common/json.h"
 #include "common/strbuf.h"
 #include "controller/migration/plan-internal.h"
-
-/* JSON with ' for ". */
-static json_t *
-parse (const char *text)
-{
-  OSM_CLEANUP_FREE char *quoted = osm_strdup (text);
-  json_error_t error;
-  json_t *value;
-
-  for (char *p = quoted; *p; p++)
-    if (*p == '\'')
-      *p = '"';
-  value = json_loads (quoted, 0, &error);
-  if (!value)
-    fail_msg ("%s: %s", error.text, text);
-  return value;
-}
 
 static json_t *
 empty_plan (void)

@@ -5,7 +5,7 @@
 
 #include <config.h>
 
-#include "tests/unit/test.h"
+#include "tests/unit/test-json.h"
 
 #include <stdlib.h>
 
@@ -13,17 +13,6 @@
 #include "common/json.h"
 #include "common/strbuf.h"
 #include "controller/migration/plan-internal.h"
-
-static json_t *
-parse (const char *text)
-{
-  json_error_t error;
-  json_t *value = json_loads (text, 0, &error);
-
-  if (!value)
-    fail_msg ("%s: %s", error.text, text);
-  return value;
-}
 
 static json_t *
 new_plan (void)

@@ -5,7 +5,7 @@
 
 #include <config.h>
 
-#include "tests/unit/test.h"
+#include "tests/unit/test-json.h"
 
 #include <stdlib.h>
 
@@ -40,22 +40,6 @@ static const char plan_text[] =
     "'another\\nservers: []'}]}";
 
 /* With ' for ". */
-static json_t *
-parse (const char *text)
-{
-  OSM_CLEANUP_FREE char *json = osm_strdup (text);
-  json_error_t error;
-  json_t *value;
-
-  for (char *p = json; *p; p++)
-    if (*p == '\'')
-      *p = '"';
-  value = json_loads (json, 0, &error);
-  if (!value)
-    fail_msg ("%s: %s", error.text, text);
-  return value;
-}
-
 static char *
 text_of (const json_t *plan)
 {
