@@ -17,8 +17,8 @@ from agenthost import (MIB, AgentTest, Channel, Refused, main, processes, read, 
 
 HOST = None
 WINDOW = 5  # seconds over which a rate is measured
+WINDOWS = 3  # a limit holds in each; a machine that does other things may make a copy fall short of it in one
 TOLERANCE = 0.10
-BUSY = 0.25  # a limit is not to be exceeded; that it is reached cannot be asked of a machine that does other things
 SLOW = 100000  # so that no copy ends while others are being prepared, on a busy machine
 
 
@@ -67,9 +67,19 @@ class Case(AgentTest):
             if end - start >= WINDOW:
                 return [(b - a) / (end - start) for a, b in zip(first, last)]
 
-    def assert_rate(self, measured, expected):
-        self.assertGreater(measured, expected * (1 - BUSY))
-        self.assertLess(measured, expected * (1 + TOLERANCE))
+    def assert_rates(self, limits, shares=None):
+        """{names, with spaces: bytes per second}: the rate of these together. Limits are never exceeded; shares are what
+        each of several gets, and more while another one has no time for its own."""
+        shares = shares or {}
+        names = sorted({n for group in (*limits, *shares) for n in group.split()})
+        for _ in range(WINDOWS):
+            rates = dict(zip(names, self.rates(*names)))
+            ratio = {g: sum(rates[n] for n in g.split()) / wanted for g, wanted in (*limits.items(), *shares.items())}
+            for group in limits:
+                self.assertLess(ratio[group], 1 + TOLERANCE, group)
+            if all(abs(r - 1) < TOLERANCE for r in ratio.values()):
+                return
+        self.fail("in none of %d windows: %s" % (WINDOWS, ratio))
 
     def ended(self, *names):
         for name in names:
@@ -87,16 +97,15 @@ class Case(AgentTest):
 
 class Rate(Case):
     def test_a_rate_holds_and_changes_while_copying(self):
-        source, destination = self.copy("c", 192, limit=10 * MIB)
-        self.assertEqual(self.job("c")["limit_bytes_per_second"], 10 * MIB)
-        self.assertEqual(self.job("c")["allowed_bytes_per_second"], 10 * MIB)
-        self.assert_rate(self.rates("c")[0], 10 * MIB)
-        self.assert_rate(self.job("c")["bytes_per_second"], 10 * MIB)
-        self.assertEqual(self.agent.call("copy.limit", id="c", bytes_per_second=3 * MIB)
-                         ["limit_bytes_per_second"], 3 * MIB)
-        self.assert_rate(self.rates("c")[0], 3 * MIB)
-        self.agent.call("copy.limit", id="c", bytes_per_second=8 * MIB)
-        self.assert_rate(self.rates("c")[0], 8 * MIB)
+        source, destination = self.copy("c", 144, limit=4 * MIB)
+        self.assertEqual(self.job("c")["limit_bytes_per_second"], 4 * MIB)
+        self.assertEqual(self.job("c")["allowed_bytes_per_second"], 4 * MIB)
+        self.assert_rates({"c": 4 * MIB})
+        wait_for(lambda: abs(self.job("c")["bytes_per_second"] / (4 * MIB) - 1) < TOLERANCE, "the rate that is told")
+        self.assertEqual(self.agent.call("copy.limit", id="c", bytes_per_second=MIB)["limit_bytes_per_second"], MIB)
+        self.assert_rates({"c": MIB})
+        self.agent.call("copy.limit", id="c", bytes_per_second=3 * MIB)
+        self.assert_rates({"c": 3 * MIB})
         start = time.monotonic()
         self.agent.call("copy.limit", id="c", bytes_per_second=0)
         self.ended("c")
@@ -105,53 +114,46 @@ class Rate(Case):
 
     def test_a_low_rate_holds(self):
         self.copy("c", 4, limit=100000)
-        self.assert_rate(self.rates("c")[0], 100000)
+        self.assert_rates({"c": 100000})
 
     def test_two_copies_share_the_limit_of_the_host(self):
         self.agent.call("host.limit", bytes_per_second=SLOW)
         self.copy("a", 96)
         self.copy("b", 192)
         self.sent("a", "b")
-        self.assertEqual(self.agent.call("host.limit", bytes_per_second=8 * MIB),
-                         {"bytes_per_second": 8 * MIB})
-        a, b = self.rates("a", "b")
-        self.assert_rate(a + b, 8 * MIB)
-        # What one has no time for the other takes, so that only neither's starving can be asked for.
-        self.assertLess(abs(a - b) / (a + b), BUSY)
+        self.assertEqual(self.agent.call("host.limit", bytes_per_second=4 * MIB),
+                         {"bytes_per_second": 4 * MIB})
+        self.assert_rates({"a b": 4 * MIB}, shares={"a": 2 * MIB, "b": 2 * MIB})
         # What one may not use the other gets.
-        self.agent.call("copy.limit", id="a", bytes_per_second=2 * MIB)
-        a, b = self.rates("a", "b")
-        self.assert_rate(a, 2 * MIB)
-        self.assert_rate(a + b, 8 * MIB)
+        self.agent.call("copy.limit", id="a", bytes_per_second=MIB)
+        self.assert_rates({"a": MIB, "a b": 4 * MIB})
         # And all of it when it is alone.
         self.agent.call("job.cancel", id="a")
-        self.assert_rate(self.rates("b")[0], 8 * MIB)
+        self.assert_rates({"b": 4 * MIB})
 
     def test_what_an_idle_copy_does_not_use_the_other_gets(self):
         self.agent.call("host.limit", bytes_per_second=SLOW)
         self.copy("stopped", 64)
         self.copy("busy", 96)
         self.sent("stopped", "busy")
-        self.agent.call("host.limit", bytes_per_second=8 * MIB)
+        self.agent.call("host.limit", bytes_per_second=4 * MIB)
         for pid in processes("worker export$"):
             if self.disks[0].volume_id and any(
                     os.path.realpath("/proc/%d/fd/%s" % (pid, fd)) == self.disks[0].path
                     for fd in os.listdir("/proc/%d/fd" % pid)):
                 os.kill(pid, signal.SIGSTOP)
                 self.addCleanup(os.kill, pid, signal.SIGCONT)
-        wait_for(lambda: self.job("busy")["allowed_bytes_per_second"] > 7 * MIB, "a larger share")
-        self.assert_rate(self.rates("busy")[0], 8 * MIB)
+        wait_for(lambda: self.job("busy")["allowed_bytes_per_second"] > 3.5 * MIB, "a larger share")
+        self.assert_rates({"busy": 4 * MIB})
 
     def test_the_copies_of_a_group_share_a_limit(self):
         self.copy("a", 64, group="g", group_limit_bytes_per_second=2 * MIB)
         self.copy("b", 64, group="g")
         self.copy("other", 64, limit=2 * MIB)
-        self.agent.call("copy.limit", group="g", bytes_per_second=6 * MIB)
-        a, b, other = self.rates("a", "b", "other")
-        self.assert_rate(a + b, 6 * MIB)
-        self.assert_rate(other, 2 * MIB)
+        self.agent.call("copy.limit", group="g", bytes_per_second=4 * MIB)
+        self.assert_rates({"a b": 4 * MIB, "other": 2 * MIB})
         self.assertEqual([j.get("group_limit_bytes_per_second") for j in self.jobs("a", "b", "other")],
-                         [6 * MIB, 6 * MIB, None])
+                         [4 * MIB, 4 * MIB, None])
 
     def test_limits_survive_the_service(self):
         self.agent.call("host.limit", bytes_per_second=5 * MIB)
@@ -160,7 +162,7 @@ class Rate(Case):
         self.restarted()
         self.assertEqual(self.agent.call("host.limit"), {"bytes_per_second": 5 * MIB})
         self.assertEqual(self.job("c")["limit_bytes_per_second"], 2 * MIB)
-        self.assert_rate(self.rates("c")[0], 2 * MIB)
+        self.assert_rates({"c": 2 * MIB})
 
     def test_bad_limits(self):
         for bad in (-1, 1, 1023, 1.5, "10M", None, []):
@@ -189,8 +191,8 @@ class ManyDisks(Case):
         disks = [self.copy(name, 32 + i) for i, name in enumerate(names)]
         wait_for(lambda: [j.get("connections") for j in self.jobs(*names)] == [1] * 6,
                  "one connection for each")
-        self.agent.call("host.limit", bytes_per_second=12 * MIB)
-        self.assert_rate(sum(self.rates(*names)), 12 * MIB)
+        self.agent.call("host.limit", bytes_per_second=9 * MIB)
+        self.assert_rates({" ".join(names): 9 * MIB})
         memory = 0
         for pid in processes("worker copy$"):
             memory += int(re.search(r"VmRSS:\s+(\d+)", read("/proc/%d/status" % pid).decode())[1])
