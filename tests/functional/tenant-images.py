@@ -13,7 +13,7 @@ import threading
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from fakecloud import new_id  # noqa: E402
+from memorycloud import new_id  # noqa: E402
 from tenantcase import CONTROLLER, Files  # noqa: E402
 
 

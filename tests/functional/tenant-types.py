@@ -8,7 +8,7 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from fakecloud import new_id  # noqa: E402
+from memorycloud import new_id  # noqa: E402
 from tenantcase import Files  # noqa: E402
 
 

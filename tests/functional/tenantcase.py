@@ -9,7 +9,7 @@ import tempfile
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from fakecloud import FakeCloud, new_id  # noqa: E402
+from memorycloud import FakeCloud, new_id  # noqa: E402
 
 BUILD = os.environ.get("top_builddir", os.getcwd())
 CONTROLLER = os.path.join(BUILD, "osm-controller")
