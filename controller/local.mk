@@ -14,7 +14,7 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/cloud/identity.c controller/cloud/identity.h \
 	controller/cloud/image.c controller/cloud/image.h \
 	controller/cloud/network.c controller/cloud/network.h \
-	controller/cloud/request.c controller/cloud/request.h \
+	controller/cloud/find.c controller/cloud/request.c controller/cloud/request.h \
 	controller/cloud/session.c controller/cloud/session.h \
 	controller/cloud/transfer.c controller/cloud/transfer.h \
 	controller/cloud/volume.c controller/cloud/volume.h \
