@@ -35,6 +35,8 @@ const char *osm_cloud_user_id (const struct osm_cloud *cloud);
 bool osm_cloud_is_administrator (const struct osm_cloud *cloud);
 /* Identifies the cloud itself whatever the name in the file: its auth_url without a path. */
 const char *osm_cloud_url (const struct osm_cloud *cloud);
+/* How many requests were sent so far, with those for tokens and versions; each attempt counts. */
+uint64_t osm_cloud_requests (const struct osm_cloud *cloud);
 /* The microversion in use for a service, "2.79"; "" if the service has none. */
 const char *osm_cloud_microversion (struct osm_cloud *cloud, enum osm_service service);
 /* True if it is at least that. */

@@ -8,6 +8,7 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>
@@ -28,6 +29,7 @@ struct osm_http_pool {
   pthread_mutex_t lock;
   CURL *idle[IDLE_HANDLES];
   size_t nr_idle;
+  atomic_uint_fast64_t requests;
   struct osm_http_tls tls;
   char *ca_file, *certificate, *key;
 };
@@ -77,6 +79,12 @@ osm_http_pool_free (struct osm_http_pool *pool)
   free (pool->certificate);
   free (pool->key);
   free (pool);
+}
+
+uint64_t
+osm_http_requests (const struct osm_http_pool *pool)
+{
+  return atomic_load (&pool->requests);
 }
 
 void
@@ -308,6 +316,7 @@ osm_http_perform (struct osm_http_pool *pool, const struct osm_http_request *req
   char *location = NULL;
   long status = 0;
 
+  atomic_fetch_add (&pool->requests, 1);
   ret->retry_after_s = -1;
   ret->range_start = UINT64_MAX;
   headers = curl_slist_append (headers, "Accept: application/json");

@@ -29,6 +29,8 @@ struct osm_http_tls {
 };
 struct osm_http_pool *osm_http_pool_new (const struct osm_http_tls *tls);
 void osm_http_pool_free (struct osm_http_pool *pool);
+/* How many were sent, each attempt counts. */
+uint64_t osm_http_requests (const struct osm_http_pool *pool);
 
 struct osm_http_request {
   const char *method, *url;

@@ -399,6 +399,12 @@ osm_cloud_url (const struct osm_cloud *cloud)
   return cloud->url;
 }
 
+uint64_t
+osm_cloud_requests (const struct osm_cloud *cloud)
+{
+  return osm_http_requests (cloud->pool);
+}
+
 const char *
 osm_cloud_microversion (struct osm_cloud *cloud, enum osm_service service)
 {

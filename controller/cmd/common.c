@@ -201,6 +201,7 @@ osm_session_open (const struct osm_args *args, unsigned want, struct osm_session
   if (osm_ui_mode_parse (osm_args_get (args, "output"), &mode, err) == -1 ||
       load_config (args, &s->config, err) == -1)
     return -1;
+  s->opened_ms = osm_now_ms ();
   osm_interrupt_init ();
   /* Whoever only looks ends with the terminal. */
   if ((want & OSM_WANT_CLOUDS) && osm_str_equal (s->config->on_hangup, "continue"))

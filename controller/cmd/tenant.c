@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "common/cleanup.h"
+#include "common/clock.h"
 #include "common/json.h"
 #include "common/strbuf.h"
 
@@ -57,16 +58,36 @@ osm_cmd_one_type (const char *name, const struct osm_tenant_type **ret, struct o
              : osm_error_set (err, OSM_ERROR_USER, 0, "'%s' is not one type", name);
 }
 
+/* {"source": 12}: of the clouds that were asked. */
+static json_t *
+requests_sent (const struct osm_session *session)
+{
+  json_t *requests = json_object ();
+
+  for (unsigned side = 0; side < 2; side++)
+    if (session->cloud[side])
+      json_object_set_new (requests, osm_side_name (side),
+                           json_integer ((json_int_t)osm_cloud_requests (session->cloud[side])));
+  return requests;
+}
+
 void
-osm_cmd_print_results (const struct osm_session *session, const json_t *report)
+osm_cmd_print_results (const struct osm_session *session, json_t *report)
 {
   static const char *const columns[] = { "TYPE", "NAME", "RESULT", "REASON", NULL };
   OSM_CLEANUP_JSON json_t *rows = json_array ();
+  double seconds = (double)(osm_now_ms () - session->opened_ms) / 1000.0;
   const json_t *object;
-  const char *result;
-  json_t *n;
+  json_t *requests = NULL, *n;
+  const char *key;
   size_t i;
   OSM_STRBUF (counts);
+
+  if (session->cloud[OSM_SOURCE] || session->cloud[OSM_DESTINATION]) {
+    requests = requests_sent (session);
+    json_object_set_new (report, "seconds", json_real (seconds));
+    json_object_set_new (report, "requests", requests);
+  }
 
   if (osm_ui_get_mode (session->ui) == OSM_UI_JSON) {
     osm_ui_json (report);
@@ -85,8 +106,12 @@ osm_cmd_print_results (const struct osm_session *session, const json_t *report)
   }
   if (json_array_size (rows) > 0)
     osm_ui_table (columns, rows);
-  json_object_foreach (json_object_get (report, "counts"), result, n) osm_strbuf_addf (
-      &counts, "%s%lld %s", counts.len > 0 ? ", " : "", (long long)json_integer_value (n), result);
+  json_object_foreach (json_object_get (report, "counts"), key, n) osm_strbuf_addf (
+      &counts, "%s%lld %s", counts.len > 0 ? ", " : "", (long long)json_integer_value (n), key);
+  if (requests)
+    osm_strbuf_addf (&counts, "%s%.1f s", counts.len > 0 ? "; " : "", seconds);
+  json_object_foreach (requests, key, n) osm_strbuf_addf (&counts, ", %lld requests to the %s",
+                                                          (long long)json_integer_value (n), key);
   printf ("%s\n", osm_strbuf_str (&counts));
 }
 

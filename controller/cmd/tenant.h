@@ -19,8 +19,9 @@ int osm_cmd_types (const struct osm_args *args, const struct osm_tenant_type ***
                    struct osm_error *err);
 /* The type of that name; an unknown one: USER error. */
 int osm_cmd_one_type (const char *name, const struct osm_tenant_type **ret, struct osm_error *err);
-/* Objects with their results as a table, equal ones only counted, and a last line that counts all; or the report as JSON. */
-void osm_cmd_print_results (const struct osm_session *session, const json_t *report);
+/* Objects with their results as a table, equal ones only counted, and a last line that counts all, with the time it took and how many
+ * requests each cloud was sent; or the report as JSON, to which "seconds" and "requests" are added. */
+void osm_cmd_print_results (const struct osm_session *session, json_t *report);
 /* The exit status of a report; sets err if objects failed, or types were skipped because rights are missing, or (all) anything was
  * skipped. */
 int osm_cmd_results_status (const json_t *report, const char *what, bool all,

@@ -125,7 +125,15 @@ class Export(Files):
         report = self.run_osm(0, "export", "all")
         self.assertGreater(report["counts"]["created"], 310)
         self.assertLessEqual(len(c.calls()), 19, c.calls())
+        # What it says that it sent is what arrived.
+        self.assertEqual(report["requests"], {"source": len(c.seen)})
+        self.assertGreater(report["seconds"], 0)
         self.assertEqual(self.run_osm(0, "validate")["errors"], 0)
+        d = self.destination
+        report = self.run_osm(5, "import", "all")
+        self.assertEqual(report["requests"]["destination"], len(d.seen))
+        self.assertLessEqual(len(d.calls()), 25, d.calls())
+        self.assertLessEqual(len(d.calls("POST") + d.calls("PUT")), 1.1 * report["counts"]["created"])
 
 
 class Again(Files):
