@@ -45,6 +45,11 @@ bench: all
 	$(AM_V_at)$(top_srcdir)/tests/bench/e2e '$(abs_top_builddir)'
 phony_targets += bench
 
+# How long export and import take, and how many requests they send; the lab is up.
+bench-tenant: all
+	$(AM_V_at)$(top_srcdir)/tests/lab/lab exec $(abs_top_srcdir)/tests/bench/tenant.py '$(abs_top_builddir)'
+phony_targets += bench-tenant
+
 # What is left of migrations whose journal, hosts or agents are gone; in the lab. OSM_CONVERSION_IMAGE: as for tests/e2e.
 check-recover: all
 	$(AM_V_at)OSM_DATADIR='$(abs_top_srcdir)' OSM_BUILD='$(abs_top_builddir)' \
