@@ -30,8 +30,8 @@ struct osm_session {
   struct osm_cloud *cloud[2]; /* by enum osm_side; NULL unless wanted */
   struct osm_store *store;    /* NULL unless wanted */
   struct osm_ui *ui;
-  uint64_t opened_ms;         /* by osm_now_ms */
-  json_t *claims; /* by osm_cmd_load_claims (migrate.h), or NULL */
+  uint64_t opened_ms; /* by osm_now_ms */
+  json_t *claims;     /* by osm_cmd_load_claims (migrate.h), or NULL */
 };
 
 /* want: a set of enum osm_want. Configuration and ui are there always; Ctrl-C is noted from here on (common/clock.h). Refuses when
