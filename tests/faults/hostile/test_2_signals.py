@@ -16,6 +16,12 @@ pytestmark = pytest.mark.usefixtures('hosts')
 LIMIT = '30M'  # a second: some seconds of copying
 
 
+def as_in_a_terminal():
+    """What nohup and background jobs of a shell ignore is inherited."""
+    for number in (signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+
+
 class Run:
     """A migration of the volume, its output wherever a test wants it."""
 
@@ -28,7 +34,7 @@ class Run:
         before = {m['id'] for m in osm.migrations()}
         self.err = open(osm.folder + '/hangup-stderr', 'w+b')
         self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=stdout, stderr=self.err, env=osm.env(),
-                                        **kwargs)
+                                        preexec_fn=as_in_a_terminal, **kwargs)
         self.id = wait_for('the migration', lambda: next(
             (m['id'] for m in osm.migrations() if m['id'] not in before), None), 60)
 
@@ -104,7 +110,7 @@ def test_sigterm_stops_and_says_how_to_resume(start, osm):
 
 def test_closed_terminal_does_not_stop_a_migration(start):
     master, slave = pty.openpty()
-    run = start(output='text', stdout=slave, start_new_session=True, preexec_fn=lambda: os.set_inheritable(slave, False))
+    run = start(output='text', stdout=slave, start_new_session=True)
     os.close(slave)
     run.copying()
     os.close(master)
