@@ -28,13 +28,26 @@ fill_standard_descriptors (void)
     close (fd);
 }
 
-/* Credentials, tokens and user data are strings in JSON objects. */
-static void
-wipe_and_free (void *p)
+void
+osm_wipe_and_free (void *p)
 {
   if (p)
     explicit_bzero (p, malloc_usable_size (p));
   free (p);
+}
+
+void *
+osm_wipe_and_realloc (void *p, size_t size)
+{
+  size_t had = p ? malloc_usable_size (p) : 0;
+  void *q = malloc (size);
+
+  if (!q)
+    return NULL;
+  if (p)
+    memcpy (q, p, had < size ? had : size);
+  osm_wipe_and_free (p);
+  return q;
 }
 
 void
@@ -42,6 +55,7 @@ osm_harden (void)
 {
   fill_standard_descriptors ();
   umask (077);
-  json_set_alloc_funcs (malloc, wipe_and_free);
+  /* Credentials, tokens and user data are strings in JSON objects. */
+  json_set_alloc_funcs (malloc, osm_wipe_and_free);
   osm_no_core_dumps ();
 }

@@ -274,6 +274,7 @@ script_tests += \
 	tests/functional/long-journal.py \
 	tests/functional/kinds.py \
 	tests/functional/manual-pages.py \
+	tests/functional/memory.py \
 	tests/functional/plan-file.py \
 	tests/functional/tenant-files.py \
 	tests/functional/tenant-images.py \

@@ -15,6 +15,7 @@
 
 #include "common/cleanup.h"
 #include "common/clock.h"
+#include "common/harden.h"
 #include "common/parse.h"
 #include "common/strbuf.h"
 
@@ -47,7 +48,9 @@ cleanup_slist (struct curl_slist **l)
 static void
 init_curl (void)
 {
-  if (curl_global_init (CURL_GLOBAL_DEFAULT) != 0)
+  /* Small bodies are copied into libcurl's buffers, and passwords are in them. */
+  if (curl_global_init_mem (CURL_GLOBAL_DEFAULT, malloc, osm_wipe_and_free, osm_wipe_and_realloc,
+                            strdup, calloc) != 0)
     osm_oom ();
 }
 

@@ -103,6 +103,21 @@ json_is_overwritten_when_it_is_freed (void **state)
   assert_int_equal (in_child (check_json), 0);
 }
 
+static void
+wiping_realloc_keeps_the_content (void **state)
+{
+  char *p = osm_wipe_and_realloc (NULL, sizeof SECRET);
+
+  (void)state;
+  memcpy (p, SECRET, sizeof SECRET);
+  p = osm_wipe_and_realloc (p, 1 << 20);
+  assert_string_equal (p, SECRET);
+  p = osm_wipe_and_realloc (p, 7);
+  assert_memory_equal (p, SECRET, 7);
+  osm_wipe_and_free (p);
+  osm_wipe_and_free (NULL);
+}
+
 int
 main (void)
 {
@@ -110,6 +125,7 @@ main (void)
     cmocka_unit_test (closed_descriptors_are_filled),
     cmocka_unit_test (there_is_no_core_dump_and_files_are_private),
     cmocka_unit_test (json_is_overwritten_when_it_is_freed),
+    cmocka_unit_test (wiping_realloc_keeps_the_content),
   };
 
   return cmocka_run_group_tests_name ("common/harden", tests, NULL, NULL);
