@@ -393,7 +393,8 @@ plan_port (const struct osm_plan_input *input, json_t *plan, const json_t *port,
       osm_json_str (fixed_ip, "ip_address") ? osm_json_str (fixed_ip, "ip_address") : "?");
   osm_json_set_str (planned, "addresses", osm_strbuf_str (&addresses));
 
-  if (!text_of (port, "mac_address", err) ||
+  /* What is empty is not carried. */
+  if (!text_of (create, "mac_address", err) ||
       plan_network (input, plan, port, wish, planned, &target, err) == -1 ||
       plan_qos (input, plan, port, wish, planned, err) == -1 ||
       plan_security_groups (input, plan, port, wish, planned, err) == -1)

@@ -231,6 +231,11 @@ class Claims(Kinds):
         limits = self.document("/dst/compute/v2.1/limits")["limits"]["absolute"]
         limits["maxTotalInstances"] = limits["totalInstancesUsed"] + servers
 
+    def test_port_without_a_mac_address(self):
+        port, = (p for _, document in self.clouds.routes for p in [(document or {}).get("port")] if p)
+        port["mac_address"] = ""
+        self.assertIn("the answer has no 'mac_address'", self.osm("migrate-server", "--dry-run", "web", status=1).stderr)
+
     def test_servers_of_a_plan_are_added_up(self):
         self.second_server()
         path = self.folder + "/plan.yaml"
