@@ -11,16 +11,21 @@
 #include "controller/cloud/catalog.h"
 
 /* What a service calls its objects becomes part of paths, file names and marks: a UUID, a number, or (flavors) a short word. */
+bool
+osm_cloud_is_id (const char *s)
+{
+  size_t n = strlen (s);
+
+  return n > 0 && n <= 255 && strcmp (s, ".") != 0 && strcmp (s, "..") != 0 &&
+         strspn (s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.: ") == n;
+}
+
 static bool
 is_id (const json_t *id)
 {
-  const char *s = json_string_value (id);
-  size_t n = s ? strlen (s) : 0;
-
   if (!id || json_is_null (id) || json_is_integer (id))
     return true;
-  return n > 0 && n <= 255 && strcmp (s, ".") != 0 && strcmp (s, "..") != 0 &&
-         strspn (s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.: ") == n;
+  return json_is_string (id) && osm_cloud_is_id (json_string_value (id));
 }
 
 int

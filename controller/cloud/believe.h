@@ -11,9 +11,12 @@
 #define OSM_CONTROLLER_BELIEVE_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "controller/cloud/cloud.h"
 
+/* May it be the id of something? */
+bool osm_cloud_is_id (const char *s);
 /* The ids in an object of the answer to a path: a UUID, a number, a short word. */
 int osm_cloud_check_object (struct osm_cloud *cloud, enum osm_service service, const char *path,
                             const json_t *object, struct osm_error *err);

@@ -12,6 +12,7 @@
 #include "common/cleanup.h"
 #include "common/json.h"
 #include "common/strbuf.h"
+#include "controller/cloud/believe.h"
 #include "controller/cloud/catalog.h"
 #include "controller/cloud/request.h"
 
@@ -296,6 +297,12 @@ osm_identity_read (const struct osm_credentials *c, const struct osm_http_answer
                    c->name, c->auth_url, why.message ? ": " : "", why.message ? why.message : "");
     return osm_error_hint (err, "auth_url must be that of Keystone, such as https://HOST:5000/v3");
   }
+  /* Both become part of paths. */
+  if ((g.project_id && !osm_cloud_is_id (g.project_id)) ||
+      (g.user_id && !osm_cloud_is_id (g.user_id)))
+    return osm_error_set (err, OSM_ERROR_REMOTE, 0,
+                          "cloud '%s': the answer of Keystone has a %s whose id is none", c->name,
+                          g.project_id && !osm_cloud_is_id (g.project_id) ? "project" : "user");
   if (!g.catalog) {
     osm_error_set (err, OSM_ERROR_USER, 0, "cloud '%s': the token has no catalogue", c->name);
     return osm_error_hint (err, "name a project (project_name or project_id) of cloud '%s'",

@@ -227,6 +227,12 @@ TEST (answers_that_are_no_tokens)
   read_text (password, 201, "T", "{\"token\": {}}", &g, &err);
   assert_string_equal (err.hint, "name a project (project_name or project_id) of cloud 'demo'");
   assert_error (&err, OSM_ERROR_USER, "the token has no catalogue");
+  read_text (password, 201, "T",
+             "{\"token\": {\"catalog\": [], \"project\": {\"id\": \"../../x\"}}}", &g, &err);
+  assert_error (&err, OSM_ERROR_REMOTE, "has a project whose id is none");
+  read_text (password, 201, "T", "{\"token\": {\"catalog\": [], \"user\": {\"id\": \"a/b\"}}}", &g,
+             &err);
+  assert_error (&err, OSM_ERROR_REMOTE, "has a user whose id is none");
   assert_null (g.token);
 }
 
