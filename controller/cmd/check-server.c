@@ -33,6 +33,7 @@ print (const struct osm_session *session, const json_t *report, const json_t *lo
   OSM_CLEANUP_JSON json_t *rows = json_array ();
   OSM_CLEANUP_FREE char *name = osm_quote_terminal (osm_json_str (server, "name"));
   uint64_t bytes = osm_json_uint (report, "bytes"), volumes = osm_json_uint (report, "volumes");
+  double downtime = json_number_value (json_object_get (report, "downtime_seconds"));
   char size[OSM_HUMAN_LEN];
 
   printf ("server '%s' (%s), %s, from cloud '%s' to cloud '%s': %llu volume%s, %s to compare\n",
@@ -41,6 +42,9 @@ print (const struct osm_session *session, const json_t *report, const json_t *lo
           osm_cloud_name (session->cloud[OSM_DESTINATION]), (unsigned long long)volumes,
           volumes == 1 ? "" : "s", osm_human_size (bytes, size));
   osm_preflight_print_hosts (look, bytes);
+  if (downtime > 0.0)
+    printf ("the server is off for as long: %s at most\n",
+            osm_human_duration ((uint64_t)(downtime * 1000.0), size));
   osm_preflight_add_rows (rows, NULL, json_object_get (report, "findings"));
   osm_preflight_print_findings (false, rows);
   osm_preflight_print_count (osm_json_uint (report, "blockers"),
@@ -54,7 +58,6 @@ osm_cmd_check_server (const struct osm_args *args, struct osm_error *err)
   OSM_CLEANUP_STRV char **accepted = NULL;
   OSM_CLEANUP_JSON json_t *plan = NULL, *look = NULL, *report = NULL;
   const char *const *operands;
-  uint64_t ms;
 
   osm_args_operands (args, &operands);
   if (osm_cmd_accepted (args, &accepted, err) == -1)
@@ -67,9 +70,7 @@ osm_cmd_check_server (const struct osm_args *args, struct osm_error *err)
     return OSM_EXIT_FAILED;
   report = osm_preflight_report (plan);
   json_object_set (report, "conversion_hosts", look);
-  ms = osm_preflight_duration (look, osm_plan_bytes (plan));
-  if (ms > 0)
-    json_object_set_new (report, "copy_seconds", json_real ((double)ms / 1000));
+  osm_preflight_estimate (report, look);
   if (osm_ui_get_mode (session->ui) == OSM_UI_JSON)
     osm_ui_json (report);
   else

@@ -152,8 +152,8 @@ ask_together (struct check *c, json_t **ret, struct osm_error *err)
 static void
 print_servers (const json_t *reports)
 {
-  static const char *const columns[] = { "SERVER",   "STATUS",   "VOLUMES", "SIZE",
-                                         "BLOCKERS", "WARNINGS", NULL };
+  static const char *const columns[] = { "SERVER",   "STATUS",   "VOLUMES",  "SIZE",
+                                         "DOWNTIME", "BLOCKERS", "WARNINGS", NULL };
   OSM_CLEANUP_JSON json_t *rows = json_array ();
   size_t i;
   const json_t *report;
@@ -161,18 +161,22 @@ print_servers (const json_t *reports)
   json_array_foreach (reports, i, report)
   {
     const json_t *server = json_object_get (report, "server");
-    char size[OSM_HUMAN_LEN];
+    const json_t *downtime = json_object_get (report, "downtime_seconds");
+    char size[OSM_HUMAN_LEN], off[OSM_HUMAN_LEN];
 
     if (json_object_get (report, "error"))
-      json_array_append_new (rows, osm_json_pack ("[s?, s, n, n, n, n]",
+      json_array_append_new (rows, osm_json_pack ("[s?, s, n, n, n, n, n]",
                                                   osm_json_str (server, "name"), "not checked"));
     else
       json_array_append_new (
-          rows, osm_json_pack ("[s?, s?, O?, s, O?, O?]", osm_json_str (server, "name"),
-                               osm_json_str (server, "status"), json_object_get (report, "volumes"),
-                               osm_human_size (osm_json_uint (report, "bytes"), size),
-                               json_object_get (report, "blockers"),
-                               json_object_get (report, "warnings")));
+          rows,
+          osm_json_pack (
+              "[s?, s?, O?, s, s?, O?, O?]", osm_json_str (server, "name"),
+              osm_json_str (server, "status"), json_object_get (report, "volumes"),
+              osm_human_size (osm_json_uint (report, "bytes"), size),
+              downtime ? osm_human_duration ((uint64_t)(json_number_value (downtime) * 1000.0), off)
+                       : NULL,
+              json_object_get (report, "blockers"), json_object_get (report, "warnings")));
   }
   osm_ui_table (columns, rows);
 }
@@ -249,7 +253,6 @@ run (struct check *c, struct osm_error *err)
   OSM_CLEANUP_JSON json_t *together = NULL, *look = NULL, *sum = NULL, *document = NULL;
   size_t i, blockers = 0, warnings = 0, must_accept = 0;
   const json_t *report;
-  uint64_t ms;
 
   if (osm_cmd_load_claims (c->session, err) == -1 || check_all (c, err) == -1 ||
       ask_together (c, &together, err) == -1 ||
@@ -259,9 +262,9 @@ run (struct check *c, struct osm_error *err)
   sum = osm_preflight_report (together);
   count (sum, &blockers, &warnings, &must_accept);
   json_object_set_new (together, "bytes", json_integer ((json_int_t)c->bytes));
-  ms = osm_preflight_duration (look, c->bytes);
-  if (ms > 0)
-    json_object_set_new (together, "copy_seconds", json_real ((double)ms / 1000));
+  osm_preflight_estimate (together, look);
+  for (i = 0; i < json_array_size (c->reports); i++)
+    osm_preflight_estimate (json_array_get (c->reports, i), look);
   document = osm_json_pack ("{s:O, s:O, s:O, s:I, s:I}", "servers", c->reports, "together",
                             together, "conversion_hosts", look, "blockers", (json_int_t)blockers,
                             "warnings", (json_int_t)warnings);

@@ -93,6 +93,20 @@ osm_preflight_duration (const json_t *look, uint64_t bytes)
                                 osm_json_uint (json_object_get (look, "link"), "bytes_per_second"));
 }
 
+void
+osm_preflight_estimate (json_t *report, const json_t *look)
+{
+  double seconds = (double)osm_preflight_duration (look, osm_json_uint (report, "bytes")) / 1000.0;
+  const char *status = osm_json_str (json_object_get (report, "server"), "status");
+
+  if (seconds <= 0.0)
+    return;
+  json_object_set_new (report, "copy_seconds", json_real (seconds));
+  if (status)
+    json_object_set_new (report, "downtime_seconds",
+                         json_real (osm_str_equal (status, "ACTIVE") ? seconds : 0.0));
+}
+
 int
 osm_preflight_status (const struct osm_args *args, size_t blockers, size_t warnings)
 {

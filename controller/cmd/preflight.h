@@ -31,6 +31,8 @@ void osm_preflight_print_hosts (const json_t *look, uint64_t bytes);
 void osm_preflight_print_count (size_t blockers, size_t warnings);
 /* Milliseconds for copying so many bytes, 0: not known. */
 uint64_t osm_preflight_duration (const json_t *look, uint64_t bytes);
+/* Into the report of a server, if the link was measured: copy_seconds and downtime_seconds, estimated from all its bytes. */
+void osm_preflight_estimate (json_t *report, const json_t *look);
 /* 4 for blockers, with --strict for warnings, too. */
 int osm_preflight_status (const struct osm_args *args, size_t blockers, size_t warnings);
 

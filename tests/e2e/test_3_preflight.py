@@ -77,7 +77,13 @@ def test_for_people_with_a_measured_link(osm, source):
     r = osm.run('check-server', 'e2e-a', '--measure', '--output', 'text').expect(0)
     assert "server 'e2e-a' (%s), ACTIVE" % source.id in r.out and '4.0 GiB to compare' in r.out
     assert 'SEVERITY' in r.out and 'floating-ip-changes' in r.out and '0 blockers' in r.out
-    assert 'a copy of all of it takes' in r.out
+    assert 'a copy of all of it takes' in r.out and 'the server is off for as long' in r.out
+
+
+def test_downtime_of_several_servers(osm, source):
+    r = osm.run('check-servers', '--measure', 'e2e-a').expect(0)
+    report, = json.loads(r.out)['servers']
+    assert 0 < report['downtime_seconds'] == report['copy_seconds'] < 600
 
 
 def test_strict_and_accepted_warnings(osm, source):
