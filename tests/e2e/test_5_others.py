@@ -7,7 +7,7 @@ import types
 
 import pytest
 
-from conftest import NETWORK, OTHER_ADDRESS, OTHER_MAC
+from conftest import NETWORK, OTHER_ADDRESS, OTHER_MAC, set_image_metadata
 from osmlib import assert_server_state, get, inventory, own, server_state, volumes_of
 
 pytestmark = pytest.mark.usefixtures('hosts')
@@ -42,6 +42,25 @@ def test_scsi_disks_keep_their_names(moved):
     assert [v['device'] for v in moved.volumes] == ['/dev/sda', '/dev/sdb']
     assert moved.volumes[0]['volume_image_metadata']['hw_disk_bus'] == 'scsi'
     assert moved.volumes[0]['volume_image_metadata']['hw_scsi_model'] == 'virtio-scsi'
+
+
+@pytest.mark.parametrize('bus, device', [('ide', '/dev/hda'), ('xen', '/dev/xvda')])
+def test_root_disk_of_another_name(osm, src, dst, base, surroundings, bus, device):
+    """And a zone that is asked for."""
+    boot = src.volume('e2e-%s' % bus, 2, source_volume_id=base.id)
+    set_image_metadata(src, boot.id, hw_disk_bus=bus)
+    port = src.api.network.create_port(network_id=src.api.network.find_network(NETWORK).id)
+    server = src.server('e2e-%s' % bus, 'm1.tiny', [port], [(boot.id, False)])
+    assert [a[0] for a in src.attachments(server.id)] == [device]
+    src.api.compute.stop_server(server)
+    src.api.compute.wait_for_server(server, status='SHUTOFF', interval=0.3, wait=60)
+    r = osm.run('migrate-server', '--power', 'on', '--availability-zone', 'nova', server.id).expect(0).result()
+    moved = get(dst.api.compute, '/servers/' + r['destination_id'], microversion='2.79')['server']
+    assert (moved['status'], moved['OS-EXT-AZ:availability_zone'], moved['OS-EXT-SRV-ATTR:root_device_name']) == \
+        ('ACTIVE', 'nova', device)
+    copy, = volumes_of(dst, moved['id'])
+    assert (copy['device'], copy['volume_image_metadata']['hw_disk_bus']) == (device, bus)
+    osm.run('rollback', r['id']).expect(0)
 
 
 def test_flavor_is_mapped(moved):

@@ -14,7 +14,7 @@ DISK_GROUP = 6
 
 
 def prefix(bus):
-    return 'vd' if bus == 'virtio' else 'sd'
+    return {'virtio': 'vd', 'ide': 'hd', 'xen': 'xvd'}.get(bus, 'sd')
 
 
 def links(bus, serial):
