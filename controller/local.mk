@@ -99,6 +99,7 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/store/schema.c \
 	controller/store/sql.c \
 	controller/store/store.c controller/store/store.h \
+	controller/tenant/carried.c controller/tenant/carried.h \
 	controller/tenant/compare.c controller/tenant/compare.h \
 	controller/tenant/convert.c controller/tenant/convert.h \
 	controller/tenant/datafile.c controller/tenant/datafile.h \

@@ -14,6 +14,7 @@
 #include "common/quote.h"
 #include "common/strbuf.h"
 #include "controller/cloud/network.h"
+#include "controller/tenant/carried.h"
 #include "controller/tenant/compare.h"
 #include "controller/tenant/convert.h"
 #include "controller/tenant/datafile.h"
@@ -41,44 +42,6 @@ struct import {
 
 /* ---- files, and what the cloud has ---- */
 
-static bool
-is_empty (const json_t *value)
-{
-  return !value || json_is_null (value) || json_is_false (value) ||
-         ((json_is_array (value) || json_is_object (value)) &&
-          json_array_size (value) + json_object_size (value) == 0);
-}
-
-static void
-note (json_t *entry, const char *key, const char *why, const char *name)
-{
-  const char *now = osm_json_str (entry, key);
-  OSM_CLEANUP_FREE char *text = now ? osm_asprintf ("%s, %s", now, name)
-                                    : osm_asprintf ("without, because %s: %s", why, name);
-
-  json_object_set_new (entry, key, json_string (text));
-}
-
-/* What only administrators may ask for is not asked for, and not compared either: nobody could make it equal. Truth values of that kind
- * are true where nothing is said. */
-static void
-without_rights (const struct osm_tenant_type *type, json_t *entries)
-{
-  json_t *entry;
-  size_t i;
-
-  json_array_foreach (entries, i, entry) for (const struct osm_field *f = type->fields; f->name;
-                                              f++)
-  {
-    if (!(f->flags & OSM_FIELD_ADMIN))
-      continue;
-    if (f->kind == OSM_FIELD_BOOL ? json_is_false (osm_tenant_value (entry, f))
-                                  : !is_empty (osm_tenant_value (entry, f)))
-      note (entry, "_refused", "only administrators may ask for it", f->name);
-    json_object_del (json_object_get (entry, osm_field_section (f)), f->name);
-  }
-}
-
 static int
 load (struct import *im, const struct osm_tenant_type *type, struct osm_error *err)
 {
@@ -90,7 +53,7 @@ load (struct import *im, const struct osm_tenant_type *type, struct osm_error *e
   if (osm_datafile_read (path, type, &entries, err) == -1)
     return -1;
   if (!osm_cloud_is_administrator (im->cloud))
-    without_rights (type, entries);
+    osm_carried_without_rights (type, entries);
   json_object_set_new (im->files, type->name, entries);
   return 0;
 }
@@ -273,45 +236,13 @@ post (struct import *im, const struct osm_tenant_type *type, const json_t *entry
                          ret, err);
 }
 
-static bool
-is_known (const struct import *im, const struct osm_tenant_type *type, const struct osm_field *f)
-{
-  if (f->since && !osm_cloud_has_microversion (im->cloud, type->service, f->since))
-    return false;
-  return !f->extension || !im->extensions || json_object_get (im->extensions, f->extension);
-}
-
-/* The entry as far as the cloud knows its fields. *ret_dropped: those that say something and are not carried, for people, or NULL. */
-static json_t *
-known_fields (const struct import *im, const struct osm_tenant_type *type, const json_t *entry,
-              char **ret_dropped)
-{
-  json_t *copy = json_deep_copy (entry);
-  const char *refused, *unknown;
-
-  for (const struct osm_field *f = type->fields; f->name; f++) {
-    const json_t *value = osm_tenant_value (entry, f);
-
-    if ((f->flags & OSM_FIELD_INFO) || !value || is_known (im, type, f))
-      continue;
-    if (!is_empty (value))
-      note (copy, "_unknown", "the cloud does not know it", f->name);
-    json_object_del (json_object_get (copy, osm_field_section (f)), f->name);
-  }
-  refused = osm_json_str (copy, "_refused");
-  unknown = osm_json_str (copy, "_unknown");
-  *ret_dropped = !refused || !unknown ? osm_strdup (refused ? refused : unknown)
-                                      : osm_asprintf ("%s; %s", refused, unknown);
-  return copy;
-}
-
 static int
 make (struct import *im, const struct osm_tenant_type *type, json_t *row, struct osm_error *err)
 {
   OSM_CLEANUP_JSON json_t *body = NULL, *object = NULL;
   OSM_CLEANUP_FREE char *dropped = NULL;
   OSM_CLEANUP_JSON json_t *entry =
-      known_fields (im, type, json_object_get (row, "entry"), &dropped);
+      osm_carried_known (im->cloud, type, im->extensions, json_object_get (row, "entry"), &dropped);
 
   if (type->never_made) {
     result (row, "skipped", type->never_made);
