@@ -5,6 +5,7 @@ common_libosmcommon_la_SOURCES = \
 	common/banned.h \
 	common/base64.c common/base64.h \
 	common/bytepipe.c common/bytepipe.h \
+	common/cidr.c common/cidr.h \
 	common/cleanup.h \
 	common/clock.c common/clock.h \
 	common/command.c common/command.h \
@@ -33,6 +34,7 @@ common_libosmcommon_la_LIBADD = $(JANSSON_LIBS) $(YAML_LIBS) $(CRYPTO_LIBS)
 unit_tests += \
 	tests/unit/test-common-bytepipe \
 	tests/unit/test-common-hash \
+	tests/unit/test-common-cidr \
 	tests/unit/test-common-clock \
 	tests/unit/test-common-command \
 	tests/unit/test-common-error \

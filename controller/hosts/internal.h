@@ -88,10 +88,7 @@ int osm_host_wait_agent (struct osm_hosts_context *context, struct osm_host *hos
                          const struct osm_link_target *target, uint64_t timeout_ms,
                          struct osm_error *err);
 
-/* rules.c: an address or CIDR as the APIs write it: "10.1.2.3/8" is "10.0.0.0/8", "::1" is "::1/128". NULL: it is neither. Caller
- * frees. (pure) */
-char *osm_cidr_canonical (const char *text);
-/* Security group rules. wanted: NULL-terminated CIDRs that may reach TCP 22. *ret_missing: CIDRs to add; *ret_extra: ids of ingress
+/* rules.c: security group rules. wanted: NULL-terminated CIDRs that may reach TCP 22. *ret_missing: CIDRs to add; *ret_extra: ids of ingress
  * rules to remove. (pure) */
 void osm_host_rules_compare (const json_t *rules, char *const *wanted, char ***ret_missing,
                              char ***ret_extra);

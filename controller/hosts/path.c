@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/cidr.h"
 #include "common/cleanup.h"
 #include "common/file.h"
 #include "common/json.h"

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "common/cidr.h"
 #include "common/cleanup.h"
 #include "common/json.h"
 #include "common/quote.h"

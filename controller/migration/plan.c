@@ -5,7 +5,6 @@
 
 #include "controller/migration/plan.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -62,32 +61,6 @@ osm_plan_bytes (const json_t *plan)
   json_array_foreach (json_object_get (plan, "volumes"), i, volume) total +=
       (uint64_t)json_integer_value (json_object_get (volume, "size_gb")) << 30;
   return total;
-}
-
-bool
-osm_cidr_contains (const char *cidr, const char *address)
-{
-  OSM_CLEANUP_FREE char *network = osm_strdup (cidr);
-  char *slash = network ? strchr (network, '/') : NULL;
-  int family = strchr (address, ':') ? AF_INET6 : AF_INET;
-  unsigned char n[16], a[16];
-  uint64_t bits;
-  OSM_ERROR (ignored);
-
-  if (!slash)
-    return false;
-  *slash = '\0';
-  if (inet_pton (family, network, n) != 1 || inet_pton (family, address, a) != 1 ||
-      osm_parse_uint (slash + 1, "prefix length", 0, family == AF_INET ? 32 : 128, &bits,
-                      &ignored) == -1)
-    return false;
-  for (unsigned i = 0; i < bits; i++) {
-    unsigned mask = 0x80u >> (i % 8);
-
-    if ((n[i / 8] & mask) != (a[i / 8] & mask))
-      return false;
-  }
-  return true;
 }
 
 json_t *

@@ -70,8 +70,6 @@ uint64_t osm_plan_bytes (const json_t *plan);
 char *osm_plan_text (const json_t *plan, const char *destination_cloud);
 
 /* Pure parts, for tests. */
-/* Is the IPv4 or IPv6 address inside the CIDR? False for nonsense. */
-bool osm_cidr_contains (const char *cidr, const char *address);
 /* GiB of the root disk of a server that booted from an image: its flavor's, else the image's. 0: not known. */
 json_int_t osm_plan_root_size (const json_t *flavor, const json_t *image);
 /* An image's properties that count for a volume of it. New object. */

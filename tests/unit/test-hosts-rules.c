@@ -143,38 +143,6 @@ TEST (what_is_no_rule_is_survived)
   compare (list, "192.0.2.1", "192.0.2.1/32", "");
 }
 
-static void
-canonical (const char *text, const char *expected)
-{
-  OSM_CLEANUP_FREE char *cidr = osm_cidr_canonical (text);
-
-  if (expected)
-    assert_string_equal (cidr, expected);
-  else
-    assert_null (cidr);
-}
-
-TEST (cidrs_have_one_spelling)
-{
-  canonical ("192.0.2.1", "192.0.2.1/32");
-  canonical ("10.1.2.3/8", "10.0.0.0/8");
-  canonical ("10.1.2.3/0", "0.0.0.0/0");
-  canonical ("10.1.2.255/31", "10.1.2.254/31");
-  canonical ("2001:DB8:0:0::7", "2001:db8::7/128");
-  canonical ("2001:db8:ffff::/33", "2001:db8:8000::/33");
-}
-
-TEST (what_is_no_cidr_has_none)
-{
-  canonical ("", NULL);
-  canonical ("auto", NULL);
-  canonical ("192.0.2.1/33", NULL);
-  canonical ("192.0.2.1/", NULL);
-  canonical ("192.0.2/24", NULL);
-  canonical ("::1/129", NULL);
-  canonical ("192.0.2.1/-1", NULL);
-}
-
 int
 main (void)
 {
@@ -190,8 +158,6 @@ main (void)
     cmocka_unit_test (other_ports_and_protocols_are_removed),
     cmocka_unit_test (nothing_wanted_removes_all_that_comes_in),
     cmocka_unit_test (what_is_no_rule_is_survived),
-    cmocka_unit_test (cidrs_have_one_spelling),
-    cmocka_unit_test (what_is_no_cidr_has_none),
   };
 
   return cmocka_run_group_tests_name ("controller/hosts/rules", tests, NULL, NULL);
