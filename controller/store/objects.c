@@ -44,6 +44,8 @@ row_of (sqlite3_stmt *s)
     osm_json_set_str (row, keys[i], text);
   }
   json_object_set_new (row, "updated_ms", json_integer (sqlite3_column_int64 (s, 7)));
+  if (sqlite3_column_type (s, 8) != SQLITE_NULL)
+    json_object_set_new (row, "source_deleted_ms", json_integer (sqlite3_column_int64 (s, 8)));
   return row;
 }
 
@@ -58,7 +60,8 @@ osm_store_mapping_list (struct osm_store *store, const char *source_cloud,
 
   if (osm_sql_prepare (store, &s, err,
                        "SELECT source_cloud, destination_cloud, type, source_id, destination_id,"
-                       "       origin, name, updated_ms FROM mapping WHERE origin IS NOT NULL"
+                       "       origin, name, updated_ms, source_deleted_ms"
+                       " FROM mapping WHERE origin IS NOT NULL"
                        " AND (?1 IS NULL OR source_cloud = ?1)"
                        " AND (?2 IS NULL OR destination_cloud = ?2)"
                        " ORDER BY source_cloud, destination_cloud, type, updated_ms, source_id",
@@ -81,4 +84,17 @@ osm_store_mapping_forget (struct osm_store *store, const char *source_cloud,
                             "DELETE FROM mapping WHERE source_cloud = ? AND destination_cloud = ?"
                             " AND type = ? AND source_id = ? AND origin IS NOT NULL",
                             "ssss", source_cloud, destination_cloud, type, source_id);
+}
+
+int
+osm_store_mapping_source_deleted (struct osm_store *store, const char *source_cloud,
+                                  const char *destination_cloud, const char *type,
+                                  const char *source_id, struct osm_error *err)
+{
+  return osm_sql_run_alone (store, "nothing is known of this object", err,
+                            "UPDATE mapping SET source_deleted_ms = ?"
+                            " WHERE source_cloud = ? AND destination_cloud = ?"
+                            " AND type = ? AND source_id = ? AND origin IS NOT NULL",
+                            "issss", osm_wall_ms (), source_cloud, destination_cloud, type,
+                            source_id);
 }

@@ -105,7 +105,10 @@ static const char version_2[] = "ALTER TABLE object ADD COLUMN intended_ms INTEG
 static const char version_3[] = "ALTER TABLE mapping ADD COLUMN origin TEXT;"
                                 "ALTER TABLE mapping ADD COLUMN name TEXT";
 
-static const char *const versions[] = { version_1, version_2, version_3 };
+/* Since when cleanup-source knows that the object is not at the source any more. */
+static const char version_4[] = "ALTER TABLE mapping ADD COLUMN source_deleted_ms INTEGER";
+
+static const char *const versions[] = { version_1, version_2, version_3, version_4 };
 const struct osm_schema osm_store_schema = { versions, sizeof versions / sizeof versions[0] };
 
 static int

@@ -145,12 +145,18 @@ struct osm_mapping {
 /* Adopting what osm made leaves it osm's. */
 int osm_store_mapping_note (struct osm_store *store, const struct osm_mapping *mapping,
                             struct osm_error *err);
-/* Array of objects with the members of struct osm_mapping and updated_ms; oldest of a type first. NULL: of all clouds. */
+/* Array of objects with the members of struct osm_mapping, updated_ms, and source_deleted_ms if it is not at the source any more; oldest of
+ * a type first. NULL: of all clouds. */
 int osm_store_mapping_list (struct osm_store *store, const char *source_cloud,
                             const char *destination_cloud, json_t **ret, struct osm_error *err);
 int osm_store_mapping_forget (struct osm_store *store, const char *source_cloud,
                               const char *destination_cloud, const char *type,
                               const char *source_id, struct osm_error *err);
+
+/* The row stays: what became of the object is still to be known. */
+int osm_store_mapping_source_deleted (struct osm_store *store, const char *source_cloud,
+                                      const char *destination_cloud, const char *type,
+                                      const char *source_id, struct osm_error *err);
 
 /* ---- conversion hosts: what is worth keeping between commands (pinned host keys ...), one JSON object per (cloud url, name) ---- */
 int osm_store_host_set (struct osm_store *store, const char *cloud, const char *name,

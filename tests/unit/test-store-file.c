@@ -112,29 +112,45 @@ STORE_TEST (foreign_keys_and_types_are_enforced)
       sqlite3_exec (store->db, "INSERT INTO event VALUES (1, 99, 1, 'x')", NULL, NULL, NULL),
       SQLITE_OK);
   assert_int_not_equal (
-      sqlite3_exec (store->db,
-                    "INSERT INTO mapping VALUES ('a', 'b', 'c', 'd', 'e', 'today', NULL, NULL)",
-                    NULL, NULL, NULL),
+      sqlite3_exec (
+          store->db,
+          "INSERT INTO mapping VALUES ('a', 'b', 'c', 'd', 'e', 'today', NULL, NULL, NULL)", NULL,
+          NULL, NULL),
       SQLITE_OK);
 }
 
 STORE_TEST (a_newer_schema_is_refused)
 {
-  OSM_CLEANUP_FREE char *path = in_folder ("osm.db");
+  OSM_CLEANUP_FREE char *path = in_folder ("osm.db"), *wanted = NULL;
   OSM_CLEANUP_STORE struct osm_store *again = NULL;
   OSM_ERROR (err);
 
-  exec_sql (store, "INSERT INTO schema_version VALUES (7, 1, 'osm 9.9')");
+  exec_sql (store, "INSERT INTO schema_version VALUES (70, 1, 'osm 9.9')");
   assert_int_equal (osm_store_open (path, &again, &err), -1);
   assert_non_null (strstr (err.hint, "--state-dir"));
-  assert_error (&err, OSM_ERROR_USER, "was written by a newer osm (schema 7, this one knows 3)");
+  wanted = osm_asprintf ("was written by a newer osm (schema 70, this one knows %d)",
+                         osm_store_schema.nr_versions);
+  assert_error (&err, OSM_ERROR_USER, wanted);
+}
+
+/* Today's, and two more. */
+static struct osm_schema
+longer_schema (const char *versions[20], const char *one, const char *two)
+{
+  int n = osm_store_schema.nr_versions;
+
+  assert_in_range (n, 1, 18);
+  memcpy (versions, osm_store_schema.versions, (size_t)n * sizeof *versions);
+  versions[n] = one;
+  versions[n + 1] = two;
+  return (struct osm_schema){ versions, n + 2 };
 }
 
 STORE_TEST (an_older_schema_is_brought_up_to_date_once)
 {
-  static const char *const versions[] = { "", "", "", "ALTER TABLE host ADD COLUMN extra TEXT",
-                                          "CREATE TABLE third (a INTEGER) STRICT" };
-  const struct osm_schema newer = { versions, 5 };
+  const char *versions[20];
+  const struct osm_schema newer = longer_schema (versions, "ALTER TABLE host ADD COLUMN extra TEXT",
+                                                 "CREATE TABLE third (a INTEGER) STRICT");
   OSM_ERROR (err);
 
   osm_store_upgrade (store, &newer, &err);
@@ -147,15 +163,38 @@ STORE_TEST (an_older_schema_is_brought_up_to_date_once)
 
 STORE_TEST (a_failed_upgrade_leaves_the_file_as_it_was)
 {
-  static const char *const versions[] = { "", "", "", "CREATE TABLE second (a)", "NONSENSE" };
-  const struct osm_schema broken = { versions, 5 };
+  const char *versions[20];
+  const struct osm_schema broken = longer_schema (versions, "CREATE TABLE second (a)", "NONSENSE");
+  OSM_CLEANUP_FREE char *wanted =
+      osm_asprintf ("bring the journal to schema %d", broken.nr_versions);
   OSM_ERROR (err);
 
   assert_int_equal (osm_store_upgrade (store, &broken, &err), -1);
-  assert_error (&err, OSM_ERROR_BUG, "bring the journal to schema 5");
+  assert_error (&err, OSM_ERROR_BUG, wanted);
   osm_store_upgrade (store, &osm_store_schema, &err);
   assert_no_error (&err);
   exec_sql (store, "CREATE TABLE second (a)");
+}
+
+/* The rows of an import by the version before stay, and none of them is deleted at the source. */
+STORE_TEST (a_mapping_of_schema_3_is_kept)
+{
+  const struct osm_schema three = { osm_store_schema.versions, 3 };
+  OSM_CLEANUP_JSON json_t *rows = NULL;
+  OSM_ERROR (err);
+
+  exec_sql (store, "ALTER TABLE mapping DROP COLUMN source_deleted_ms");
+  exec_sql (store, "DELETE FROM schema_version WHERE version > 3");
+  exec_sql (store,
+            "INSERT INTO mapping VALUES ('a', 'b', 'networks', '1', '2', 5, 'created', 'n')");
+  osm_store_upgrade (store, &three, &err);
+  assert_no_error (&err);
+  osm_store_upgrade (store, &osm_store_schema, &err);
+  assert_no_error (&err);
+  osm_store_mapping_list (store, "a", "b", &rows, &err);
+  assert_no_error (&err);
+  assert_int_equal (json_array_size (rows), 1);
+  assert_null (json_object_get (json_array_get (rows, 0), "source_deleted_ms"));
 }
 
 static void
@@ -356,6 +395,7 @@ main (void)
     store_unit_test (a_newer_schema_is_refused),
     store_unit_test (an_older_schema_is_brought_up_to_date_once),
     store_unit_test (a_failed_upgrade_leaves_the_file_as_it_was),
+    store_unit_test (a_mapping_of_schema_3_is_kept),
     store_unit_test (a_file_of_something_else_is_refused),
     store_unit_test (a_database_of_another_program_is_refused),
     store_unit_test (a_damaged_file_says_so),

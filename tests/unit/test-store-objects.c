@@ -74,6 +74,27 @@ STORE_TEST (forgotten_once)
   assert_non_null (strstr (err.message, "nothing is known"));
 }
 
+/* What osm has deleted at the source stays known, also when it is imported again from the files. */
+STORE_TEST (what_is_deleted_at_the_source_stays_known)
+{
+  OSM_CLEANUP_JSON json_t *rows = NULL;
+  OSM_ERROR (err);
+
+  note (store, "networks", "1", "a", "created");
+  note (store, "networks", "2", "b", "created");
+  osm_store_mapping_source_deleted (store, "src", "dst", "networks", "1", &err);
+  assert_no_error (&err);
+  note (store, "networks", "1", "c", "created");
+  assert_known (store, "src", "2=b:created 1=c:created");
+  osm_store_mapping_list (store, "src", "dst", &rows, &err);
+  assert_no_error (&err);
+  assert_null (json_object_get (json_array_get (rows, 0), "source_deleted_ms"));
+  assert_true (osm_json_uint (json_array_get (rows, 1), "source_deleted_ms") > 0);
+  assert_int_equal (osm_store_mapping_source_deleted (store, "src", "dst", "networks", "3", &err),
+                    -1);
+  assert_non_null (strstr (err.message, "nothing is known"));
+}
+
 int
 main (void)
 {
@@ -81,6 +102,7 @@ main (void)
     store_unit_test (what_osm_made_stays_so),
     store_unit_test (servers_and_volumes_are_not_among_them),
     store_unit_test (forgotten_once),
+    store_unit_test (what_is_deleted_at_the_source_stays_known),
   };
 
   return cmocka_run_group_tests (tests, NULL, NULL);
