@@ -100,6 +100,7 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/store/sql.c \
 	controller/store/store.c controller/store/store.h \
 	controller/tenant/carried.c controller/tenant/carried.h \
+	controller/tenant/cleanup.c controller/tenant/cleanup.h \
 	controller/tenant/compare.c controller/tenant/compare.h \
 	controller/tenant/convert.c controller/tenant/convert.h \
 	controller/tenant/datafile.c controller/tenant/datafile.h \
@@ -115,6 +116,8 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/tenant/needs.c controller/tenant/needs.h \
 	controller/tenant/order.c controller/tenant/order.h \
 	controller/tenant/types.c controller/tenant/types.h \
+	controller/tenant/uses.c controller/tenant/uses.h \
+	controller/tenant/verdict.c controller/tenant/verdict.h \
 	controller/tenant/type.h \
 	controller/tenant/type-flavor.c \
 	controller/tenant/type-image.c \
@@ -148,6 +151,7 @@ osm_controller_SOURCES = \
 	controller/cmd/check-server.c \
 	controller/cmd/check-servers.c \
 	controller/cmd/cleanup.c \
+	controller/cmd/cleanup-source.c \
 	controller/cmd/prune.c \
 	controller/cmd/commands.h \
 	controller/cmd/common.c controller/cmd/common.h \
@@ -222,6 +226,8 @@ unit_tests += \
 	tests/unit/test-tenant-mapping \
 	tests/unit/test-tenant-needs \
 	tests/unit/test-tenant-types \
+	tests/unit/test-tenant-uses \
+	tests/unit/test-tenant-verdict \
 	tests/unit/test-ui-format
 tests_unit_test_cloud_catalog_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_cloud_clouds_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
@@ -258,6 +264,8 @@ tests_unit_test_store_objects_LDADD = controller/libosmcontroller.la $(CMOCKA_LI
 tests_unit_test_tenant_mapping_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_tenant_needs_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_tenant_types_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
+tests_unit_test_tenant_uses_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
+tests_unit_test_tenant_verdict_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_ui_format_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 
 noinst_PROGRAMS += tests/functional/link-driver
@@ -277,6 +285,7 @@ script_tests += \
 	tests/functional/manual-pages.py \
 	tests/functional/memory.py \
 	tests/functional/plan-file.py \
+	tests/functional/tenant-cleanup.py \
 	tests/functional/tenant-files.py \
 	tests/functional/tenant-images.py \
 	tests/functional/tenant-mapping.py \

@@ -68,6 +68,8 @@ static const struct osm_command commands[] = {
     osm_cmd_register_external, "say which object of the destination is one of the source", false },
   { "forget", "TYPE OBJECT", 2, 2, osm_options_forget, osm_cmd_forget,
     "forget which object of the destination it is", false },
+  { "cleanup-source", "TYPE...", 1, -1, osm_options_cleanup_source, osm_cmd_cleanup_source,
+    "delete at the source what import has made at the destination", false },
   { "completion", "", 0, 0, osm_options_completion, osm_cmd_completion,
     "print the completion for bash", false },
   { "version", "", 0, 0, no_options, cmd_version, "show the version", false },

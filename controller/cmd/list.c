@@ -95,10 +95,13 @@ list_objects (const struct osm_session *session, struct osm_error *err)
   json_array_foreach (rows, i, row)
   {
     const char *name = osm_json_str (row, "name");
+    OSM_CLEANUP_FREE char *source =
+        osm_asprintf ("%s%s", osm_json_str (row, "source_id"),
+                      json_object_get (row, "source_deleted_ms") ? " (deleted)" : "");
 
     json_array_append_new (
         table, osm_json_pack ("[s, s, s, s, s, s, s]", osm_json_str (row, "type"), name ? name : "",
-                              osm_json_str (row, "source_cloud"), osm_json_str (row, "source_id"),
+                              osm_json_str (row, "source_cloud"), source,
                               osm_json_str (row, "destination_cloud"),
                               osm_json_str (row, "destination_id"), osm_json_str (row, "origin")));
   }

@@ -17,8 +17,6 @@
 #include "controller/tenant/fetch.h"
 #include "controller/tenant/needs.h"
 
-#define BASE_DIR ".osm"
-
 /* ---- pure ---- */
 
 json_t *
@@ -279,8 +277,8 @@ export_type (struct osm_cloud *cloud, const struct osm_tenant_type *type,
              struct osm_inventory *inventory, json_t *rows, struct osm_error *err)
 {
   OSM_CLEANUP_FREE char *path = osm_asprintf ("%s/%s", options->data_dir, type->file),
-                        *base_path =
-                            osm_asprintf ("%s/" BASE_DIR "/%s", options->data_dir, type->file);
+                        *base_path = osm_asprintf ("%s/" OSM_EXPORT_BASE "/%s", options->data_dir,
+                                                   type->file);
   OSM_CLEANUP_JSON json_t *file = NULL, *base = NULL, *entries = NULL, *resources = NULL,
                           *new_base = NULL;
 
@@ -355,7 +353,7 @@ osm_tenant_export (struct osm_cloud *cloud, const struct osm_export_options *opt
 {
   OSM_CLEANUP_INVENTORY struct osm_inventory *inventory =
       osm_inventory_new (osm_cloud_project_id (cloud), osm_cloud_user_id (cloud));
-  OSM_CLEANUP_FREE char *base_dir = osm_asprintf ("%s/" BASE_DIR, options->data_dir);
+  OSM_CLEANUP_FREE char *base_dir = osm_asprintf ("%s/" OSM_EXPORT_BASE, options->data_dir);
   OSM_CLEANUP_JSON json_t *rows = json_array (), *refused = json_object (), *files = json_array (),
                           *needs = NULL;
   OSM_CLEANUP_FILTERS struct osm_filters *filters = NULL;

@@ -18,6 +18,8 @@
 #include "controller/tenant/filter.h"
 #include "controller/tenant/type.h"
 
+#define OSM_EXPORT_BASE ".osm" /* in the folder of the files: what the last export has read */
+
 struct osm_export_options {
   const struct osm_tenant_type *const *types; /* NULL-terminated */
   const struct osm_filter *filter;

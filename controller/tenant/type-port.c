@@ -130,6 +130,7 @@ const struct osm_tenant_type osm_type_port = {
   .owner = "project_id",
   .nameless = true,
   .match = match,
+  .cleanable = true,
   .fields = fields,
   .wanted = is_standalone,
   .set = osm_tenant_set_tags,

@@ -206,6 +206,17 @@ create (const struct osm_change *change, const json_t *entry, const json_t *body
   return 0;
 }
 
+/* Ports of routers are not deleted by themselves. */
+static int
+detach (struct osm_cloud *cloud, const json_t *port, struct osm_error *err)
+{
+  const char *router = osm_json_str (port, "device_id");
+  OSM_CLEANUP_FREE char *path = osm_asprintf ("/routers/%s/remove_router_interface", router);
+  OSM_CLEANUP_JSON json_t *body = osm_json_pack ("{s:O?}", "port_id", json_object_get (port, "id"));
+
+  return osm_cloud_put (cloud, OSM_NETWORK, path, body, NULL, NULL, err);
+}
+
 /* https://docs.openstack.org/api-ref/network/v2/#add-interface-to-router */
 static const struct osm_field fields[] = {
   /* Which of the three it is depends on the cloud and the router. */
@@ -231,9 +242,11 @@ const struct osm_tenant_type osm_type_router_interface = {
   .member_path = "/ports",
   .member_key = "port",
   .match = match,
+  .cleanable = true,
   .filter_by = "device_ref.name",
   .fields = fields,
   .list = list,
   .create = create,
+  .remove = detach,
   .wanted = is_interface,
 };

@@ -226,6 +226,7 @@ const struct osm_tenant_type osm_type_router = {
   .list_by_id = true,
   .owner = "project_id",
   .match = match,
+  .cleanable = true,
   .fields = fields,
   .set = set,
 };

@@ -88,6 +88,7 @@ const struct osm_tenant_type osm_type_security_group = {
   .list_by_id = true,
   .owner = "project_id",
   .match = match,
+  .cleanable = true,
   .fields = fields,
   .create = create,
   .set = osm_tenant_set_tags,

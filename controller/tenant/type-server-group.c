@@ -65,6 +65,7 @@ const struct osm_tenant_type osm_type_server_group = {
   .member_path = "/os-server-groups",
   .member_key = "server_group",
   .match = match,
+  .cleanable = true,
   .fields = fields,
   .create = create,
 };

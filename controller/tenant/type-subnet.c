@@ -57,6 +57,7 @@ const struct osm_tenant_type osm_type_subnet = {
   .list_by_id = true,
   .owner = "project_id",
   .match = match,
+  .cleanable = true,
   .fields = fields,
   .set = osm_tenant_set_tags,
 };

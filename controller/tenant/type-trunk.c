@@ -146,6 +146,7 @@ const struct osm_tenant_type osm_type_trunk = {
   .owner = "project_id",
   .nameless = true,
   .match = match,
+  .cleanable = true,
   .fields = fields,
   .set = osm_tenant_set_tags,
 };

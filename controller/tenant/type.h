@@ -144,6 +144,7 @@ struct osm_tenant_type {
   const char *never_made; /* why objects of this type cannot be made; NULL: they can */
   bool removable;         /* what is in no file is deleted when the files are to be exact */
   bool patch;             /* changed by PATCH instead of PUT */
+  bool cleanable;         /* cleanup-source may delete it: a tenant's, whose users uses.c can tell */
   /* Instead of a POST of body. *ret: the object as the API shows it. */
   int (*create) (const struct osm_change *change, const json_t *entry, const json_t *body,
                  json_t **ret, struct osm_error *err);
@@ -161,6 +162,8 @@ struct osm_tenant_type {
   int (*set) (const struct osm_change *change, const struct osm_tenant_type *type, const char *id,
               const struct osm_field *field, const json_t *value, const json_t *is,
               struct osm_error *err);
+  /* Instead of a DELETE of member_path. object: as the API shows it. */
+  int (*remove) (struct osm_cloud *cloud, const json_t *object, struct osm_error *err);
 };
 
 /* In the order in which they can be made; NULL at the end. Those without a file are last. */

@@ -145,6 +145,7 @@ class FakeCloud(http.server.ThreadingHTTPServer):
         self.broken = set()  # likewise with 400
         self.roles = ["admin" if administrator else "member"]
         self.data = {}  # of images
+        self.members = {}  # likewise
         self.answers = {}  # {(METHOD, KIND): [(status, body) or a function that returns them, ...]}: given first, one each
         self.faults = {}  # what happens once to the data of an image
         self.streams = self.most_streams = 0
@@ -208,8 +209,8 @@ class FakeCloud(http.server.ThreadingHTTPServer):
         service, parts = match[1], match[2].split("/")
         if parts == ["extensions"]:
             return 200, {"extensions": [{"alias": a} for a in self.extensions]}
-        if parts[:2] == ["flavors", "detail"] and service == "compute":
-            parts = ["flavors"]
+        if parts[:2] in (["flavors", "detail"], ["servers", "detail"]) and service == "compute":
+            parts = parts[:1]
         if parts[:2] == ["qos", "policies"]:
             parts = parts[1:]
         kind = "%s/%s" % (service, parts[0])
@@ -235,6 +236,8 @@ class FakeCloud(http.server.ThreadingHTTPServer):
 
     def get(self, service, kind, parts, query, body):
         plural = self.plural(service, parts)
+        if parts[2:] == ["members"]:
+            return 200, {"members": self.members.get(parts[1], [])}
         if len(parts) > 1:
             obj = self.objects.get(kind, {}).get(parts[1])
             return (200, self.show(service, plural, obj)) if obj else (404, {"message": "not found"})
@@ -305,6 +308,13 @@ class FakeCloud(http.server.ThreadingHTTPServer):
             port = self.objects["network/ports"][body["port_id"]]
             port.update(device_id=obj["id"], device_owner="network:router_interface")
             return 200, {}
+        if parts[-1] == "remove_router_interface":
+            port = self.objects["network/ports"][body["port_id"]]
+            if any(r["nexthop"].rpartition(".")[0] == ip["ip_address"].rpartition(".")[0]
+                   for r in obj.get("routes", ()) for ip in port["fixed_ips"]):
+                return conflict("RouterInterfaceInUseByRoute", "a route needs it")
+            del self.objects["network/ports"][body["port_id"]]
+            return 200, {}
         if parts[-1] == "tags":
             obj["tags"] = body["tags"]
             return 200, body
@@ -323,8 +333,32 @@ class FakeCloud(http.server.ThreadingHTTPServer):
                 image[key] = operation["value"]
         return 200, image
 
+    def users(self, kind, object_id):
+        """What Neutron lets keep an object of that kind from being deleted."""
+        ports = [p for p in self.all("network/ports") if p.get("device_owner") != "network:dhcp"]
+        if kind == "network/networks":
+            return [p for p in ports if p.get("network_id") == object_id]
+        if kind == "network/subnets":
+            return [p for p in ports if object_id in [ip["subnet_id"] for ip in p.get("fixed_ips", ())]]
+        if kind == "network/security-groups":
+            return [p for p in ports if object_id in p.get("security_groups", ())]
+        if kind == "network/routers":
+            return [p for p in ports if p.get("device_id") == object_id and "interface" in p["device_owner"]]
+        if kind == "network/ports":
+            return [p for p in ports if p["id"] == object_id and (p.get("device_owner") or "").startswith("network:router")]
+        return []
+
     def delete(self, service, kind, parts, query, body):
-        if self.objects.get(kind, {}).get(parts[1], {}).get("protected"):
+        obj = self.objects.get(kind, {}).get(parts[1], {})
+        if obj.get("protected"):
             return 403, {"message": "it is protected"}
+        if kind == "network/security-groups" and obj.get("name") == "default":
+            return conflict("SecurityGroupCannotRemoveDefault")
+        if self.users(kind, parts[1]):
+            return conflict("InUse", "%s is in use" % parts[1])
         self.objects.get(kind, {}).pop(parts[1], None)
+        if kind == "network/security-groups":
+            rules = self.objects.get("network/security-group-rules", {})
+            for rule in [r for r in rules.values() if parts[1] in (r["security_group_id"], r["remote_group_id"])]:
+                del rules[rule["id"]]
         return 204, None

@@ -78,7 +78,7 @@ class Files(unittest.TestCase):
         command, *rest = words
         r = subprocess.run([CONTROLLER, command, "--source-cloud", "src", "--destination-cloud", "dst", "--state-dir", self.folder + "/state",
                             "--output", "json",
-                            *(("--data-dir", self.data) if command in ("export", "validate", "diff", "import") else ()), *rest], env=env, text=True,
+                            *(("--data-dir", self.data) if command in ("export", "validate", "diff", "import", "cleanup-source") else ()), *rest], env=env, text=True,
                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60, check=False)
         self.assertEqual(r.returncode, status, r.stdout + r.stderr)
         self.err = r.stderr

@@ -1,0 +1,329 @@
+/* osm: moves servers between OpenStack clouds.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "controller/tenant/uses.h"
+
+#include "common/cidr.h"
+#include "common/cleanup.h"
+#include "common/json.h"
+#include "common/strbuf.h"
+
+struct uses {
+  const json_t *found;
+  json_t *uses;
+  json_t *servers;    /* {ID: name} */
+  json_t *interfaces; /* {SUBNET: [id of a port of a router]} */
+};
+
+/* text: stolen. by_type NULL: it is none of the tenant's objects that are cleaned up. */
+static void
+add (const struct uses *u, const char *type, const char *id, const char *by_type, const char *by_id,
+     char *text)
+{
+  json_t *of_type = json_object_get (u->uses, type),
+         *of_id = id ? json_object_get (of_type, id) : NULL;
+
+  if (!of_type) {
+    of_type = json_object ();
+    json_object_set_new (u->uses, type, of_type);
+  }
+  if (id && !of_id) {
+    of_id = json_array ();
+    json_object_set_new (of_type, id, of_id);
+  }
+  if (id)
+    json_array_append_new (
+        of_id, osm_json_pack ("{s:s?, s:s?, s:s}", "type", by_type, "id", by_id, "text", text));
+  free (text);
+}
+
+static const char *
+name_or_id (const json_t *object)
+{
+  const char *name = osm_json_str (object, "name"), *id = osm_json_str (object, "id");
+
+  return name && *name ? name : id ? id : "";
+}
+
+static char *
+server_text (const struct uses *u, const char *id)
+{
+  const char *name = id ? osm_json_str (u->servers, id) : NULL;
+
+  return osm_asprintf ("the server %s", name ? name : id ? id : "");
+}
+
+/* ---- ports ---- */
+
+enum port_kind {
+  PORT_OF_NEUTRON, /* comes and goes with what it is on */
+  PORT_INTERFACE,  /* of a router */
+  PORT_OF_OTHERS,
+};
+
+static enum port_kind
+kind_of (const json_t *port)
+{
+  static const char *const neutrons[] = { "network:dhcp", "network:distributed",
+                                          "network:router_centralized_snat", NULL };
+  static const char *const interfaces[] = { "network:router_interface",
+                                            "network:ha_router_replicated_interface",
+                                            "network:router_interface_distributed", NULL };
+  const char *owner = osm_json_str (port, "device_owner");
+
+  for (size_t i = 0; neutrons[i]; i++)
+    if (osm_str_equal (owner, neutrons[i]))
+      return PORT_OF_NEUTRON;
+  for (size_t i = 0; interfaces[i]; i++)
+    if (osm_str_equal (owner, interfaces[i]))
+      return PORT_INTERFACE;
+  return PORT_OF_OTHERS;
+}
+
+static char *
+port_text (const struct uses *u, const json_t *port)
+{
+  const char *owner = osm_json_str (port, "device_owner"),
+             *device = osm_json_str (port, "device_id");
+
+  if (owner && osm_str_starts_with (owner, "compute:"))
+    return server_text (u, device);
+  return osm_asprintf ("the %s %s%s%s%s",
+                       kind_of (port) == PORT_INTERFACE ? "router interface" : "port",
+                       name_or_id (port), owner && *owner ? " (" : "", owner && *owner ? owner : "",
+                       owner && *owner ? ")" : "");
+}
+
+/* Whoever is on the subnet loses its way out with the interface, and nobody asks. */
+static void
+add_interfaces (const struct uses *u, const json_t *port, const char *subnet)
+{
+  const json_t *interface;
+  size_t i;
+
+  json_array_foreach (json_object_get (u->interfaces, subnet), i, interface)
+      add (u, "router_interfaces", json_string_value (interface), "ports",
+           osm_json_str (port, "id"), port_text (u, port));
+}
+
+static void
+add_port (const struct uses *u, const json_t *port)
+{
+  enum port_kind kind = kind_of (port);
+  const char *id = osm_json_str (port, "id"), *owner = osm_json_str (port, "device_owner"),
+             *device = osm_json_str (port, "device_id"),
+             *type = kind == PORT_INTERFACE ? "router_interfaces" : "ports";
+  const json_t *ip, *group;
+  size_t i;
+
+  if (kind == PORT_OF_NEUTRON)
+    return;
+  add (u, "networks", osm_json_str (port, "network_id"), type, id, port_text (u, port));
+  json_array_foreach (json_object_get (port, "fixed_ips"), i, ip)
+  {
+    const char *subnet = osm_json_str (ip, "subnet_id");
+
+    add (u, "subnets", subnet, type, id, port_text (u, port));
+    if (kind != PORT_INTERFACE && subnet)
+      add_interfaces (u, port, subnet);
+  }
+  json_array_foreach (json_object_get (port, "security_groups"), i, group)
+      add (u, "security_groups", json_string_value (group), type, id, port_text (u, port));
+  if (kind == PORT_INTERFACE)
+    add (u, "routers", device, type, id, port_text (u, port));
+  else if (device && *device && !osm_str_equal (owner, "trunk:subport"))
+    add (u, "ports", id, NULL, NULL,
+         owner && osm_str_starts_with (owner, "compute:")
+             ? server_text (u, device)
+             : osm_asprintf ("%s %s", owner && *owner ? owner : "the device", device));
+}
+
+static void
+index_interfaces (const struct uses *u)
+{
+  const json_t *port, *ip;
+  size_t i, k;
+
+  json_array_foreach (json_object_get (u->found, "ports"), i,
+                      port) if (kind_of (port) == PORT_INTERFACE)
+      json_array_foreach (json_object_get (port, "fixed_ips"), k, ip)
+  {
+    const char *subnet = osm_json_str (ip, "subnet_id");
+    json_t *list = subnet ? json_object_get (u->interfaces, subnet) : NULL;
+
+    if (subnet && !list) {
+      list = json_array ();
+      json_object_set_new (u->interfaces, subnet, list);
+    }
+    if (subnet && json_is_string (json_object_get (port, "id")))
+      json_array_append (list, json_object_get (port, "id"));
+  }
+}
+
+/* ---- what is not a port ---- */
+
+/* Neutron keeps an interface through which a route of the router leads. */
+static void
+add_routes (const struct uses *u, const json_t *router)
+{
+  const json_t *subnet, *route, *interface, *port;
+  size_t i, k, j, p;
+
+  json_array_foreach (json_object_get (u->found, "subnets"), i, subnet)
+  {
+    const char *id = osm_json_str (subnet, "id"), *cidr = osm_json_str (subnet, "cidr");
+
+    json_array_foreach (json_object_get (router, "routes"), k, route)
+    {
+      const char *hop = osm_json_str (route, "nexthop");
+
+      if (!id || !cidr || !hop || !osm_cidr_contains (cidr, hop))
+        continue;
+      json_array_foreach (json_object_get (u->interfaces, id), j, interface) json_array_foreach (
+          json_object_get (u->found, "ports"), p,
+          port) if (json_equal (interface, json_object_get (port, "id")) &&
+                    osm_str_equal (osm_json_str (port, "device_id"), osm_json_str (router, "id")))
+          add (u, "router_interfaces", json_string_value (interface), NULL, NULL,
+               osm_asprintf ("the route by %s of the router %s", hop, name_or_id (router)));
+    }
+  }
+}
+
+/* Neutron deletes them with their network. */
+static void
+add_subnet (const struct uses *u, const json_t *subnet)
+{
+  add (u, "networks", osm_json_str (subnet, "network_id"), "subnets", osm_json_str (subnet, "id"),
+       osm_asprintf ("the subnet %s", name_or_id (subnet)));
+}
+
+static void
+add_trunk (const struct uses *u, const json_t *trunk)
+{
+  const char *id = osm_json_str (trunk, "id"), *parent = osm_json_str (trunk, "port_id");
+  const json_t *port, *sub;
+  size_t i;
+
+  add (u, "ports", parent, "trunks", id, osm_asprintf ("the trunk %s", name_or_id (trunk)));
+  json_array_foreach (json_object_get (trunk, "sub_ports"), i, sub)
+      add (u, "ports", osm_json_str (sub, "port_id"), "trunks", id,
+           osm_asprintf ("the trunk %s", name_or_id (trunk)));
+  json_array_foreach (json_object_get (u->found, "ports"), i, port)
+  {
+    const char *device = osm_json_str (port, "device_id");
+
+    if (osm_str_equal (osm_json_str (port, "id"), parent) && device && *device)
+      add (u, "trunks", id, NULL, NULL, port_text (u, port));
+  }
+}
+
+static void
+add_server (const struct uses *u, const json_t *server)
+{
+  const char *image = osm_json_str (json_object_get (server, "image"), "id");
+
+  if (image)
+    add (u, "images", image, NULL, NULL, server_text (u, osm_json_str (server, "id")));
+}
+
+static void
+add_image (const struct uses *u, const json_t *image)
+{
+  static const char *const keys[] = { "kernel_id", "ramdisk_id" };
+
+  for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+    add (u, "images", osm_json_str (image, keys[i]), "images", osm_json_str (image, "id"),
+         osm_asprintf ("the image %s", name_or_id (image)));
+}
+
+static void
+add_group_members (const struct uses *u, const json_t *group)
+{
+  const json_t *member;
+  size_t i;
+
+  json_array_foreach (json_object_get (group, "members"), i, member)
+      add (u, "server_groups", osm_json_str (group, "id"), NULL, NULL,
+           server_text (u, json_string_value (member)));
+}
+
+/* The rule would go with the group that it lets in. */
+static void
+add_rule (const struct uses *u, const json_t *rule)
+{
+  const char *group = osm_json_str (rule, "security_group_id"),
+             *remote = osm_json_str (rule, "remote_group_id");
+
+  if (group && remote && !osm_str_equal (group, remote))
+    add (u, "security_groups", remote, "security_groups", group,
+         osm_asprintf ("a rule of the security group %s", group));
+}
+
+static void
+add_policy (const struct uses *u, const json_t *policy)
+{
+  const char *kind = osm_json_str (policy, "object_type");
+  const char *type = osm_str_equal (kind, "network")          ? "networks"
+                     : osm_str_equal (kind, "security_group") ? "security_groups"
+                                                              : NULL;
+
+  if (type)
+    add (u, type, osm_json_str (policy, "object_id"), NULL, NULL,
+         osm_strdup ("an RBAC policy, which shares it with others"));
+}
+
+static void
+add_floating_ip (const struct uses *u, const json_t *ip)
+{
+  const char *address = osm_json_str (ip, "floating_ip_address");
+  static const char *const keys[] = { "router_id", "port_id" };
+  static const char *const types[] = { "routers", "ports" };
+
+  for (size_t i = 0; i < 2; i++)
+    add (u, types[i], osm_json_str (ip, keys[i]), NULL, NULL,
+         osm_asprintf ("the floating IP %s", address ? address : ""));
+}
+
+typedef void each (const struct uses *u, const json_t *object);
+
+static void
+add_all (const struct uses *u, const char *key, each *function)
+{
+  const json_t *object;
+  size_t i;
+
+  json_array_foreach (json_object_get (u->found, key), i, object) function (u, object);
+}
+
+json_t *
+osm_tenant_uses (const json_t *found)
+{
+  OSM_CLEANUP_JSON json_t *servers = json_object (), *interfaces = json_object ();
+  const struct uses u = {
+    .found = found, .uses = json_object (), .servers = servers, .interfaces = interfaces
+  };
+  const json_t *server;
+  size_t i;
+
+  json_array_foreach (json_object_get (found, "servers"), i, server)
+  {
+    const char *id = osm_json_str (server, "id");
+
+    if (id)
+      json_object_set_new (servers, id, json_string (name_or_id (server)));
+  }
+  index_interfaces (&u);
+  add_all (&u, "ports", add_port);
+  add_all (&u, "subnets", add_subnet);
+  add_all (&u, "routers", add_routes);
+  add_all (&u, "trunks", add_trunk);
+  add_all (&u, "servers", add_server);
+  add_all (&u, "images", add_image);
+  add_all (&u, "server_groups", add_group_members);
+  add_all (&u, "security_group_rules", add_rule);
+  add_all (&u, "rbac_policies", add_policy);
+  add_all (&u, "floating_ips", add_floating_ip);
+  return u.uses;
+}

@@ -1,0 +1,275 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""cleanup-source: what is deleted at the source, and above all what is not."""
+
+import json
+import os
+import sqlite3
+import sys
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from memorycloud import conflict, new_id  # noqa: E402
+from tenantcase import Files  # noqa: E402
+
+
+class Cleanup(Files):
+    def setUp(self):
+        super().setUp()
+        s, d = self.source, self.destination
+        d.add("network/networks", name="public", project_id="f" * 32, **{"router:external": True})
+        d.add("network/security-groups", name="default", description="Default security group", stateful=True, tags=[])
+        self.prepare()
+        self.export("all")
+        self.run_osm(0, "import", "all")
+        s.seen.clear()
+        d.seen.clear()
+
+    def prepare(self):
+        # A route keeps its interface, and so all below it; of that one test tells.
+        self.of(self.source, "r1", "routers")["routes"] = []
+
+    def of(self, cloud, name, kind="networks"):
+        return next(o for o in cloud.all("network/" + kind) if o["name"] == name)
+
+    def clean(self, status, *words):
+        """{(TYPE, NAME): row}"""
+        words = words if words and not words[0].startswith("-") else ("all", *words)
+        report = self.run_osm(status, "cleanup-source", *words)
+        return {(o["type"], o["name"]): o for o in report["objects"]}
+
+    def now(self, *words, status=0):
+        return self.clean(status, *words, "--older-than", "0", "--yes")
+
+    def plan(self, *words):
+        """The same as a dry run, which touches nothing."""
+        before = json.dumps([self.source.objects, self.destination.objects], sort_keys=True)
+        self.source.seen.clear()
+        found = self.clean(0, *words, "--older-than", "0")
+        self.assertEqual(json.dumps([self.source.objects, self.destination.objects], sort_keys=True), before)
+        self.assertEqual(self.source.calls("DELETE") + self.source.calls("PUT"), [])
+        return found
+
+    def reason(self, word, *key, words=()):
+        """It stays, for this reason; in the dry run and really."""
+        name = key if len(key) == 2 else ("networks", *key)
+        dry = self.plan(*words)
+        done = self.now(*words)
+        for found in (dry, done):
+            self.assertEqual(found[name]["result"], "left", found[name])
+            self.assertIn(word, found[name]["reason"])
+        self.assertIn(done[name]["id"], [i for objects in self.source.objects.values() for i in objects])
+        return done
+
+
+class Deletes(Cleanup):
+    def test_dry_run_first_then_everything_in_the_right_order(self):
+        self.assertEqual({o["result"] for o in self.clean(0).values()}, {"left"})  # the hold period
+        self.assertIn("was imported only", self.clean(0)["networks", "n1"]["reason"])
+        dry = self.plan()
+        self.assertEqual({k[0] for k, o in dry.items() if o["result"] == "would delete"},
+                         {"networks", "subnets", "routers", "router_interfaces", "security_groups", "images"})
+        done = self.now()
+        self.assertEqual({k: o["result"].replace("would delete", "deleted") for k, o in dry.items()},
+                         {k: o["result"] for k, o in done.items()})
+        s = self.source
+        self.assertEqual(sorted(n["name"] for n in s.all("network/networks")), ["osm-net", "public"])
+        self.assertEqual([g["name"] for g in s.all("network/security-groups")], ["default"])
+        self.assertEqual((s.all("network/subnets"), s.all("network/routers")), ([], []))
+        self.assertEqual([i["name"] for i in s.all("image/images")], ["others"])
+        self.assertEqual([k["name"] for k in s.all("compute/os-keypairs")], ["k1"])
+        # Nothing at the destination.
+        self.assertEqual([m for m, p in self.destination.seen if m != "GET" and "auth" not in p], [])
+        # The mapping still tells what became of what.
+        known = {(o["type"], o.get("name")): o for o in self.run_osm(0, "list", "--objects")}
+        self.assertEqual(known["networks", "n1"]["destination_id"], self.of(self.destination, "n1")["id"])
+        self.assertIn("source_deleted_ms", known["networks", "n1"])
+        self.assertNotIn("source_deleted_ms", known["security_groups", "default"])
+        # The default group is found by its name, and so it is the one that is told of again.
+        self.assertEqual(list(self.now()), [("security_groups", "default")])
+        self.now("networks", status=3)
+        self.assertIn("nothing is left to do", self.err)
+        # The files still mean what was made of them.
+        self.assertEqual({o["result"] for o in self.run_osm(0, "import", "all")["objects"]}, {"equal"})
+
+    def test_types_and_filters(self):
+        self.assertEqual(set(self.plan("networks", "--filter", "o*")), {("networks", "on")})
+        self.assertEqual(self.now("networks", "--filter", "o*")["networks", "on"]["result"], "deleted")
+        self.assertEqual(sorted(n["name"] for n in self.source.all("network/networks")), ["n1", "osm-net", "public"])
+        self.run_osm(2, "cleanup-source", "network")
+        self.assertIn("did you mean 'networks'?", self.err)
+        self.run_osm(2, "cleanup-source", "networks", "--older-than", "long")
+
+    def test_what_somebody_else_has_deleted_is_gone(self):
+        del self.source.objects["network/networks"][self.of(self.source, "on")["id"]]
+        self.assertEqual(self.plan("networks")["networks", "on"]["result"], "gone")
+        self.assertEqual(self.now("networks")["networks", "on"]["result"], "gone")
+        self.assertNotIn(("networks", "on"), self.now("networks"))
+
+    def test_an_edit_in_the_file_is_no_difference(self):
+        self.edit("networks.yml", "mtu: 1450", "mtu: 1400")
+        self.run_osm(0, "import", "networks", "--update")
+        self.now()
+        self.assertNotIn("n1", [n["name"] for n in self.source.all("network/networks")])
+
+    def test_groups_that_let_each_other_in(self):
+        s = self.source
+        web = self.of(s, "web", "security-groups")["id"]
+        db = s.add("network/security-groups", name="db", description="", stateful=True, tags=[])["id"]
+        for group, remote in ((web, db), (db, web)):
+            s.add("network/security-group-rules", security_group_id=group, remote_group_id=remote, direction="ingress",
+                  ethertype="IPv4", protocol="tcp", port_range_min=5, port_range_max=5, remote_ip_prefix=None)
+        self.export("all")
+        self.run_osm(0, "import", "all")
+        self.now("security_groups", "--filter", "web")
+        self.assertEqual(len([g for g in s.all("network/security-groups") if g["name"] in ("db", "web")]), 2)
+        self.now("security_groups")
+        self.assertEqual([g["name"] for g in s.all("network/security-groups")], ["default"])
+
+
+class Stays(Cleanup):
+    def server(self, **values):
+        server = self.source.add("compute/servers", name="web1", **values)["id"]
+        port = self.source.add("network/ports", network_id=self.of(self.source, "n1")["id"], device_id=server,
+                               device_owner="compute:nova", security_groups=[self.of(self.source, "web", "security-groups")["id"]],
+                               fixed_ips=[{"subnet_id": self.of(self.source, "s1", "subnets")["id"], "ip_address": "10.1.0.3"}])
+        return server, port
+
+    def test_what_servers_use(self):
+        self.server(image={"id": self.source.all("image/images")[0]["id"]})
+        found = self.reason("is used by the server web1", "n1")
+        for key in (("subnets", "s1"), ("security_groups", "web"), ("images", "cirros")):
+            self.assertIn("is used by the server web1", found[key]["reason"])
+        interface = next(o for k, o in found.items() if k[0] == "router_interfaces")
+        self.assertIn("is used by the server web1", interface["reason"])
+        self.assertIn("is used by the router interface", found["routers", "r1"]["reason"])
+        self.assertEqual(found["networks", "on"]["result"], "deleted")
+
+    def test_what_a_route_needs(self):
+        self.of(self.source, "r1", "routers")["routes"] = [{"destination": "10.9.0.0/24", "nexthop": "10.1.0.3"}]
+        found = self.plan("--accept-differences")
+        interface = next(o for k, o in found.items() if k[0] == "router_interfaces")
+        self.assertIn("the route by 10.1.0.3 of the router r1", interface["reason"])
+        self.assertEqual(found["networks", "n1"]["result"], "left")
+
+    def test_adopted_and_registered(self):
+        self.run_osm(0, "register-external", "networks", "n1", "public")
+        self.run_osm(0, "forget", "networks", "on")
+        self.run_osm(0, "import", "networks")
+        self.reason("was registered", "n1")
+        self.reason("found at the destination by its name", "on")
+        self.assertIn("by its name", self.plan()["security_groups", "default"]["reason"])
+
+    def test_what_is_not_at_the_destination_any_more(self):
+        del self.destination.objects["network/networks"][self.of(self.destination, "on")["id"]]
+        self.reason("is not at the destination any more", "on", words=("--accept-differences",))
+
+    def test_differences_unless_they_are_accepted(self):
+        self.of(self.destination, "on")["mtu"] = 1300
+        self.reason("mtu: 1500, there 1300", "on")
+        self.assertEqual(self.now("networks", "--filter", "on", "--accept-differences")["networks", "on"]["result"], "deleted")
+
+    def test_changes_at_the_source(self):
+        self.of(self.source, "on")["description"] = "new"
+        self.reason('description: "new"', "on")
+        self.of(self.source, "on")["name"] = "other"
+        self.reason("has another name than when it was imported: 'other', then 'on'", "other",
+                    words=("--accept-differences",))
+
+    def test_both_have_changed(self):
+        self.edit("networks.yml", "mtu: 1500", "mtu: 1400")
+        self.run_osm(0, "import", "networks", "--update")
+        self.of(self.source, "on")["mtu"] = 1300
+        self.reason("has changed since the last export, and so has the file: mtu", "on")
+
+    def test_rules_that_the_destination_lacks(self):
+        rule = next(r for r in self.destination.all("network/security-group-rules") if r["port_range_min"] == 80)
+        del self.destination.objects["network/security-group-rules"][rule["id"]]
+        found = self.reason("the destination lacks rules of it: web ingress IPv4 tcp 80 80", "security_groups", "web")
+        self.assertEqual(found["networks", "on"]["result"], "deleted")
+
+    def test_shared_external_protected_and_others(self):
+        s = self.source
+        image = next(i for i in s.all("image/images") if i["name"] == "cirros")
+        for values, word in (({"shared": True}, "is shared"), ({"router:external": True}, "is an external network"),
+                             ({"project_id": "e" * 32}, "belongs to another project")):
+            old = {k: self.of(s, "on").get(k) for k in values}
+            self.of(s, "on").update(values)
+            self.reason(word, "on", words=("networks", "--accept-differences"))
+            self.of(s, "on").update(old)
+        policy = s.add("network/rbac-policies", object_type="network", object_id=self.of(s, "on")["id"], action="access_as_shared",
+                       target_tenant="x")
+        self.reason("an RBAC policy", "on", words=("networks",))
+        del s.objects["network/rbac-policies"][policy["id"]]
+        for values, word in (({"protected": True}, "is protected"), ({"visibility": "public"}, "is visible to other projects")):
+            old = {k: image[k] for k in values}
+            image.update(values)
+            self.reason(word, "images", "cirros", words=("images", "--accept-differences"))
+            image.update(old)
+        image["visibility"] = "shared"
+        s.members[image["id"]] = [{"member_id": "p9"}]
+        self.reason("the project p9", "images", "cirros", words=("images", "--accept-differences"))
+
+    def test_other_data(self):
+        copy = next(i for i in self.destination.all("image/images") if i["name"] == "cirros")
+        self.destination.set_data(copy, b"9876543210")
+        self.reason("its hash differs", "images", "cirros", words=("--accept-differences",))
+        copy["status"] = "queued"
+        self.reason("has no data at the destination yet", "images", "cirros")
+
+    def test_a_server_group_with_members(self):
+        group = self.source.add("compute/os-server-groups", name="g1", policy="anti-affinity", rules={}, members=[])
+        self.export("server_groups")
+        self.run_osm(0, "import", "server_groups")
+        group["members"] = [self.server(image="")[0]]
+        self.reason("is used by the server web1", "server_groups", "g1")
+        group["members"] = []
+        self.now("server_groups")
+        self.assertEqual(self.source.all("compute/os-server-groups"), [])
+
+    def test_what_the_cloud_refuses_is_left_and_so_is_what_stands_below_it(self):
+        self.source.answers["DELETE", "network/subnets"] = [conflict("SubnetInUse", "somebody has it")] * 3
+        found = self.now()
+        self.assertEqual((found["subnets", "s1"]["result"], found["networks", "n1"]["result"]), ("left", "left"))
+        self.assertIn("somebody has it", found["subnets", "s1"]["reason"])
+        self.assertEqual(found["networks", "on"]["result"], "deleted")
+
+    def test_a_failure_is_one(self):
+        self.source.answers["DELETE", "network/networks"] = [(403, {"message": "not you"})]
+        found = self.now("networks", "--filter", "on", status=1)
+        self.assertEqual(found["networks", "on"]["result"], "failed")
+        self.assertIn("not you", found["networks", "on"]["reason"])
+        self.source.answers["DELETE", "network/networks"] = [(403, {"message": "not you"})]
+        self.assertEqual(self.now(status=5)["networks", "n1"]["result"], "deleted")
+
+    def test_nothing_is_deleted_where_not_everything_is_seen(self):
+        for kind in ("network/ports", "compute/servers", "network/trunks"):
+            self.source.refused.add(kind)
+            self.run_osm(1, "cleanup-source", "networks", "--older-than", "0", "--yes")
+            self.source.refused.remove(kind)
+        self.assertEqual(self.source.calls("DELETE"), [])
+
+    def test_unfinished_migrations(self):
+        db = sqlite3.connect(self.folder + "/state/osm.db")
+        db.execute("INSERT INTO migration (id, kind, state, source_cloud, destination_cloud, object_id, object_name,"
+                   " created_ms, updated_ms) VALUES ('0123abcd', 'server', 'held', 'src', 'dst', ?, 'web1', 1, 1)", (new_id(),))
+        db.commit()
+        self.run_osm(4, "cleanup-source", "all", "--older-than", "0", "--yes")
+        self.assertIn("0123abcd (web1, held)", self.err)
+        self.assertEqual(self.source.calls("DELETE"), [])
+        self.plan()
+        self.assertIn("--yes is refused", self.err)
+        db.execute("UPDATE migration SET state = 'rolled-back'")
+        db.commit()
+        db.close()
+        self.assertEqual(self.now()["networks", "n1"]["result"], "deleted")
+
+    def test_without_files_source_and_destination_are_compared(self):
+        os.rename(self.data, self.data + ".away")
+        self.of(self.destination, "on")["mtu"] = 1300
+        self.reason("mtu: 1500, there 1300", "on")
+        self.assertNotIn("n1", [n["name"] for n in self.source.all("network/networks")])
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2 if sys.stdout.isatty() else 1)

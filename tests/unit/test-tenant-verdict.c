@@ -1,0 +1,227 @@
+/* osm: moves servers between OpenStack clouds.
+ * SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "tests/unit/test-tenant.h"
+
+#include "controller/tenant/verdict.h"
+
+#define DAY_MS (INT64_C (86400) * 1000)
+#define ENTRY(name, mtu) "{'_info': {'id': 's1'}, 'params': {'name': '" name "', 'mtu': " mtu "}}"
+#define KNOWN "{'origin': 'created', 'name': 'web', 'destination_id': 'd1', 'updated_ms': 1000}"
+
+/* Of a network that may go, but for what the test changes. */
+struct sample {
+  const char *mapping, *object, *entry, *copy, *is;
+  bool others, accept;
+};
+static const struct sample fine = { .mapping = KNOWN,
+                                    .object = "{'id': 's1', 'name': 'web'}",
+                                    .entry = ENTRY ("web", "1500"),
+                                    .copy = "{'id': 'd1'}",
+                                    .is = ENTRY ("web", "1500") };
+
+static void
+assert_verdict (const struct osm_tenant_type *type, struct sample s, const char *result,
+                const char *reason)
+{
+  OSM_CLEANUP_JSON json_t *mapping = parse (s.mapping),
+                          *object = s.object ? parse (s.object) : NULL,
+                          *entry = s.entry ? parse (s.entry) : NULL,
+                          *copy = s.copy ? parse (s.copy) : NULL, *is = s.is ? parse (s.is) : NULL,
+                          *row = json_object ();
+  const struct osm_cleanup_facts facts = { .type = type,
+                                           .mapping = mapping,
+                                           .object = object,
+                                           .own = !s.others,
+                                           .entry = entry,
+                                           .copy = copy,
+                                           .is = is,
+                                           .now_ms = 8 * DAY_MS,
+                                           .hold_ms = 7 * DAY_MS,
+                                           .accept_differences = s.accept };
+
+  osm_cleanup_verdict (&facts, row);
+  assert_string_equal (osm_json_str (row, "result"), result);
+  if (!reason)
+    assert_null (osm_json_str (row, "reason"));
+  else
+    assert_non_null (strstr (osm_json_str (row, "reason"), reason));
+}
+
+#define WITH(change)         \
+  ({                         \
+    struct sample s_ = fine; \
+    s_ change;               \
+    s_;                      \
+  })
+
+TEST (what_osm_has_made_and_is_the_same_there)
+{
+  assert_verdict (&osm_type_network, fine, "would delete", NULL);
+}
+
+TEST (only_what_osm_has_made)
+{
+  assert_verdict (&osm_type_network, WITH (.mapping = "{'origin': 'adopted'}"), "left",
+                  "by its name");
+  assert_verdict (&osm_type_network, WITH (.mapping = "{'origin': 'registered'}"), "left",
+                  "registered");
+  assert_verdict (&osm_type_network, WITH (.mapping = "{}"), "left", "by its name");
+  assert_verdict (&osm_type_flavor, fine, "left", "not deleted by osm");
+  assert_verdict (&osm_type_project, fine, "left", "not deleted by osm");
+}
+
+TEST (not_too_early)
+{
+  assert_verdict (&osm_type_network,
+                  WITH (.mapping = "{'origin': 'created', 'name': 'web', 'updated_ms': 600000000}"),
+                  "left", "was imported only 25h 20m ago (--older-than 168h 00m)");
+}
+
+TEST (only_the_tenants_own)
+{
+  assert_verdict (&osm_type_network, WITH (.object = NULL), "gone", "not at the source");
+  assert_verdict (&osm_type_network, WITH (.others = true), "left", "another project");
+  assert_verdict (&osm_type_network, WITH (.object = "{'shared': true}"), "left", "shared");
+  assert_verdict (&osm_type_network, WITH (.object = "{'router:external': true}"), "left",
+                  "external");
+  assert_verdict (&osm_type_security_group, WITH (.object = "{'name': 'default'}"), "left",
+                  "default security group");
+  assert_verdict (&osm_type_network, WITH (.object = "{'name': 'default'}"), "would delete", NULL);
+  assert_verdict (&osm_type_network, WITH (.entry = "{'error': {}}"), "left", "cannot be read");
+  assert_verdict (&osm_type_network, WITH (.entry = ENTRY ("new", "1500")), "left",
+                  "'new', then 'web'");
+}
+
+TEST (only_what_is_there_too)
+{
+  assert_verdict (&osm_type_network, WITH (.copy = NULL), "left", "d1 is not at the destination");
+  assert_verdict (&osm_type_network, WITH (.is = NULL), "left", "cannot be compared");
+  assert_verdict (&osm_type_network, WITH (.is = ENTRY ("web", "1400")), "left",
+                  "mtu: 1500, there 1400");
+  struct sample accepted = WITH (.is = ENTRY ("web", "1400"));
+
+  accepted.accept = true;
+  assert_verdict (&osm_type_network, accepted, "would delete", NULL);
+  accepted.copy = NULL;
+  assert_verdict (&osm_type_network, accepted, "left", "not at the destination");
+}
+
+#define IMAGE(kind, value, checksum)                                                            \
+  "{'status': 'active', 'size': 10, 'os_hash_algo': '" kind "', 'os_hash_value': '" value "', " \
+  "'checksum': '" checksum "'}"
+
+static void
+assert_image (const char *object, const char *copy, const char *result, const char *reason)
+{
+  struct sample s = fine;
+
+  s.object = object;
+  s.copy = copy;
+  s.entry = s.is = "{'params': {'name': 'web'}}";
+  s.accept = true;
+  assert_verdict (&osm_type_image, s, result, reason);
+}
+
+TEST (the_data_of_images_must_be_the_same)
+{
+  assert_image (IMAGE ("sha512", "a", "1"), IMAGE ("sha512", "a", "1"), "would delete", NULL);
+  assert_image (IMAGE ("sha512", "a", "1"), IMAGE ("sha512", "b", "1"), "left", "hash differs");
+  assert_image (IMAGE ("sha512", "a", "1"), IMAGE ("sha256", "b", "1"), "would delete", NULL);
+  assert_image (IMAGE ("sha512", "a", "1"), IMAGE ("sha256", "b", "2"), "left", "hash differs");
+  assert_image ("{'size': 10}", "{'status': 'active', 'size': 10}", "left", "no hash");
+  assert_image ("{'size': 10}", "{'status': 'active', 'size': 11}", "left", "size differs");
+  assert_image ("{'size': 10}", "{'status': 'queued'}", "left", "no data");
+}
+
+#define RULE(id, group, port)                                                              \
+  "{'_info': {'id': '" id "', 'security_group_id': '" group "'}, 'params': {'direction': " \
+  "'ingress', 'port_range_min': " port ", 'security_group_ref': {'name': 'web', "          \
+  "'project_name': '%auth%', 'domain_name': '%auth%'}}}"
+
+TEST (rules_that_the_copy_lacks)
+{
+  OSM_CLEANUP_JSON json_t *rules = parse ("[" RULE ("1", "g1", "22") ", " RULE (
+                              "2", "g1", "80") ", " RULE ("3", "g2", "443") "]"),
+                          *there = parse ("{'x': " RULE ("x", "d1", "22") ", 'y': {'error': {}}}"),
+                          *lacking = osm_cleanup_lacking_rules (rules, "g1", there);
+
+  assert_json (lacking, "['web ingress 80']");
+}
+
+/* "ID=RESULT ..." in the order in which they are deleted; those that stay come first. */
+static void
+assert_order (const char *rows_text, const char *uses_text, const char *wanted)
+{
+  OSM_CLEANUP_JSON json_t *rows = parse (rows_text), *uses = parse (uses_text);
+  OSM_STRBUF (b);
+  json_t *row;
+  size_t i;
+
+  osm_cleanup_leave_used (rows, uses);
+  json_array_foreach (rows, i, row)
+  {
+    if (osm_json_str (row, "reason"))
+      osm_strbuf_addf (&b, "%s=%s ", osm_json_str (row, "id"), osm_json_str (row, "reason"));
+  }
+  while ((row = osm_cleanup_next (rows, uses))) {
+    osm_strbuf_addf (&b, "%s ", osm_json_str (row, "id"));
+    osm_cleanup_set (row, "deleted", NULL);
+  }
+  assert_string_equal (osm_strbuf_str (&b), wanted);
+}
+
+#define ROW(type, id, result) "{'type': '" type "', 'id': '" id "', 'result': '" result "'}"
+#define GO(type, id) ROW (type, id, "would delete")
+#define BY(type, id) "[{'type': '" type "', 'id': '" id "', 'text': '" id "'}]"
+
+TEST (users_go_first)
+{
+  assert_order (
+      "[" GO ("networks", "n") ", " GO ("subnets", "s") ", " GO ("images", "kernel") ", " GO (
+          "images", "vm") "]",
+      "{'networks': {'n': " BY ("subnets", "s") "}, 'images': {'kernel': " BY ("images", "vm") "}}",
+      "vm kernel s n ");
+}
+
+TEST (what_something_uses_that_stays_stays_too)
+{
+  assert_order (
+      "[" GO ("networks", "n") ", " GO ("subnets", "s") ", " ROW ("ports", "p", "left") "]",
+      "{'networks': {'n': " BY ("subnets", "s") "}, 'subnets': {'s': " BY ("ports", "p") "}}",
+      "n=is used by s s=is used by p ");
+  assert_order ("[" GO ("networks", "n") "]", "{'networks': {'n': [{'text': 'the server'}]}}",
+                "n=is used by the server ");
+  assert_order ("[" GO ("networks", "n") ", " ROW ("subnets", "s", "gone") "]",
+                "{'networks': {'n': " BY ("subnets", "s") "}}", "n ");
+}
+
+TEST (two_that_use_each_other_go_together_or_not_at_all)
+{
+  static const char uses[] = "{'security_groups': {'a': " BY ("security_groups", "b") ", 'b': " BY (
+      "security_groups", "a") "}}";
+
+  assert_order ("[" GO ("security_groups", "a") ", " GO ("security_groups", "b") "]", uses, "b a ");
+  assert_order ("[" GO ("security_groups", "a") "]", uses, "a=is used by b ");
+}
+
+int
+main (void)
+{
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test (what_osm_has_made_and_is_the_same_there),
+    cmocka_unit_test (only_what_osm_has_made),
+    cmocka_unit_test (not_too_early),
+    cmocka_unit_test (only_the_tenants_own),
+    cmocka_unit_test (only_what_is_there_too),
+    cmocka_unit_test (the_data_of_images_must_be_the_same),
+    cmocka_unit_test (rules_that_the_copy_lacks),
+    cmocka_unit_test (users_go_first),
+    cmocka_unit_test (what_something_uses_that_stays_stays_too),
+    cmocka_unit_test (two_that_use_each_other_go_together_or_not_at_all),
+  };
+
+  return cmocka_run_group_tests (tests, NULL, NULL);
+}
