@@ -28,6 +28,7 @@ common_libosmcommon_la_SOURCES = \
 	common/strbuf.c common/strbuf.h \
 	common/suggest.c common/suggest.h \
 	common/yaml.c common/yaml.h \
+	common/yamlcomment.c common/yamlcomment.h \
 	common/yamlwrite.c common/yamlwrite.h
 common_libosmcommon_la_LIBADD = $(JANSSON_LIBS) $(YAML_LIBS) $(CRYPTO_LIBS)
 
@@ -53,4 +54,5 @@ unit_tests += \
 	tests/unit/test-common-strbuf \
 	tests/unit/test-common-suggest \
 	tests/unit/test-common-yaml \
+	tests/unit/test-common-yamlcomment \
 	tests/unit/test-common-yamlwrite

@@ -15,6 +15,7 @@
 #include "common/parse.h"
 #include "common/quote.h"
 #include "common/strbuf.h"
+#include "common/yamlcomment.h"
 
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define DIGITS "0123456789"
@@ -115,69 +116,156 @@ compare_keys (const void *a, const void *b)
   return strcmp (*(const char *const *)a, *(const char *const *)b);
 }
 
-static void add_value (struct osm_strbuf *b, const json_t *value, unsigned depth, bool after_dash);
+/* What is written, and the comments that go with it (or NULL). */
+struct dump {
+  struct osm_strbuf *b;
+  const json_t *comments;
+};
 
 static void
-add_member (struct osm_strbuf *b, const char *key, const json_t *value, unsigned depth)
+add_before (const struct dump *d, const char *path, unsigned depth)
 {
-  add_string (b, key);
-  osm_strbuf_add (b, ":");
+  const json_t *comment;
+  size_t i;
+
+  json_array_foreach (json_object_get (json_object_get (d->comments, path), "before"), i, comment)
+  {
+    indent (d->b, depth);
+    osm_strbuf_addf (d->b, "%s\n", json_string_value (json_object_get (comment, "text")));
+  }
+}
+
+/* To the end of the line. */
+static void
+end_line (const struct dump *d, const char *path)
+{
+  const json_t *comment;
+  size_t i;
+
+  json_array_foreach (json_object_get (json_object_get (d->comments, path), "after"), i, comment)
+      osm_strbuf_addf (d->b, "  %s", json_string_value (json_object_get (comment, "text")));
+  osm_strbuf_add (d->b, "\n");
+}
+
+static const char **
+sorted_keys (const json_t *object)
+{
+  const char **keys = osm_calloc (json_object_size (object) + 1, sizeof *keys), *key;
+  json_t *member;
+  size_t n = 0;
+
+  json_object_foreach ((json_t *)object, key, member) keys[n++] = key;
+  qsort (keys, n, sizeof *keys, compare_keys);
+  return keys;
+}
+
+/* What begins in the line of this dash besides the item: its first member, or the first item in it. */
+static void
+add_before_first (const struct dump *d, const json_t *item, const char *path, unsigned depth)
+{
+  OSM_CLEANUP_FREE const char **keys = NULL;
+  OSM_CLEANUP_FREE char *inner = NULL;
+
+  if (!d->comments || !is_block (item))
+    return;
+  if (json_is_array (item))
+    inner = osm_yaml_path_item (path, 0);
+  else {
+    keys = sorted_keys (item);
+    inner = osm_yaml_path (path, keys[0]);
+  }
+  add_before (d, inner, depth);
+  if (json_is_array (item))
+    add_before_first (d, json_array_get (item, 0), inner, depth);
+}
+
+static void add_value (const struct dump *d, const json_t *value, const char *path, unsigned depth,
+                       bool after_dash);
+
+static void
+add_member (const struct dump *d, const char *key, const json_t *value, const char *path,
+            unsigned depth)
+{
+  add_string (d->b, key);
+  osm_strbuf_add (d->b, ":");
   if (is_block (value)) {
-    osm_strbuf_add (b, "\n");
+    end_line (d, path);
     /* As PyYAML has it, a list stands below its key and not further in. */
-    add_value (b, value, json_is_array (value) ? depth : depth + 1, false);
+    add_value (d, value, path, json_is_array (value) ? depth : depth + 1, false);
     return;
   }
-  osm_strbuf_add (b, " ");
-  add_scalar (b, value);
-  osm_strbuf_add (b, "\n");
+  osm_strbuf_add (d->b, " ");
+  add_scalar (d->b, value);
+  end_line (d, path);
+}
+
+static void
+add_items (const struct dump *d, const json_t *value, const char *path, unsigned depth,
+           bool after_dash)
+{
+  const json_t *item;
+  size_t i;
+
+  json_array_foreach (value, i, item)
+  {
+    OSM_CLEANUP_FREE char *inner = d->comments ? osm_yaml_path_item (path, i) : NULL;
+
+    if (!after_dash || i > 0) {
+      add_before (d, inner, depth);
+      add_before_first (d, item, inner, depth);
+      indent (d->b, depth);
+    }
+    osm_strbuf_add (d->b, "- ");
+    if (is_block (item)) {
+      add_value (d, item, inner, depth + 1, true);
+      continue;
+    }
+    add_scalar (d->b, item);
+    end_line (d, inner);
+  }
 }
 
 /* A block, each line indented; after a dash the first line goes on with that. */
 static void
-add_value (struct osm_strbuf *b, const json_t *value, unsigned depth, bool after_dash)
+add_value (const struct dump *d, const json_t *value, const char *path, unsigned depth,
+           bool after_dash)
 {
-  size_t i, n = 0;
-  const json_t *item;
-  const char **keys, *key;
-  json_t *member;
+  OSM_CLEANUP_FREE const char **keys = NULL;
 
   if (json_is_array (value)) {
-    json_array_foreach (value, i, item)
-    {
-      if (!after_dash || i > 0)
-        indent (b, depth);
-      osm_strbuf_add (b, "- ");
-      if (is_block (item)) {
-        add_value (b, item, depth + 1, true);
-        continue;
-      }
-      add_scalar (b, item);
-      osm_strbuf_add (b, "\n");
-    }
+    add_items (d, value, path, depth, after_dash);
     return;
   }
-  keys = osm_calloc (json_object_size (value) + 1, sizeof *keys);
-  json_object_foreach ((json_t *)value, key, member) keys[n++] = key;
-  qsort (keys, n, sizeof *keys, compare_keys);
-  for (i = 0; i < n; i++) {
-    if (!after_dash || i > 0)
-      indent (b, depth);
-    add_member (b, keys[i], json_object_get (value, keys[i]), depth);
+  keys = sorted_keys (value);
+  for (size_t i = 0; keys[i]; i++) {
+    OSM_CLEANUP_FREE char *inner = d->comments ? osm_yaml_path (path, keys[i]) : NULL;
+
+    if (!after_dash || i > 0) {
+      add_before (d, inner, depth);
+      indent (d->b, depth);
+    }
+    add_member (d, keys[i], json_object_get (value, keys[i]), inner, depth);
   }
-  free (keys);
+}
+
+char *
+osm_yaml_dump_commented (const json_t *value, const json_t *comments)
+{
+  OSM_STRBUF (b);
+  const struct dump d = { .b = &b, .comments = comments };
+
+  if (is_block (value))
+    add_value (&d, value, "", 0, false);
+  else {
+    add_scalar (&b, value);
+    osm_strbuf_add (&b, "\n");
+  }
+  add_before (&d, "", 0);
+  return osm_strbuf_take (&b);
 }
 
 char *
 osm_yaml_dump (const json_t *value)
 {
-  OSM_STRBUF (b);
-
-  if (is_block (value))
-    add_value (&b, value, 0, false);
-  else {
-    add_scalar (&b, value);
-    osm_strbuf_add (&b, "\n");
-  }
-  return osm_strbuf_take (&b);
+  return osm_yaml_dump_commented (value, NULL);
 }

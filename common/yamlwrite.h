@@ -14,5 +14,7 @@
 
 /* Caller frees. */
 char *osm_yaml_dump (const json_t *value);
+/* With comments as osm_yaml_comments_on has them. */
+char *osm_yaml_dump_commented (const json_t *value, const json_t *comments);
 
 #endif
