@@ -102,6 +102,7 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/tenant/carried.c controller/tenant/carried.h \
 	controller/tenant/cleanup.c controller/tenant/cleanup.h \
 	controller/tenant/compare.c controller/tenant/compare.h \
+	controller/tenant/conflict.c controller/tenant/conflict.h \
 	controller/tenant/convert.c controller/tenant/convert.h \
 	controller/tenant/datafile.c controller/tenant/datafile.h \
 	controller/tenant/diff.c controller/tenant/diff.h \
@@ -218,6 +219,7 @@ unit_tests += \
 	tests/unit/test-store-journal \
 	tests/unit/test-store-migrations \
 	tests/unit/test-store-objects \
+	tests/unit/test-tenant-conflict \
 	tests/unit/test-tenant-convert \
 	tests/unit/test-tenant-datafile \
 	tests/unit/test-tenant-diff \
@@ -266,6 +268,7 @@ tests_unit_test_tenant_needs_LDADD = controller/libosmcontroller.la $(CMOCKA_LIB
 tests_unit_test_tenant_types_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_tenant_uses_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_tenant_verdict_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
+tests_unit_test_tenant_conflict_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_ui_format_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 
 noinst_PROGRAMS += tests/functional/link-driver

@@ -34,7 +34,8 @@ osm_cmd_diff (const struct osm_args *args, struct osm_error *err)
   OSM_CLEANUP_FILTER struct osm_filter *filter = NULL;
   OSM_CLEANUP_FREE const struct osm_tenant_type **types = NULL;
   OSM_CLEANUP_JSON json_t *report = NULL;
-  struct osm_import_options options = { .data_dir = osm_cmd_data_dir (args) };
+  struct osm_import_options options = { .data_dir = osm_cmd_data_dir (args),
+                                        .accept_conflicts = true };
 
   if (osm_cmd_types (args, &types, err) == -1 || osm_cmd_filter (args, &filter, err) == -1)
     return OSM_EXIT_USAGE;

@@ -16,6 +16,7 @@ const struct osm_option osm_options_import[] = {
   { "dry-run", 'n', NULL, "only tell what would be done" },
   { "update", 0, NULL, "change objects that are there already and differ from the files" },
   { "exact", 0, NULL, "delete rules that are in no file, of groups that are in one" },
+  { "accept-conflicts", 0, NULL, "also what export has marked: the files' values are meant" },
   { "with-dependencies", 0, NULL,
     "also what these need: networks of subnets, groups of rules ..." },
   { "image-blobs", 0, "DIR",
@@ -62,6 +63,7 @@ osm_cmd_import (const struct osm_args *args, struct osm_error *err)
   struct osm_import_options options = { .data_dir = osm_cmd_data_dir (args),
                                         .dry_run = osm_args_has (args, "dry-run"),
                                         .exact = osm_args_has (args, "exact"),
+                                        .accept_conflicts = osm_args_has (args, "accept-conflicts"),
                                         .with_dependencies =
                                             osm_args_has (args, "with-dependencies"),
                                         .update = osm_args_has (args, "update") };

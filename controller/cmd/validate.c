@@ -51,13 +51,19 @@ validate (struct validation *v, const struct osm_tenant_type *type, const char *
 static void
 print (const struct osm_session *session, const struct validation *v)
 {
-  size_t i, notes = json_array_size (v->problems) - v->errors;
+  size_t i, conflicts = 0, notes = 0;
   const json_t *problem;
 
+  json_array_foreach (v->problems, i, problem)
+  {
+    conflicts += osm_str_equal (osm_json_str (problem, "severity"), "conflict");
+    notes += osm_str_equal (osm_json_str (problem, "severity"), "note");
+  }
+
   if (osm_ui_get_mode (session->ui) == OSM_UI_JSON) {
-    OSM_CLEANUP_JSON json_t *document =
-        osm_json_pack ("{s:O, s:O, s:I, s:I}", "files", v->files, "problems", v->problems, "errors",
-                       (json_int_t)v->errors, "notes", (json_int_t)notes);
+    OSM_CLEANUP_JSON json_t *document = osm_json_pack (
+        "{s:O, s:O, s:I, s:I, s:I}", "files", v->files, "problems", v->problems, "errors",
+        (json_int_t)v->errors, "conflicts", (json_int_t)conflicts, "notes", (json_int_t)notes);
 
     osm_ui_json (document);
     return;
@@ -71,7 +77,8 @@ print (const struct osm_session *session, const struct validation *v)
     if (hint)
       printf ("  %s\n", hint);
   }
-  printf ("%zu files, %zu errors, %zu notes\n", json_array_size (v->files), v->errors, notes);
+  printf ("%zu files, %zu errors, %zu conflicts, %zu notes\n", json_array_size (v->files),
+          v->errors, conflicts, notes);
 }
 
 /* Every type, those of administrators too, unless some are named. */

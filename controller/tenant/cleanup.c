@@ -12,6 +12,7 @@
 #include "common/quote.h"
 #include "common/strbuf.h"
 #include "controller/tenant/carried.h"
+#include "controller/tenant/conflict.h"
 #include "controller/tenant/convert.h"
 #include "controller/tenant/datafile.h"
 #include "controller/tenant/export.h"
@@ -72,13 +73,33 @@ fetch_lists (struct osm_cloud *cloud, const struct cleaning *c, struct osm_inven
 }
 
 static int
-read_file (const char *folder, const struct osm_tenant_type *type, json_t **ret,
+read_file (const char *folder, const struct osm_tenant_type *type, struct osm_datafile **ret,
            struct osm_error *err)
 {
   OSM_CLEANUP_FREE char *path = osm_asprintf ("%s/%s", folder, type->file);
 
   *ret = NULL;
-  return osm_file_exists (path) ? osm_datafile_read (path, type, ret, err) : 0;
+  return osm_file_exists (path) ? osm_datafile_open (path, type, ret, err) : 0;
+}
+
+/* {ID: conflicts}: those that an export of now would find, and those that are still marked. New object. */
+static json_t *
+all_conflicts (const struct osm_tenant_type *type, const struct osm_datafile *file,
+               const json_t *merged, const json_t *entries, const struct osm_filter *filter,
+               json_t *rows)
+{
+  OSM_CLEANUP_JSON json_t *marks = osm_conflicts_now (
+      type, merged, entries, filter, file ? osm_datafile_conflicts (file) : NULL, rows);
+  json_t *conflicts = json_object ();
+  const json_t *row;
+  size_t i;
+
+  json_array_foreach (rows, i, row)
+  {
+    if (json_object_get (row, "conflicts"))
+      json_object_set (conflicts, osm_json_str (row, "id"), json_object_get (row, "conflicts"));
+  }
+  return conflicts;
 }
 
 /* What the operator has edited in the files is as it should be at the destination. */
@@ -86,11 +107,12 @@ static int
 expect (struct cleaning *c, const struct osm_tenant_type *type, struct osm_error *err)
 {
   OSM_CLEANUP_FREE char *base_dir = osm_asprintf ("%s/" OSM_EXPORT_BASE, c->options->data_dir);
-  OSM_CLEANUP_JSON json_t *entries = NULL, *file = NULL, *base = NULL, *merged = NULL,
-                          *rows = json_array (), *conflicts = json_object (), *list = json_array ();
+  OSM_CLEANUP_DATAFILE struct osm_datafile *file = NULL, *base = NULL;
   OSM_CLEANUP_FILTER struct osm_filter *filter = NULL;
+  OSM_CLEANUP_JSON json_t *entries = NULL, *merged = NULL, *rows = json_array (),
+                          *list = json_array ();
   const char *id;
-  json_t *entry, *row;
+  json_t *entry;
   size_t i;
 
   if (osm_fetch_entries (c->cloud, type, c->here, &entries, err) == -1 ||
@@ -98,18 +120,16 @@ expect (struct cleaning *c, const struct osm_tenant_type *type, struct osm_error
       (file && read_file (base_dir, type, &base, err) == -1) ||
       osm_filter_new (NULL, &filter, err) == -1)
     return -1;
-  merged = osm_export_merge (type, entries, file, base, filter, rows);
+  merged = osm_export_merge (type, entries, file ? osm_datafile_resources (file) : NULL,
+                             base ? osm_datafile_resources (base) : NULL, filter, rows);
+  json_object_set_new (c->conflicts, type->name,
+                       all_conflicts (type, file, merged, entries, filter, rows));
   json_array_foreach (merged, i, entry)
   {
     OSM_CLEANUP_FREE char *of_entry = osm_tenant_entry_id (entry);
 
     if (json_object_get (entries, of_entry))
       json_object_set (entries, of_entry, entry);
-  }
-  json_array_foreach (rows, i, row)
-  {
-    if (json_object_get (row, "conflicts"))
-      json_object_set (conflicts, osm_json_str (row, "id"), json_object_get (row, "conflicts"));
   }
   json_object_foreach (entries, id, entry)
   {
@@ -119,7 +139,6 @@ expect (struct cleaning *c, const struct osm_tenant_type *type, struct osm_error
   if (!osm_cloud_is_administrator (c->other))
     osm_carried_without_rights (type, list);
   json_object_set (c->entries, type->name, entries);
-  json_object_set (c->conflicts, type->name, conflicts);
   return 0;
 }
 

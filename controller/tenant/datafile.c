@@ -13,12 +13,18 @@
 #include "common/strbuf.h"
 #include "common/suggest.h"
 #include "common/yaml.h"
+#include "common/yamlcomment.h"
 #include "common/yamlwrite.h"
+#include "controller/tenant/conflict.h"
 #include "controller/tenant/convert.h"
 #include "controller/tenant/diff.h"
 
+#define MAX_TEXT (16 * 1024 * 1024)
+
 struct osm_datafile {
   struct osm_yaml *doc;
+  char *name;
+  json_t *comments, *conflicts;
   json_t *resources; /* borrowed from doc */
   const char *version;
 };
@@ -50,8 +56,12 @@ osm_datafile_parse (const char *text, size_t len, const char *name, struct osm_d
 {
   OSM_CLEANUP_DATAFILE struct osm_datafile *file = osm_calloc (1, sizeof *file);
 
-  if (osm_yaml_parse (text, len, name, &file->doc, err) == -1 || take_root (file, name, err) == -1)
+  file->name = osm_strdup (name);
+  if (osm_yaml_parse (text, len, name, &file->doc, err) == -1 ||
+      take_root (file, name, err) == -1 ||
+      osm_yaml_comments (text, len, name, &file->comments, err) == -1)
     return -1;
+  file->conflicts = osm_conflicts_take (file->comments);
   *ret = osm_take (file);
   return 0;
 }
@@ -59,12 +69,12 @@ osm_datafile_parse (const char *text, size_t len, const char *name, struct osm_d
 int
 osm_datafile_load (const char *path, struct osm_datafile **ret, struct osm_error *err)
 {
-  OSM_CLEANUP_DATAFILE struct osm_datafile *file = osm_calloc (1, sizeof *file);
+  OSM_CLEANUP_FREE char *text = NULL;
+  size_t len;
 
-  if (osm_yaml_load (path, &file->doc, err) == -1 || take_root (file, path, err) == -1)
-    return -1;
-  *ret = osm_take (file);
-  return 0;
+  return osm_file_read (path, MAX_TEXT, &text, &len, err) == -1
+             ? -1
+             : osm_datafile_parse (text, len, path, ret, err);
 }
 
 void
@@ -73,6 +83,9 @@ osm_datafile_free (struct osm_datafile *file)
   if (!file)
     return;
   osm_yaml_free (file->doc);
+  free (file->name);
+  json_decref (file->comments);
+  json_decref (file->conflicts);
   free (file);
 }
 
@@ -80,6 +93,18 @@ json_t *
 osm_datafile_resources (const struct osm_datafile *file)
 {
   return file->resources;
+}
+
+const json_t *
+osm_datafile_comments (const struct osm_datafile *file)
+{
+  return file->comments;
+}
+
+const json_t *
+osm_datafile_conflicts (const struct osm_datafile *file)
+{
+  return file->conflicts;
 }
 
 const char *
@@ -363,6 +388,29 @@ check_id (struct check *c, const json_t *entry, json_t *ids)
   add_problem (c, true, &why);
 }
 
+/* The operator has to look at them, and may import all the same. */
+static void
+check_conflicts (const struct check *c)
+{
+  const json_t *mark;
+  size_t i;
+
+  json_array_foreach (c->file->conflicts, i, mark)
+  {
+    const json_t *entry =
+        json_array_get (c->file->resources, (size_t)osm_json_uint (mark, "entry"));
+    OSM_CLEANUP_FREE char *label = entry ? osm_tenant_label (c->type, entry) : NULL,
+                          *message = NULL;
+
+    message = osm_asprintf ("%s:%llu:1: %s: %s: conflict, the source has now: %s", c->file->name,
+                            (unsigned long long)osm_json_uint (mark, "line"), label ? label : "",
+                            osm_json_str (mark, "field"), osm_json_str (mark, "value"));
+    json_array_append_new (c->problems, osm_json_pack ("{s:s, s:s, s:s}", "severity", "conflict",
+                                                       "message", message, "hint",
+                                                       "choose the value, and delete this line"));
+  }
+}
+
 size_t
 osm_datafile_check (const struct osm_datafile *file, const struct osm_tenant_type *type,
                     json_t *problems)
@@ -388,6 +436,7 @@ osm_datafile_check (const struct osm_datafile *file, const struct osm_tenant_typ
     check_twice (&c, entry, seen);
     check_id (&c, entry, ids);
   }
+  check_conflicts (&c);
   return c.errors;
 }
 
@@ -406,7 +455,7 @@ first_error (const json_t *problems)
 }
 
 int
-osm_datafile_read (const char *path, const struct osm_tenant_type *type, json_t **ret,
+osm_datafile_open (const char *path, const struct osm_tenant_type *type, struct osm_datafile **ret,
                    struct osm_error *err)
 {
   OSM_CLEANUP_DATAFILE struct osm_datafile *file = NULL;
@@ -418,6 +467,18 @@ osm_datafile_read (const char *path, const struct osm_tenant_type *type, json_t 
     osm_error_set (err, OSM_ERROR_USER, 0, "%s", osm_json_str (first_error (problems), "message"));
     return osm_error_hint (err, "osm-controller validate lists all that is wrong with the files");
   }
+  *ret = osm_take (file);
+  return 0;
+}
+
+int
+osm_datafile_read (const char *path, const struct osm_tenant_type *type, json_t **ret,
+                   struct osm_error *err)
+{
+  OSM_CLEANUP_DATAFILE struct osm_datafile *file = NULL;
+
+  if (osm_datafile_open (path, type, &file, err) == -1)
+    return -1;
   *ret = json_incref (file->resources);
   return 0;
 }
@@ -425,18 +486,23 @@ osm_datafile_read (const char *path, const struct osm_tenant_type *type, json_t 
 /* ---- writing ---- */
 
 char *
-osm_datafile_text (const json_t *resources)
+osm_datafile_text (const json_t *resources, const json_t *comments, const json_t *conflicts)
 {
   OSM_CLEANUP_JSON json_t *root = osm_json_pack ("{s:s, s:O}", "os_migrate_version",
-                                                 OSM_DATAFILE_VERSION, "resources", resources);
+                                                 OSM_DATAFILE_VERSION, "resources", resources),
+                          *all = comments ? json_deep_copy (comments) : json_object (),
+                          *there = NULL;
 
-  return osm_yaml_dump (root);
+  osm_conflicts_put (all, resources, conflicts);
+  there = osm_yaml_comments_on (all, root);
+  return osm_yaml_dump_commented (root, there);
 }
 
 int
-osm_datafile_save (const char *path, const json_t *resources, struct osm_error *err)
+osm_datafile_save (const char *path, const json_t *resources, const json_t *comments,
+                   const json_t *conflicts, struct osm_error *err)
 {
-  OSM_CLEANUP_FREE char *text = osm_datafile_text (resources);
+  OSM_CLEANUP_FREE char *text = osm_datafile_text (resources, comments, conflicts);
 
   return osm_file_write (path, text, strlen (text), 0600, err);
 }

@@ -37,21 +37,28 @@ int osm_datafile_parse (const char *text, size_t len, const char *name, struct o
 void osm_datafile_free (struct osm_datafile *file);
 /* The array of entries. Borrowed. */
 json_t *osm_datafile_resources (const struct osm_datafile *file);
+/* Those of the operator, as osm_yaml_comments has them. Borrowed. */
+const json_t *osm_datafile_comments (const struct osm_datafile *file);
+/* The marks of conflict.h. Borrowed. */
+const json_t *osm_datafile_conflicts (const struct osm_datafile *file);
 /* "1.0.5"; "" if the file does not say. */
 const char *osm_datafile_version (const struct osm_datafile *file);
-/* Every mistake in it as {"severity": "error" or "note", "message": "FILE:LINE:COLUMN: ...", "hint"}, appended to problems. A note keeps
- * nothing from being used. Returns the number of errors. */
+/* Every mistake in it as {"severity": "error", "conflict" or "note", "message": "FILE:LINE:COLUMN: ...", "hint"}, appended to problems. A note keeps
+ * nothing from being used, a conflict only what does not accept it. Returns the number of errors. */
 size_t osm_datafile_check (const struct osm_datafile *file, const struct osm_tenant_type *type,
                            json_t *problems);
 
-/* All at once: the entries of a file that is right. *ret: a new reference. */
+/* All at once: a file that is right; the entries of one. *ret: a new reference. */
+int osm_datafile_open (const char *path, const struct osm_tenant_type *type,
+                       struct osm_datafile **ret, struct osm_error *err);
 int osm_datafile_read (const char *path, const struct osm_tenant_type *type, json_t **ret,
                        struct osm_error *err);
 
-/* The text of a file with these entries. Caller frees. */
-char *osm_datafile_text (const json_t *resources);
+/* The text of a file with these entries, and with comments and marks of conflicts, or NULL. Caller frees. */
+char *osm_datafile_text (const json_t *resources, const json_t *comments, const json_t *conflicts);
 /* Written atomically, mode 0600. */
-int osm_datafile_save (const char *path, const json_t *resources, struct osm_error *err);
+int osm_datafile_save (const char *path, const json_t *resources, const json_t *comments,
+                       const json_t *conflicts, struct osm_error *err);
 
 static inline void
 osm_cleanup_datafile (struct osm_datafile **f)

@@ -11,6 +11,7 @@
 #include "common/file.h"
 #include "common/json.h"
 #include "common/strbuf.h"
+#include "controller/tenant/conflict.h"
 #include "controller/tenant/convert.h"
 #include "controller/tenant/datafile.h"
 #include "controller/tenant/diff.h"
@@ -254,12 +255,13 @@ osm_export_base (const struct osm_tenant_type *type, const json_t *entries, cons
 
 /* ---- files ---- */
 
-/* NULL if there is none. New reference. */
+/* NULL if there is none. */
 static int
-load (const char *path, const struct osm_tenant_type *type, json_t **ret, struct osm_error *err)
+load (const char *path, const struct osm_tenant_type *type, struct osm_datafile **ret,
+      struct osm_error *err)
 {
   *ret = NULL;
-  return osm_file_exists (path) ? osm_datafile_read (path, type, ret, err) : 0;
+  return osm_file_exists (path) ? osm_datafile_open (path, type, ret, err) : 0;
 }
 
 /* That the file is in. */
@@ -279,21 +281,30 @@ export_type (struct osm_cloud *cloud, const struct osm_tenant_type *type,
   OSM_CLEANUP_FREE char *path = osm_asprintf ("%s/%s", options->data_dir, type->file),
                         *base_path = osm_asprintf ("%s/" OSM_EXPORT_BASE "/%s", options->data_dir,
                                                    type->file);
-  OSM_CLEANUP_JSON json_t *file = NULL, *base = NULL, *entries = NULL, *resources = NULL,
-                          *new_base = NULL;
+  OSM_CLEANUP_DATAFILE struct osm_datafile *file = NULL, *last = NULL;
+  OSM_CLEANUP_JSON json_t *entries = NULL, *resources = NULL, *new_base = NULL, *marks = NULL;
+  const json_t *in_file, *base, *old_marks;
 
-  if (load (path, type, &file, err) == -1 || (file && load (base_path, type, &base, err) == -1) ||
+  if (load (path, type, &file, err) == -1 || (file && load (base_path, type, &last, err) == -1) ||
       osm_fetch_entries (cloud, type, inventory, &entries, err) == -1)
     return -1;
-  resources = osm_export_merge (type, entries, file, base, filter, rows);
+  in_file = file ? osm_datafile_resources (file) : NULL;
+  base = last ? osm_datafile_resources (last) : NULL;
+  old_marks = file ? osm_datafile_conflicts (file) : NULL;
+  resources = osm_export_merge (type, entries, in_file, base, filter, rows);
+  marks = osm_conflicts_now (type, resources, entries, filter, old_marks, rows);
   new_base = osm_export_base (type, entries, base, filter);
   if (strchr (type->file, '/') &&
       (make_folder (path, err) == -1 || make_folder (base_path, err) == -1))
     return -1;
-  /* A file in which nothing changes keeps its comments. The file first: a crash in between makes edits look unknown, and they stay. */
-  if ((!file || !json_equal (file, resources)) && osm_datafile_save (path, resources, err) == -1)
+  /* A file in which nothing changes is not touched. The file first: a crash in between makes edits look unknown, and they stay. */
+  if ((!file || !json_equal (in_file, resources) || !osm_conflicts_equal (old_marks, marks)) &&
+      osm_datafile_save (path, resources, file ? osm_datafile_comments (file) : NULL, marks, err) ==
+          -1)
     return -1;
-  return base && json_equal (base, new_base) ? 0 : osm_datafile_save (base_path, new_base, err);
+  return base && json_equal (base, new_base)
+             ? 0
+             : osm_datafile_save (base_path, new_base, NULL, NULL, err);
 }
 
 static json_t *

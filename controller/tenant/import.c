@@ -16,6 +16,7 @@
 #include "controller/cloud/network.h"
 #include "controller/tenant/carried.h"
 #include "controller/tenant/compare.h"
+#include "controller/tenant/conflict.h"
 #include "controller/tenant/convert.h"
 #include "controller/tenant/datafile.h"
 #include "controller/tenant/exact.h"
@@ -34,7 +35,8 @@ struct import {
   const struct osm_tenant_type **more;        /* ours */
   struct osm_filters *filters;
   struct osm_tenant_mapping *mapping;
-  json_t *files; /* {TYPE: entries}; types without a file are not in it */
+  json_t *files;     /* {TYPE: entries}; types without a file are not in it */
+  json_t *conflicts; /* {TYPE: marks that export has left in the file} */
   json_t *refused, *rows;
   json_t *extensions; /* of Neutron; NULL if it does not tell */
   size_t nr_pretended;
@@ -46,12 +48,15 @@ static int
 load (struct import *im, const struct osm_tenant_type *type, struct osm_error *err)
 {
   OSM_CLEANUP_FREE char *path = osm_asprintf ("%s/%s", im->options->data_dir, type->file);
-  json_t *entries = NULL;
+  OSM_CLEANUP_DATAFILE struct osm_datafile *file = NULL;
+  json_t *entries;
 
   if (!osm_file_exists (path))
     return 0;
-  if (osm_datafile_read (path, type, &entries, err) == -1)
+  if (osm_datafile_open (path, type, &file, err) == -1)
     return -1;
+  entries = json_incref (osm_datafile_resources (file));
+  json_object_set (im->conflicts, type->name, (json_t *)osm_datafile_conflicts (file));
   if (!osm_cloud_is_administrator (im->cloud))
     osm_carried_without_rights (type, entries);
   json_object_set_new (im->files, type->name, entries);
@@ -114,6 +119,29 @@ choose (struct import *im)
   }
 }
 
+/* Somebody has to look at them first: the source has something else now than what was decided about. */
+static int
+refuse_conflicts (const struct import *im, struct osm_error *err)
+{
+  OSM_STRBUF (found);
+
+  for (size_t i = 0; im->types[i] && !im->options->accept_conflicts; i++) {
+    const struct osm_tenant_type *type = im->types[i];
+    OSM_CLEANUP_FREE char *text = osm_conflicts_text (type, json_object_get (im->files, type->name),
+                                                      json_object_get (im->conflicts, type->name),
+                                                      osm_filters_of (im->filters, type));
+
+    if (text)
+      osm_strbuf_addf (&found, "%s%s: %s", found.len > 0 ? "; " : "", type->file, text);
+  }
+  if (found.len == 0)
+    return 0;
+  osm_error_set (err, OSM_ERROR_USER, 0, "conflicts between file and source are not resolved: %s",
+                 osm_strbuf_str (&found));
+  return osm_error_hint (err, "above these keys stands what the source has now: choose the value "
+                              "and delete that line; or --accept-conflicts imports the file's");
+}
+
 static int
 prepare (struct import *im, struct osm_error *err)
 {
@@ -128,6 +156,8 @@ prepare (struct import *im, struct osm_error *err)
     return osm_error_hint (err, "name their folder with --data-dir, or make them with export");
   }
   choose (im);
+  if (refuse_conflicts (im, err) == -1)
+    return -1;
   if (osm_tenant_mapping_load (im->options->store, im->options->source, osm_cloud_name (im->cloud),
                                &im->mapping, err) == -1)
     return -1;
@@ -566,6 +596,7 @@ begin (struct import *im, struct osm_cloud *cloud, const struct osm_import_optio
   im->more = options->with_dependencies ? osm_tenant_types_needed (options->types) : NULL;
   im->types = im->more ? im->more : options->types;
   im->files = json_object ();
+  im->conflicts = json_object ();
   im->refused = json_object ();
   im->rows = json_array ();
 }
@@ -578,6 +609,7 @@ end (struct import *im)
   osm_filters_free (im->filters);
   free (im->more);
   json_decref (im->files);
+  json_decref (im->conflicts);
   json_decref (im->refused);
   json_decref (im->rows);
   json_decref (im->extensions);

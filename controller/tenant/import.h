@@ -26,6 +26,7 @@ struct osm_import_options {
   bool dry_run;
   bool with_dependencies; /* also what these need of other types */
   bool exact;             /* delete rules that are in no file, of groups that are in one */
+  bool accept_conflicts;  /* that export has marked: the file's values are meant */
   bool update;            /* change objects that are there already and differ */
   const struct osm_image_source *images; /* NULL: images are skipped */
 };

@@ -165,8 +165,8 @@ different (const struct osm_cleanup_facts *f)
   if (f->accept_differences)
     return NULL;
   if (json_array_size (f->conflicts) > 0)
-    return listed ("has changed since the last export, and so has the file: ", f->conflicts,
-                   "field");
+    return listed ("differs from the file, which has conflicts that are not resolved: ",
+                   f->conflicts, "field");
   if (!f->is || json_object_get (f->is, "error"))
     return osm_strdup ("cannot be compared: it is in use at the destination, or not to be read");
   differences = osm_tenant_diff (f->type, f->entry, f->is);

@@ -180,7 +180,7 @@ class Stays(Cleanup):
         self.edit("networks.yml", "mtu: 1500", "mtu: 1400")
         self.run_osm(0, "import", "networks", "--update")
         self.of(self.source, "on")["mtu"] = 1300
-        self.reason("has changed since the last export, and so has the file: mtu", "on")
+        self.reason("conflicts that are not resolved: mtu", "on")
 
     def test_rules_that_the_destination_lacks(self):
         rule = next(r for r in self.destination.all("network/security-group-rules") if r["port_range_min"] == 80)

@@ -163,6 +163,107 @@ class Again(Files):
         self.assertEqual(row["conflicts"], [{"field": "mtu", "file": 1400, "source": 1300}])
         self.assertIn("mtu: 1400", self.text("networks.yml"))
 
+    def conflict(self):
+        """The file has mtu 1400 instead of 1450, and the source 1300."""
+        self.export("networks")
+        self.edit("networks.yml", "mtu: 1450", "mtu: 1400")
+        net = next(n for n in self.source.all("network/networks") if n["name"] == "n1")
+        net["mtu"] = 1300
+        self.export("networks")
+        return net
+
+    MARK = "    # conflict: mtu: the source has now: %d\n    mtu: %d\n"
+
+    def test_a_conflict_is_marked_until_it_is_resolved(self):
+        net = self.conflict()
+        self.assertIn(self.MARK % (1300, 1400), self.text("networks.yml"))
+        before = self.text("networks.yml")
+        # Nothing is new, and nothing resolved.
+        row = self.export("networks")["networks", "n1"]
+        self.assertEqual((row["result"], row["conflicts"]), ("equal", [{"field": "mtu", "file": 1400, "source": 1300}]))
+        self.assertIn("still differs from the source, the file's value stays: mtu", row["reason"])
+        self.assertEqual(self.text("networks.yml"), before)
+        # Nor does it matter when other things are exported, or change.
+        self.export("networks", "--filter", "on")
+        net["description"] = "new"
+        self.export("networks")
+        self.assertIn(self.MARK % (1300, 1400), self.text("networks.yml"))
+        net["mtu"] = 1200
+        self.export("networks")
+        self.assertIn(self.MARK % (1200, 1400), self.text("networks.yml"))
+        self.edit("networks.yml", "mtu: 1400", "mtu: 1350")
+        self.export("networks")
+        self.assertIn(self.MARK % (1200, 1350), self.text("networks.yml"))
+        self.edit("networks.yml", "mtu: 1350", "mtu: 1200")
+        self.assertNotIn("conflicts", self.export("networks")["networks", "n1"])
+        self.assertNotIn("conflict", self.text("networks.yml"))
+
+    def test_a_conflict_whose_mark_is_deleted_is_resolved(self):
+        net = self.conflict()
+        self.edit("networks.yml", "    # conflict: mtu: the source has now: 1300\n", "")
+        self.assertNotIn("conflicts", self.export("networks")["networks", "n1"])
+        self.assertNotIn("conflict", self.text("networks.yml"))
+        self.assertIn("mtu: 1400", self.text("networks.yml"))
+        # Until the source changes once more.
+        net["mtu"] = 1250
+        self.assertIn("conflicts", self.export("networks")["networks", "n1"])
+        self.assertIn(self.MARK % (1250, 1400), self.text("networks.yml"))
+        # What is gone there keeps its mark.
+        del self.source.objects["network/networks"][net["id"]]
+        self.assertEqual(self.export("networks")["networks", "n1"]["result"], "gone")
+        self.assertIn(self.MARK % (1250, 1400), self.text("networks.yml"))
+
+    def test_a_conflict_of_what_is_no_number(self):
+        self.export("networks", "routers")
+        self.edit("networks.yml", "    - a\n", "    - c\n")
+        net = next(n for n in self.source.all("network/networks") if n["name"] == "n1")
+        net["tags"] = ["x", "\u00e9\n\x7f"]
+        self.edit("routers.yml", "    is_snat_enabled: false\n", "")
+        router = self.source.all("network/routers")[0]
+        router["external_gateway_info"]["enable_snat"] = True
+        self.export("networks", "routers")
+        self.assertIn('    # conflict: tags: the source has now: ["x","\\u00E9\\n\\u007f"]\n    tags:\n    - c\n    - b\n',
+                      self.text("networks.yml"))
+        # The key is in the file no more.
+        self.assertIn("# conflict: is_snat_enabled: the source has now: true\n- _info:", self.text("routers.yml"))
+        before = self.text("networks.yml"), self.text("routers.yml")
+        self.export("networks", "routers")
+        self.assertEqual((self.text("networks.yml"), self.text("routers.yml")), before)
+
+    def test_conflicts_are_told_and_not_imported(self):
+        self.conflict()
+        report = self.run_osm(0, "validate")
+        self.assertEqual((report["errors"], report["conflicts"], report["notes"]), (0, 1, 0))
+        line = self.text("networks.yml").split("\n").index("    # conflict: mtu: the source has now: 1300") + 1
+        self.assertEqual(report["problems"][0]["severity"], "conflict")
+        self.assertIn("networks.yml:%d:1: n1: mtu: conflict, the source has now: 1300" % line, report["problems"][0]["message"])
+        for words in ((), ("--dry-run",)):
+            self.run_osm(1, "import", "networks", *words)
+            self.assertIn("networks.yml: n1: mtu", self.err)
+        self.assertEqual(self.destination.calls("POST"), [])
+        self.run_osm(0, "import", "networks", "--filter", "on")
+        self.run_osm(0, "diff", "networks", "--filter", "on")
+        self.run_osm(0, "import", "networks", "--accept-conflicts")
+        self.assertEqual({n["mtu"] for n in self.destination.all("network/networks")}, {1400, 1500})
+
+    def test_comments_stay_when_something_changes(self):
+        self.export("networks")
+        self.edit("networks.yml", "os_migrate_version", "# of mine\nos_migrate_version")
+        self.edit("networks.yml", "    mtu: 1450\n", "    # smaller, for the tunnel\n    mtu: 1400  # was 1450\n")
+        self.edit("networks.yml", "    name: 'on'\n", "    name: 'on'  # quoted\n")
+        self.write("networks.yml", self.text("networks.yml") + "# the end\n")
+        net = next(n for n in self.source.all("network/networks") if n["name"] == "n1")
+        net.update(description="new", mtu=1300)
+        self.source.add("network/networks", name="a1", admin_state_up=True, shared=False, mtu=9000)
+        self.export("networks")
+        text = self.text("networks.yml")
+        self.assertTrue(text.startswith("# of mine\nos_migrate_version"))
+        self.assertTrue(text.endswith("# the end\n"))
+        self.assertIn("    # smaller, for the tunnel\n    # conflict: mtu: the source has now: 1300\n    mtu: 1400  # was 1450\n", text)
+        self.assertIn("    name: 'on'  # quoted\n", text)
+        self.assertIn("description: new\n", text)
+        self.assertIn("name: a1\n", text)
+
     def test_gone_at_the_source_and_taken_out_of_the_file(self):
         self.export("networks")
         text = self.text("networks.yml")

@@ -85,7 +85,7 @@ TEST (text_of_a_file_comes_back)
 {
   OSM_CLEANUP_JSON json_t *entries =
       parse ("[{'type': 't', 'params': {'name': 'yes', 'k': 1}, '_info': {}}]");
-  OSM_CLEANUP_FREE char *text = osm_datafile_text (entries);
+  OSM_CLEANUP_FREE char *text = osm_datafile_text (entries, NULL, NULL);
   OSM_CLEANUP_DATAFILE struct osm_datafile *file = read_file (text);
 
   assert_string_equal (text, HEAD "- _info: {}\n  params:\n    k: 1\n    name: 'yes'\n  type: t\n");
