@@ -153,6 +153,18 @@ print_options (FILE *out, const char *title, const struct osm_option *options)
 }
 
 static void
+print_lines (FILE *out, const char *line)
+{
+  while (*line) {
+    size_t len = strcspn (line, "\n");
+    OSM_CLEANUP_FREE char *text = osm_strndup (line, len);
+
+    print_wrapped (out, text, 0, 0);
+    line += len + (line[len] == '\n');
+  }
+}
+
+static void
 print_program_help (const struct osm_program *program, FILE *out)
 {
   fprintf (out, "Usage: %s [OPTION...] COMMAND [ARGUMENT...]\n\n", program->name);
@@ -176,13 +188,7 @@ print_program_help (const struct osm_program *program, FILE *out)
                  osm_builtin_options);
   if (program->epilogue) {
     fputc ('\n', out);
-    for (const char *line = program->epilogue; *line;) {
-      size_t len = strcspn (line, "\n");
-      OSM_CLEANUP_FREE char *text = osm_strndup (line, len);
-
-      print_wrapped (out, text, 0, 0);
-      line += len + (line[len] == '\n');
-    }
+    print_lines (out, program->epilogue);
   }
 }
 
@@ -190,6 +196,7 @@ static void
 print_command_help (const struct osm_program *program, const struct osm_command *c, FILE *out)
 {
   const struct osm_option *global = program->global_options;
+  OSM_CLEANUP_FREE char *details = program->details ? program->details (c) : NULL;
 
   fprintf (out, "Usage: %s %s [OPTION...]%s%s\n\n", program->name, c->name,
            c->operands && *c->operands ? " " : "", c->operands ? c->operands : "");
@@ -198,6 +205,10 @@ print_command_help (const struct osm_program *program, const struct osm_command 
   print_options (out, "Options of every command", global);
   print_options (out, global && global->name ? NULL : "Options of every command",
                  osm_builtin_options);
+  if (details) {
+    fputc ('\n', out);
+    print_lines (out, details);
+  }
 }
 
 /* Machine-readable: one line for what every command takes (named "*"), one for each command. */

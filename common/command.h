@@ -71,6 +71,8 @@ struct osm_program {
   const struct osm_command *commands;
   const struct osm_option *global_options; /* besides help, version, verbose */
   const char *epilogue;                    /* after the list of commands, or NULL */
+  /* More at the end of the help of a command, or NULL. Its answer may be NULL; the caller frees it. */
+  char *(*details) (const struct osm_command *command);
 };
 
 /* Understands --help, -h, `help COMMAND`, --version, -v/--verbose (repeatable: sets the log level), and the hidden

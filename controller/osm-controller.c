@@ -8,6 +8,7 @@
 #include "common/harden.h"
 #include "controller/cmd/commands.h"
 #include "controller/cmd/common.h"
+#include "controller/cmd/tenant.h"
 
 static const struct osm_option no_options[] = { { NULL, 0, NULL, NULL } };
 
@@ -84,6 +85,7 @@ const struct osm_program osm_controller_program = {
   .global_options = osm_session_options,
   .epilogue = "SERVER and VOLUME are names or ids, ID is the id of a migration or the beginning "
               "of one. The manual: man osm-controller, man osm.yaml.",
+  .details = osm_cmd_types_help,
 };
 
 int

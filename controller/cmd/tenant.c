@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/cleanup.h"
 #include "common/clock.h"
@@ -69,6 +70,34 @@ requests_sent (const struct osm_session *session)
       json_object_set_new (requests, osm_side_name (side),
                            json_integer ((json_int_t)osm_cloud_requests (session->cloud[side])));
   return requests;
+}
+
+static void
+add_types (struct osm_strbuf *b, bool administrator)
+{
+  const char *comma = "";
+
+  for (size_t i = 0; osm_tenant_types[i]; i++)
+    if (osm_tenant_types[i]->file && osm_tenant_types[i]->administrator == administrator) {
+      osm_strbuf_addf (b, "%s%s", comma, osm_tenant_types[i]->name);
+      comma = ", ";
+    }
+}
+
+char *
+osm_cmd_types_help (const struct osm_command *command)
+{
+  OSM_STRBUF (b);
+
+  if (!strstr (command->operands, "TYPE"))
+    return NULL;
+  osm_strbuf_add (&b, strstr (command->operands, "TYPE...")
+                          ? "TYPE is 'all', which is all that belongs to a tenant, or some of:\n"
+                          : "TYPE is one of:\n");
+  add_types (&b, false);
+  osm_strbuf_add (&b, "\nFor administrators also, and never part of 'all':\n");
+  add_types (&b, true);
+  return osm_strbuf_take (&b);
 }
 
 void

@@ -22,6 +22,8 @@ int osm_cmd_one_type (const char *name, const struct osm_tenant_type **ret, stru
 /* Objects with their results as a table, equal ones only counted, and a last line that counts all, with the time it took and how many
  * requests each cloud was sent; or the report as JSON, to which "seconds" and "requests" are added. */
 void osm_cmd_print_results (const struct osm_session *session, json_t *report);
+/* For the help of a command: the types, if it takes some; else NULL. Caller frees. */
+char *osm_cmd_types_help (const struct osm_command *command);
 /* The exit status of a report; sets err if objects failed, or types were skipped because rights are missing, or (all) anything was
  * skipped. */
 int osm_cmd_results_status (const json_t *report, const char *what, bool all,

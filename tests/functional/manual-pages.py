@@ -63,6 +63,20 @@ class Pages(unittest.TestCase):
             with self.subTest(page):
                 self.assertEqual(in_page("docs/" + page), in_program(page[:-len(".pod")]))
 
+    def test_types(self):
+        """The help of each command that takes some names them, and the manual has them all."""
+        section = re.search(r"^=head1 TYPES$(.*?)^=head1", source("docs/osm-controller.pod"), re.S | re.M)[1]
+        listed = [w for line in section.splitlines() if line.startswith("=item") for w in bold(line)]
+        for command, (operands, _) in in_program("osm-controller").items():
+            text = subprocess.run([os.path.join(BUILD, "osm-controller"), "help", command], stdout=subprocess.PIPE,
+                                  text=True, timeout=60, check=True).stdout if command != "*" else ""
+            if "TYPE" not in operands:
+                self.assertNotIn("TYPE is", text)
+                continue
+            with self.subTest(command):
+                known = re.findall(r"\b[a-z_]+\b", re.sub(r"For administrators.*", "", re.search(r"TYPE is [^:]*:\n(.*)", text, re.S)[1]))
+                self.assertEqual(sorted(known), sorted(listed))
+
     def test_keys_of_osm_yaml(self):
         config = source("controller/config.c")
         known = set(re.findall(r'\.name = "(\w+)"', config))

@@ -68,8 +68,19 @@ static const struct osm_command commands[] = {
   { "secret", "", 0, 0, NULL, run_move, "not shown", true },
   { NULL, NULL, 0, 0, NULL, NULL, NULL, false },
 };
-static const struct osm_program program = { "prog",   "1.2",          "Moves things.",
-                                            commands, global_options, "See prog(1).\n" };
+static char *
+details (const struct osm_command *command)
+{
+  return command->max_operands == 2 ? osm_strdup ("SERVER is a name\nor an id.\n") : NULL;
+}
+
+static const struct osm_program program = { .name = "prog",
+                                            .version = "1.2",
+                                            .about = "Moves things.",
+                                            .commands = commands,
+                                            .global_options = global_options,
+                                            .epilogue = "See prog(1).\n",
+                                            .details = details };
 
 static void
 collect (void *data, enum osm_log_level level, const char *line)
@@ -297,6 +308,7 @@ TEST (help_of_a_command_lists_its_options_in_80_columns)
     assert_non_null (strstr (out, "\n  -n, --dry-run             print the plan, touch nothing\n"));
     assert_non_null (strstr (out, "\n      --only VOLUME"));
     assert_non_null (strstr (out, "--verbose"));
+    assert_non_null (strstr (out, "repeat for still more\n\nSERVER is a name\nor an id.\n"));
   }
 }
 
