@@ -117,6 +117,7 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/tenant/needs.c controller/tenant/needs.h \
 	controller/tenant/order.c controller/tenant/order.h \
 	controller/tenant/types.c controller/tenant/types.h \
+	controller/tenant/spelling.c controller/tenant/spelling.h \
 	controller/tenant/uses.c controller/tenant/uses.h \
 	controller/tenant/verdict.c controller/tenant/verdict.h \
 	controller/tenant/type.h \
@@ -227,6 +228,7 @@ unit_tests += \
 	tests/unit/test-tenant-images \
 	tests/unit/test-tenant-mapping \
 	tests/unit/test-tenant-needs \
+	tests/unit/test-tenant-spelling \
 	tests/unit/test-tenant-types \
 	tests/unit/test-tenant-uses \
 	tests/unit/test-tenant-verdict \
@@ -269,6 +271,7 @@ tests_unit_test_tenant_types_LDADD = controller/libosmcontroller.la $(CMOCKA_LIB
 tests_unit_test_tenant_uses_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_tenant_verdict_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_tenant_conflict_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
+tests_unit_test_tenant_spelling_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_ui_format_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 
 noinst_PROGRAMS += tests/functional/link-driver

@@ -25,6 +25,7 @@
 #include "controller/tenant/mapping.h"
 #include "controller/tenant/needs.h"
 #include "controller/tenant/order.h"
+#include "controller/tenant/spelling.h"
 
 struct import {
   struct osm_cloud *cloud;
@@ -458,15 +459,20 @@ import_rows (struct import *im, const struct osm_tenant_type *type, const json_t
 
 /* ---- what is in no file ---- */
 
+/* uncertain: of a dry run in which rules would be made. */
 static int
-delete_row (struct import *im, const struct osm_tenant_type *type, json_t *row,
+delete_row (struct import *im, const struct osm_tenant_type *type, json_t *row, bool uncertain,
             struct osm_error *err)
 {
   OSM_CLEANUP_FREE char *quoted = osm_quote_url (osm_json_str (row, "id")),
                         *path = osm_asprintf ("%s/%s", type->member_path, quoted);
   OSM_ERROR (why);
 
-  result (row, "deleted", "is in no file");
+  result (row, "deleted",
+          uncertain
+              ? "is in no file; stays if the cloud takes a rule that is to be made for one that "
+                "it has"
+              : "is in no file");
   if (im->options->dry_run || osm_cloud_delete (im->cloud, type->service, path, &why) == 0)
     return 0;
   if (why.class == OSM_ERROR_INTERRUPTED) {
@@ -483,11 +489,15 @@ delete_extra (struct import *im, const struct osm_tenant_type *type, const json_
               const json_t *extra, struct osm_error *err)
 {
   OSM_CLEANUP_JSON json_t *groups = NULL, *chosen = NULL;
+  bool uncertain = false;
   json_t *row;
   size_t i;
 
   if (json_array_size (extra) == 0)
     return 0;
+  json_array_foreach (rows, i, row) uncertain =
+      uncertain ||
+      (im->options->dry_run && osm_str_equal (osm_json_str (row, "result"), "created"));
   if (osm_exact_groups (im->options->data_dir,
                         osm_tenant_mapping_of (im->mapping, "security_groups"), &groups, err) == -1)
     return -1;
@@ -496,7 +506,7 @@ delete_extra (struct import *im, const struct osm_tenant_type *type, const json_
   json_array_foreach (chosen, i, row)
   {
     if (osm_str_equal (osm_json_str (row, "result"), "extra") &&
-        delete_row (im, type, row, err) == -1)
+        delete_row (im, type, row, uncertain, err) == -1)
       return -1;
   }
   return 0;
@@ -507,11 +517,15 @@ import_type (struct import *im, const struct osm_tenant_type *type, struct osm_e
 {
   OSM_CLEANUP_JSON json_t *rows = NULL, *extra = NULL;
 
-  if (compare_type (im, type, im->options->exact && type->removable, &rows, err) == -1)
+  bool exact = im->options->exact && type->removable;
+
+  if (compare_type (im, type, exact || type->spelling, &rows, err) == -1)
     return -1;
   extra = osm_exact_take (rows);
+  osm_spelling_settle (type, rows, extra);
   json_array_extend (im->rows, rows);
-  if (import_rows (im, type, rows, err) == -1 || delete_extra (im, type, rows, extra, err) == -1)
+  if (import_rows (im, type, rows, err) == -1 ||
+      (exact && delete_extra (im, type, rows, extra, err) == -1))
     return -1;
   return type->finish && !im->options->dry_run ? type->finish (&im->change, rows, err) : 0;
 }
@@ -637,11 +651,14 @@ osm_tenant_import (struct osm_cloud *cloud, const struct osm_import_options *opt
 static int
 diff_type (struct import *im, const struct osm_tenant_type *type, struct osm_error *err)
 {
-  OSM_CLEANUP_JSON json_t *rows = NULL;
+  OSM_CLEANUP_JSON json_t *rows = NULL, *extra = NULL;
 
   if (compare_type (im, type, true, &rows, err) == -1)
     return -1;
+  extra = osm_exact_take (rows);
+  osm_spelling_settle (type, rows, extra);
   json_array_extend (im->rows, rows);
+  json_array_extend (im->rows, extra);
   return 0;
 }
 

@@ -138,6 +138,8 @@ struct osm_tenant_type {
   char *(*id) (const json_t *object);
   /* Instead of one GET of list_path. *ret: a new array. */
   int (*list) (const struct osm_listing *listing, json_t **ret, struct osm_error *err);
+  /* Instead of osm_tenant_identity, where the cloud takes more for the same. Caller frees. */
+  char *(*spelling) (const struct osm_tenant_type *type, const json_t *entry);
   /* Of the objects listed, is this one to be exported? Beside the rule of owner. */
   bool (*wanted) (const struct osm_inventory *inventory, const json_t *object);
 

@@ -11,6 +11,7 @@
 #include "common/strbuf.h"
 #include "controller/tenant/convert.h"
 #include "controller/tenant/diff.h"
+#include "controller/tenant/spelling.h"
 
 void
 osm_cleanup_set (json_t *row, const char *result, const char *reason)
@@ -215,7 +216,7 @@ osm_cleanup_lacking_rules (const json_t *rules, const char *group_id, const json
   json_object_foreach ((json_t *)there, id, entry)
   {
     OSM_CLEANUP_FREE char *identity =
-        json_object_get (entry, "error") ? NULL : osm_tenant_identity (type, entry);
+        json_object_get (entry, "error") ? NULL : osm_tenant_spelling (type, entry);
 
     if (identity)
       json_object_set_new (known, identity, json_true ());
@@ -227,7 +228,7 @@ osm_cleanup_lacking_rules (const json_t *rules, const char *group_id, const json
     if (!osm_str_equal (osm_json_str (json_object_get (entry, "_info"), "security_group_id"),
                         group_id))
       continue;
-    identity = osm_tenant_identity (type, entry);
+    identity = osm_tenant_spelling (type, entry);
     label = osm_tenant_label (type, entry);
     if (!json_object_get (known, identity))
       json_array_append_new (lacking, json_string (label));

@@ -78,18 +78,38 @@ class Exact(More):
         self.results(0, "import", "security_group_rules", "--exact")
         self.assertEqual(self.rules(self.web), [22, 53, 80])
 
-
     def test_a_rule_in_another_spelling_is_not_deleted(self):
         shutil.rmtree(self.folder + "/state")
         text = self.text("security_group_rules.yml")
-        last = text.rindex("protocol: tcp")
-        self.write("security_group_rules.yml", text[:last] + text[last:].replace("protocol: tcp", "protocol: TCP", 1))
-        before = self.rules(self.web)
-        for _ in range(2):
-            found = self.run_osm(5, "import", "security_group_rules", "--exact")["objects"]
-            self.assertEqual({o["result"] for o in found}, {"equal", "skipped"}, found)
-            self.assertIn("another spelling", next(o for o in found if o["result"] == "skipped")["reason"])
-            self.assertEqual(self.rules(self.web), before)
+        for protocol in ("TCP", "'6'"):
+            last = text.rindex("protocol: tcp")
+            self.write("security_group_rules.yml", text[:last] + text[last:].replace("protocol: tcp", "protocol: " + protocol, 1))
+            self.destination.seen.clear()
+            told = []
+            for words in (("--dry-run",), (), ("--exact", "--dry-run"), ("--exact",), ("--exact",)):
+                found = self.run_osm(0, "import", "security_group_rules", *words)["objects"]
+                told.append(sorted((o["result"], o.get("reason", "")) for o in found if o["name"].startswith("web")))
+                self.assertIn(("equal", "the cloud has the same one, in another spelling"), told[-1])
+            # What is deleted is the rule that is in no file, and both say so.
+            self.assertEqual((told[0], told[2]), (told[1], told[3]))
+            self.assertEqual(self.rules(self.web), [22, 80])
+            self.assertEqual(self.destination.calls("POST"), [])
+        found = self.run_osm(0, "diff", "security_group_rules", "--filter", "web")["objects"]
+        self.assertEqual({o["result"] for o in found}, {"equal"})
+
+    def test_a_rule_that_only_the_cloud_knows_to_be_the_same(self):
+        d = self.destination
+        rule = next(r for r in d.all("network/security-group-rules") if r["port_range_min"] == 80)
+        rule["port_range_max"] = 81
+        found = self.run_osm(0, "import", "security_group_rules", "--exact", "--dry-run")["objects"]
+        self.assertEqual(sorted(o["result"] for o in found), ["created", "deleted", "deleted", "equal"])
+        for o in found:
+            if o["result"] == "deleted":
+                self.assertIn("stays if the cloud takes", o["reason"])
+        d.answers["POST", "network/security-group-rules"] = [conflict("SecurityGroupRuleExists", "exists")] * 3
+        found = self.run_osm(5, "import", "security_group_rules", "--exact")["objects"]
+        self.assertEqual(sorted(o["result"] for o in found), ["equal", "equal", "skipped", "skipped"])
+        self.assertIn("another spelling", next(o for o in found if o["result"] == "skipped")["reason"])
 
     def test_nothing_is_deleted_where_something_could_not_be_made(self):
         d = self.destination
