@@ -29,6 +29,7 @@ struct cleaning {
   const struct osm_tenant_type **types; /* all that are cleaned up, and the rules of groups */
   json_t *known;                        /* rows of the mapping */
   json_t *entries;   /* {TYPE: {ID: entry}} of the source, as an export of now would write them */
+  json_t *files;     /* {TYPE: [entry]}, the same without those that cannot be read */
   json_t *conflicts; /* {TYPE: {ID: conflicts of this export}} */
   json_t *is;        /* {TYPE: {ID: entry}} of the destination */
   json_t *uses, *rows;
@@ -254,7 +255,11 @@ as_files (const struct cleaning *c)
   {
     json_t *list = json_array ();
 
-    json_object_foreach (entries, id, entry) json_array_append (list, entry);
+    json_object_foreach (entries, id, entry)
+    {
+      if (!json_object_get (entry, "error"))
+        json_array_append (list, entry);
+    }
     json_object_set_new (files, type, list);
   }
   return files;
@@ -264,11 +269,11 @@ as_files (const struct cleaning *c)
 static int
 compare_with (struct cleaning *c, struct osm_error *err)
 {
-  OSM_CLEANUP_JSON json_t *files = as_files (c);
   const json_t *known;
   size_t i;
 
-  osm_tenant_mapping_alias (c->mapping, files, c->there);
+  c->files = as_files (c);
+  osm_tenant_mapping_alias (c->mapping, c->files, c->there);
   if (fetch_lists (c->other, c, c->there, err) == -1)
     return -1;
   json_array_foreach (c->known, i, known)
@@ -353,7 +358,7 @@ judge (struct cleaning *c, const json_t *known, struct osm_error *err)
                                      .hold_ms = (int64_t)c->options->hold_ms,
                                      .accept_differences = c->options->accept_differences };
   OSM_CLEANUP_FREE char *label = NULL;
-  OSM_CLEANUP_JSON json_t *rules = NULL, *lacks = NULL, *row = NULL;
+  OSM_CLEANUP_JSON json_t *lacks = NULL, *row = NULL;
 
   if (!is_chosen (c, type, known, entry))
     return 0;
@@ -364,10 +369,8 @@ judge (struct cleaning *c, const json_t *known, struct osm_error *err)
   facts.copy = osm_inventory_get (c->there, type->name, to);
   facts.is = of (c->is, type, to);
   if (osm_str_equal (type->name, "security_groups")) {
-    OSM_CLEANUP_JSON json_t *files = as_files (c);
-
-    rules = json_incref (json_object_get (files, "security_group_rules"));
-    lacks = osm_cleanup_lacking_rules (rules, id, json_object_get (c->is, "security_group_rules"));
+    lacks = osm_cleanup_lacking_rules (json_object_get (c->files, "security_group_rules"), id,
+                                       json_object_get (c->is, "security_group_rules"));
     facts.lacks = lacks;
   }
   label = entry && !json_object_get (entry, "error") ? osm_tenant_label (type, entry) : NULL;
@@ -413,19 +416,24 @@ get_again (struct osm_cloud *cloud, const struct osm_tenant_type *type, const ch
   return 0;
 }
 
+/* As far as it matters for whether it may go. What goes before it changes the rest: a sub-port is free when its trunk is gone. */
 static bool
-is_same (const json_t *a, const json_t *b)
+is_same (const struct cleaning *c, const struct osm_tenant_type *type, const json_t *now,
+         const json_t *then)
 {
-  static const char *const keys[] = { "name",   "device_id", "device_owner", "status",
-                                      "shared", "protected", "members" };
+  static const char *const keys[] = { "name",    "project_id", "owner",      "shared",
+                                      "members", "protected",  "visibility", "router:external" };
 
   for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
-    const json_t *x = json_object_get (a, keys[i]), *y = json_object_get (b, keys[i]);
+    const json_t *x = json_object_get (now, keys[i]), *y = json_object_get (then, keys[i]);
 
     if ((x || y) && !(x && y && json_equal (x, y)))
       return false;
   }
-  return true;
+  if (type->remove &&
+      !osm_str_equal (osm_json_str (now, "device_id"), osm_json_str (then, "device_id")))
+    return false;
+  return !type->wanted || type->wanted (c->here, now);
 }
 
 /* Some time may have passed since the lists. *ret: the object as it is now; NULL: the row has a result. */
@@ -444,8 +452,8 @@ look_again (const struct cleaning *c, const struct osm_tenant_type *type, json_t
     osm_cleanup_set (row, "gone", "is not at the source any more");
   else if (!copy)
     osm_cleanup_set (row, "left", "is not at the destination any more");
-  else if (!is_same (object, osm_inventory_get (c->here, type->name, id)))
-    osm_cleanup_set (row, "left", "is being changed by somebody");
+  else if (!is_same (c, type, object, osm_inventory_get (c->here, type->name, id)))
+    osm_cleanup_set (row, "left", "has been changed by somebody right now");
   else
     *ret = osm_take (object);
   return 0;
@@ -586,6 +594,7 @@ osm_tenant_cleanup (struct osm_cloud *source, struct osm_cloud *destination,
   free (c.types);
   json_decref (c.known);
   json_decref (c.entries);
+  json_decref (c.files);
   json_decref (c.conflicts);
   json_decref (c.is);
   json_decref (c.uses);

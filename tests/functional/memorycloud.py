@@ -357,6 +357,8 @@ class FakeCloud(http.server.ThreadingHTTPServer):
         if self.users(kind, parts[1]):
             return conflict("InUse", "%s is in use" % parts[1])
         self.objects.get(kind, {}).pop(parts[1], None)
+        for sub in obj.get("sub_ports", ()) if kind == "network/trunks" else ():
+            self.objects["network/ports"][sub["port_id"]].update(device_owner="", device_id="")
         if kind == "network/security-groups":
             rules = self.objects.get("network/security-group-rules", {})
             for rule in [r for r in rules.values() if parts[1] in (r["security_group_id"], r["remote_group_id"])]:

@@ -112,6 +112,37 @@ class Deletes(Cleanup):
         self.now()
         self.assertNotIn("n1", [n["name"] for n in self.source.all("network/networks")])
 
+    def test_trunks_and_their_ports(self):
+        s, net = self.source, self.of(self.source, "on")["id"]
+        parent, sub = (s.add("network/ports", name=name, network_id=net, mac_address="fa:16:3e:00:00:0%d" % i, device_id="",
+                             device_owner="", fixed_ips=[], security_groups=[])
+                       for i, name in enumerate(("parent", "sub")))
+        trunk = s.add("network/trunks", name="t1", port_id=parent["id"], tags=[], admin_state_up=True, description="",
+                      sub_ports=[{"port_id": sub["id"], "segmentation_id": 5, "segmentation_type": "vlan"}])
+        sub.update(device_owner="trunk:subport", device_id=trunk["id"])
+        self.export("all")
+        self.run_osm(0, "import", "all")
+        found = self.now("ports")
+        self.assertEqual([found["ports", n]["reason"] for n in ("parent", "sub")], ["is used by the trunk t1"] * 2)
+        parent.update(device_id="x", device_owner="compute:nova")
+        self.assertIn("is used by the server x", self.now("trunks")["trunks", "t1"]["reason"])
+        parent.update(device_id="", device_owner="")
+        found = self.now("ports", "trunks", "networks", "--filter", "[tpso]*")
+        self.assertEqual({k: o["result"] for k, o in found.items()},
+                         {("trunks", "t1"): "deleted", ("ports", "parent"): "deleted", ("ports", "sub"): "deleted",
+                          ("networks", "on"): "deleted"})
+
+    def test_changed_between_the_look_and_the_deed(self):
+        s, on = self.source, self.of(self.source, "on")
+
+        def change():
+            on["shared"] = True
+            return 200, {"subnets": s.all("network/subnets")}
+        s.answers["GET", "network/subnets"] = [(200, {"subnets": s.all("network/subnets")}), change]
+        self.assertIn("changed by somebody", self.now("networks")["networks", "on"]["reason"])
+        on["shared"] = False
+        self.assertEqual(self.now("networks")["networks", "on"]["result"], "deleted")
+
     def test_groups_that_let_each_other_in(self):
         s = self.source
         web = self.of(s, "web", "security-groups")["id"]
