@@ -26,7 +26,7 @@ LIMIT = 60  # seconds, for anything that should take one
 COMMANDS = ["deploy-conversion-hosts", "check-conversion-hosts", "delete-conversion-hosts",
             "migrate-server", "migrate-volume", "plan", "check-server", "check-servers", "list", "show", "watch",
             "throttle", "resume", "verify", "rollback", "cleanup", "prune", "recover", "export", "validate", "diff",
-            "import", "register-external", "forget", "completion", "version"]
+            "import", "register-external", "forget", "cleanup-source", "completion", "version"]
 
 
 class Case(unittest.TestCase):

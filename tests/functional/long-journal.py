@@ -159,7 +159,8 @@ class Prune(unittest.TestCase):
         with j.sql() as db:
             for state, number in (("completed", 1), ("failed", 3), ("held", 5), ("rolling-back", 7)):
                 db.execute("UPDATE migration SET state = ? WHERE number = ?", (state, number))
-            db.execute("INSERT INTO mapping VALUES ('old', 'new', 'server', 'x', 'y', 1, NULL, NULL)")
+            db.execute("INSERT INTO mapping (source_cloud, destination_cloud, type, source_id, destination_id, updated_ms)"
+                       " VALUES ('old', 'new', 'server', 'x', 'y', 1)")
             kept, gone = [r[0] for r in db.execute("SELECT id FROM migration WHERE number IN (1, 2) ORDER BY number")]
         for identity in (kept, gone):
             os.makedirs(j.folder + "/manifests/" + identity)
