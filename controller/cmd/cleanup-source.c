@@ -107,6 +107,7 @@ osm_cmd_cleanup_source (const struct osm_args *args, struct osm_error *err)
     return OSM_EXIT_FAILED;
   osm_json_set_str (report, "refused", ids);
   osm_cmd_print_results (session, report);
+  fflush (stdout);
   if (json_array_size (json_object_get (report, "objects")) == 0) {
     fprintf (stderr, "nothing is left to do\n");
     return OSM_EXIT_NOTHING;

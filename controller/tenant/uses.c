@@ -90,10 +90,10 @@ port_text (const struct uses *u, const json_t *port)
 
   if (owner && osm_str_starts_with (owner, "compute:"))
     return server_text (u, device);
-  return osm_asprintf ("the %s %s%s%s%s",
-                       kind_of (port) == PORT_INTERFACE ? "router interface" : "port",
-                       name_or_id (port), owner && *owner ? " (" : "", owner && *owner ? owner : "",
-                       owner && *owner ? ")" : "");
+  if (kind_of (port) == PORT_INTERFACE)
+    return osm_asprintf ("the router interface %s", name_or_id (port));
+  return owner && *owner ? osm_asprintf ("the port %s (%s)", name_or_id (port), owner)
+                         : osm_asprintf ("the port %s", name_or_id (port));
 }
 
 /* Whoever is on the subnet loses its way out with the interface, and nobody asks. */

@@ -31,15 +31,13 @@ TEST (a_server_uses_all_that_is_below_its_port)
   static const char found[] = "{'servers': [{'id': 'v1', 'name': 'web1', 'image': {'id': 'm1'}}],"
                               " 'ports': [" PORT ("p1", "compute:nova", "v1") ", " INTERFACE "]}";
 
-  assert_users (found, "subnets", "s1",
-                "the server web1|the router interface i1 (network:router_interface)");
-  assert_users (found, "security_groups", "g1",
-                "the server web1|the router interface i1 (network:router_interface)");
+  assert_users (found, "subnets", "s1", "the server web1|the router interface i1");
+  assert_users (found, "security_groups", "g1", "the server web1|the router interface i1");
   assert_users (found, "images", "m1", "the server web1");
   assert_users (found, "ports", "p1", "the server web1");
   /* It would not be asked. */
   assert_users (found, "router_interfaces", "i1", "the server web1");
-  assert_users (found, "routers", "r1", "the router interface i1 (network:router_interface)");
+  assert_users (found, "routers", "r1", "the router interface i1");
 }
 
 TEST (what_neutron_has_made_for_itself_uses_nothing)
