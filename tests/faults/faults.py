@@ -247,9 +247,13 @@ class Suite:
     def behind(self, names=None):
         dst, src = self.w.dst, self.w.src
 
+        def is_ours(metadata):
+            """Others may work in the same clouds."""
+            return metadata.get('osm.migration') == self.w.last_id()
+
         def volumes_of_migration(cloud):
             return [v for v in cloud.admin.block_storage.volumes(details=True, all_projects=True)
-                    if 'osm.migration' in v.metadata and 'osm.home' not in v.metadata]
+                    if is_ours(v.metadata) and 'osm.home' not in v.metadata]
 
         def delete_copies(_):
             for v in volumes_of_migration(dst):
@@ -262,18 +266,18 @@ class Suite:
 
         def delete_snapshot(request):
             for s in src.admin.block_storage.snapshots(details=True, all_projects=True):
-                if 'osm.migration' in s.metadata:
+                if is_ours(s.metadata):
                     src.admin.block_storage.delete_snapshot(s)
                     src.admin.block_storage.wait_for_delete(s, interval=0.3)
 
         def delete_ports(_):
             for p in dst.admin.network.ports():
-                if any(t.startswith('osm.migration') for t in p.tags):
+                if 'osm.migration=%s' % self.w.last_id() in p.tags:
                     dst.admin.network.delete_port(p)
 
         def delete_server(_):
             for s in dst.admin.compute.servers(all_projects=True):
-                if 'osm.migration' in s.metadata:
+                if is_ours(s.metadata):
                     dst.admin.compute.delete_server(s)
                     dst.admin.compute.wait_for_delete(s, interval=0.3)
 
