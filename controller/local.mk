@@ -121,12 +121,15 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/tenant/uses.c controller/tenant/uses.h \
 	controller/tenant/verdict.c controller/tenant/verdict.h \
 	controller/tenant/type.h \
+	controller/tenant/type-address-group.c \
+	controller/tenant/type-address-scope.c \
 	controller/tenant/type-flavor.c \
 	controller/tenant/type-image.c \
 	controller/tenant/type-keypair.c \
 	controller/tenant/type-network.c \
 	controller/tenant/type-port.c \
 	controller/tenant/type-others.c \
+	controller/tenant/type-qos-policy.c \
 	controller/tenant/type-quota.c \
 	controller/tenant/type-rbac-policy.c \
 	controller/tenant/type-project.c \
@@ -137,7 +140,9 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/tenant/type-server-group.c \
 	controller/tenant/type-security-group.c \
 	controller/tenant/type-trunk.c \
+	controller/tenant/type-subnet-pool.c \
 	controller/tenant/type-subnet.c \
+	controller/tenant/type-volume-qos.c \
 	controller/tenant/type-volume-type.c \
 	controller/tenant/type-user.c \
 	controller/ui/format.c controller/ui/format.h \
@@ -296,4 +301,5 @@ script_tests += \
 	tests/functional/tenant-images.py \
 	tests/functional/tenant-mapping.py \
 	tests/functional/tenant-more.py \
+	tests/functional/tenant-network.py \
 	tests/functional/tenant-types.py

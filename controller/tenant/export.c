@@ -32,13 +32,25 @@ osm_export_row (const struct osm_tenant_type *type, const char *name, const char
   return row;
 }
 
-json_t *
-osm_export_refused_row (const struct osm_tenant_type *type, const json_t *error)
+static bool
+is_unavailable (const json_t *error)
+{
+  return json_is_true (json_object_get (error, "unavailable"));
+}
+
+void
+osm_export_tell_refused (const struct osm_tenant_type *type, const json_t *error,
+                         const json_t *entries, json_t *rows)
 {
   bool rights = osm_json_uint (error, "code") == 403;
+  const char *message = osm_json_str (error, "message");
 
-  return osm_export_row (type, NULL, NULL, rights ? "skipped" : "failed",
-                         osm_json_str (error, "message"));
+  if (!is_unavailable (error))
+    json_array_append_new (
+        rows, osm_export_row (type, NULL, NULL, rights ? "skipped" : "failed", message));
+  else if (!entries || json_array_size (entries) > 0)
+    json_array_append_new (
+        rows, osm_export_row (type, NULL, NULL, entries ? "skipped" : "unavailable", message));
 }
 
 bool
@@ -386,9 +398,11 @@ osm_tenant_export (struct osm_cloud *cloud, const struct osm_export_options *opt
     if (!is_named (type, options) && !json_object_get (needs, type->name))
       continue;
     if (why)
-      json_array_append_new (rows, osm_export_refused_row (type, why));
-    else if (export_type (cloud, type, options, osm_filters_of (filters, type), inventory, rows,
-                          &problem) == 0)
+      osm_export_tell_refused (type, why, NULL, rows);
+    if (why && !is_unavailable (why))
+      continue;
+    if (export_type (cloud, type, options, osm_filters_of (filters, type), inventory, rows,
+                     &problem) == 0)
       json_array_append_new (files, json_string (type->file));
     else if (problem.class == OSM_ERROR_INTERRUPTED) {
       osm_error_move (err, &problem);

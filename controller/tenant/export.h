@@ -7,7 +7,8 @@
  *   osm_tenant_export (cloud, &options, &report, err);
  *   report: {"objects": [{"type", "name", "id", "result", "reason"}], "files": [...], "counts": {"created": 3, ...}}
  *
- * Results: created (new in the file), updated, equal, skipped, failed, gone (in the file, and not at the source any more). What the last
+ * Results: created (new in the file), updated, equal, skipped, failed, gone (in the file, and not at the source any more), unavailable (a
+ * type that this cloud does not know). What the last
  * export has read is kept in DATA_DIR/.osm: a new one changes only what has changed at the source since, and leaves what the operator
  * has edited. */
 
@@ -47,7 +48,9 @@ bool osm_export_takes (const struct osm_tenant_type *type, const struct osm_filt
 /* {"type", "name", "id", "result", "reason"}, without those that are NULL. No name: it is about the whole type. */
 json_t *osm_export_row (const struct osm_tenant_type *type, const char *name, const char *id,
                         const char *result, const char *reason);
-/* About a type whose list was refused: skipped if rights are missing, else failed. */
-json_t *osm_export_refused_row (const struct osm_tenant_type *type, const json_t *error);
+/* Appends what is to be told of a type whose list was refused: skipped if rights are missing or (skipped: there are entries that could
+ * be imported) the cloud does not know it, else failed. */
+void osm_export_tell_refused (const struct osm_tenant_type *type, const json_t *error,
+                              const json_t *entries, json_t *rows);
 
 #endif

@@ -39,6 +39,7 @@ struct listing {
   const struct osm_tenant_type *type;
   struct osm_inventory *inventory;
   json_t *list;
+  bool unavailable;
   struct osm_error why;
 };
 
@@ -79,11 +80,22 @@ list_one (void *data, struct osm_error *err)
   if (r == -1 && l->type->optional && l->why.code == 404) {
     osm_error_clear (&l->why);
     l->list = json_array ();
+    l->unavailable = true;
     return 0;
   }
   if (r == 0 && l->type->item_key)
     unwrap (l->list, l->type->item_key);
   return 0;
+}
+
+static json_t *
+unavailable (const struct listing *l)
+{
+  OSM_CLEANUP_FREE char *message =
+      osm_asprintf ("not available: cloud '%s' does not know this kind of object (%s)",
+                    osm_cloud_name (l->cloud), l->type->noun);
+
+  return osm_json_pack ("{s:b, s:s}", "unavailable", 1, "message", message);
 }
 
 /* Those with a list function of their own come after the others: they look at their lists. */
@@ -113,6 +125,8 @@ list_some (struct osm_cloud *cloud, const struct osm_tenant_type *const *types, 
       osm_inventory_add (inventory, listings[i].type, listings[i].list, true);
     else if (r == 0)
       json_object_set_new (refused, listings[i].type->name, osm_error_to_json (&listings[i].why));
+    if (listings[i].unavailable)
+      json_object_set_new (refused, listings[i].type->name, unavailable (&listings[i]));
     json_decref (listings[i].list);
     osm_error_done (&listings[i].why);
   }

@@ -13,7 +13,7 @@
 #include "controller/tenant/inventory.h"
 
 /* types: NULL-terminated. A list that cannot be had goes into the object `refused`, {TYPE: error}, and keeps the others from nothing:
- * its code is 403 if this user may not have it. */
+ * its code is 403 if this user may not have it. What the cloud does not know at all is empty, and in it as {"unavailable": true, "message"}. */
 int osm_fetch_lists (struct osm_cloud *cloud, const struct osm_tenant_type *const *types,
                      struct osm_inventory *inventory, json_t *refused, struct osm_error *err);
 /* {"ID": entry} of the type's own objects; one that cannot be told (it refers to what is not there) is {"ID": {"error": ..., "name": ...}}.

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "common/cleanup.h"
-#include "common/clock.h"
 #include "common/file.h"
 #include "common/json.h"
 #include "common/quote.h"
@@ -321,7 +320,9 @@ changed_fields (const struct osm_tenant_type *type, const json_t *differences)
 static int
 change (struct import *im, const struct osm_tenant_type *type, json_t *row, struct osm_error *err)
 {
-  const json_t *differences = json_object_get (row, "differences");
+  const json_t *differences = json_object_get (row, "differences"),
+               *entry = json_object_get (row, "entry"), *is = json_object_get (row, "is");
+  const char *id = osm_json_str (row, "id");
   OSM_CLEANUP_FREE char *fixed = osm_tenant_differences_text (differences, 1),
                         *free_ones = osm_tenant_differences_text (differences, 0), *path = NULL,
                         *quoted = NULL, *reason = NULL;
@@ -339,23 +340,18 @@ change (struct import *im, const struct osm_tenant_type *type, json_t *row, stru
     result (row, "skipped", reason);
     return 0;
   }
-  if (osm_fetch_body (im->cloud, type, im->inventory, json_object_get (row, "entry"), names, &body,
-                      err) == -1)
+  if (osm_fetch_body (im->cloud, type, im->inventory, entry, names, &body, err) == -1)
     return -1;
   result (row, "updated", free_ones);
   if (im->options->dry_run)
     return 0;
-  quoted = osm_quote_url (osm_json_str (row, "id"));
+  quoted = osm_quote_url (id);
   path = osm_asprintf ("%s/%s", type->member_path, quoted);
-  if (type->update)
-    return json_object_size (body) == 0
-               ? 0
-               : type->update (&im->change, osm_json_str (row, "id"), body,
-                               json_object_get (row, "entry"), json_object_get (row, "is"), err);
-  wrapped = osm_json_pack ("{s:O}", type->member_key, body);
+  wrapped = osm_json_pack ("{s:O}", type->update ? "" : type->member_key, body);
   if (json_object_size (body) > 0 &&
-      (type->patch ? osm_cloud_patch : osm_cloud_put) (im->cloud, type->service, path, wrapped,
-                                                       NULL, NULL, err) == -1)
+      (type->update ? type->update (&im->change, id, body, entry, is, err)
+                    : (type->patch ? osm_cloud_patch : osm_cloud_put) (
+                          im->cloud, type->service, path, wrapped, NULL, NULL, err)) == -1)
     return -1;
   return set_separate (im, type, row, false, err);
 }
@@ -368,7 +364,10 @@ failed (json_t *row, const struct osm_error *why)
       why->hint ? osm_asprintf ("%s (%s)", why->message, why->hint) : osm_strdup (why->message);
 
   /* What only administrators may do is nothing that went wrong. */
-  result (row, why->code == 403 && type && type->administrator ? "skipped" : "failed", reason);
+  result (row,
+          why->code == 403 && type && (type->administrator || type->privileged) ? "skipped"
+                                                                                : "failed",
+          reason);
 }
 
 /* ---- all of them ---- */
@@ -586,7 +585,8 @@ for_each_type (struct import *im, each_type *function, struct osm_error *err)
     OSM_ERROR (why);
 
     if (refused)
-      json_array_append_new (im->rows, osm_export_refused_row (types[i], refused));
+      osm_export_tell_refused (types[i], refused, json_object_get (im->files, types[i]->name),
+                               im->rows);
     else if (function (im, types[i], &why) == -1) {
       if (why.class == OSM_ERROR_INTERRUPTED) {
         osm_error_move (err, &why);

@@ -22,17 +22,8 @@ const struct osm_tenant_type osm_type_domain =
               .ref_style = OSM_REF_GLOBAL);
 const struct osm_tenant_type osm_type_role = REFERRED (
     "roles", "role", OSM_IDENTITY, "/roles", "roles", "role", .ref_style = OSM_REF_DOMAIN);
-const struct osm_tenant_type osm_type_qos_policy =
-    REFERRED ("qos_policies", "QoS policy", OSM_NETWORK, "/qos/policies", "policies", "policy",
-              .owner = "project_id", .list_by_id = true);
 const struct osm_tenant_type osm_type_segment = REFERRED (
     "segments", "segment", OSM_NETWORK, "/segments", "segments", "segment", .list_by_id = true);
-const struct osm_tenant_type osm_type_subnet_pool =
-    REFERRED ("subnet_pools", "subnet pool", OSM_NETWORK, "/subnetpools", "subnetpools",
-              "subnetpool", .owner = "project_id", .list_by_id = true);
 const struct osm_tenant_type osm_type_network_flavor =
     REFERRED ("network_flavors", "network flavor", OSM_NETWORK, "/flavors", "flavors", "flavor",
               .list_by_id = true);
-const struct osm_tenant_type osm_type_address_group =
-    REFERRED ("address_groups", "address group", OSM_NETWORK, "/address-groups", "address_groups",
-              "address_group", .owner = "project_id", .list_by_id = true);

@@ -20,6 +20,7 @@ static const struct {
   { "subnetpool", "subnet_pools" },
   { "security_group", "security_groups" },
   { "address_group", "address_groups" },
+  { "address_scope", "address_scopes" },
 };
 
 static int

@@ -7,6 +7,7 @@
 
 #include "common/cleanup.h"
 #include "common/json.h"
+#include "common/quote.h"
 #include "common/strbuf.h"
 #include "controller/tenant/convert.h"
 #include "controller/tenant/inventory.h"
@@ -113,7 +114,80 @@ sub_ports_to_api (const struct osm_inventory *inventory, const json_t *value, js
   return 0;
 }
 
-/* https://docs.openstack.org/api-ref/network/v2/#trunk-networking. Sub-ports of one that is there are changed by other requests. */
+/* ---- changes ---- */
+
+/* Those of `all` that are not in `without`: [{"port_id", ...}]. New array. */
+static json_t *
+minus (const json_t *all, const json_t *without)
+{
+  json_t *left = json_array (), *sub, *other;
+  size_t i, j;
+
+  json_array_foreach (all, i, sub)
+  {
+    bool found = false;
+
+    json_array_foreach (without, j, other) found = found || json_equal (sub, other);
+    if (!found)
+      json_array_append (left, sub);
+  }
+  return left;
+}
+
+void
+osm_trunk_changes (const json_t *now, const json_t *wanted, json_t **ret_remove, json_t **ret_add)
+{
+  OSM_CLEANUP_JSON json_t *gone = minus (now, wanted);
+  const json_t *sub;
+  size_t i;
+
+  *ret_add = minus (wanted, now);
+  *ret_remove = json_array ();
+  json_array_foreach (gone, i, sub) json_array_append_new (
+      *ret_remove, osm_json_pack ("{s:O?}", "port_id", json_object_get (sub, "port_id")));
+}
+
+static int
+change_sub_ports (const struct osm_change *change, const char *id, const char *how,
+                  const json_t *sub_ports, struct osm_error *err)
+{
+  OSM_CLEANUP_FREE char *path = osm_asprintf ("/trunks/%s/%s", id, how);
+  OSM_CLEANUP_JSON json_t *body = osm_json_pack ("{s:O}", "sub_ports", sub_ports);
+
+  return json_array_size (sub_ports) == 0
+             ? 0
+             : osm_cloud_put (change->cloud, OSM_NETWORK, path, body, NULL, NULL, err);
+}
+
+/* Sub-ports come and go by requests of their own. Old ones first: a port that gets another VLAN is both, and so is a VLAN that gets
+ * another port. */
+static int
+update (const struct osm_change *change, const char *id, const json_t *body, const json_t *entry,
+        const json_t *is, struct osm_error *err)
+{
+  OSM_CLEANUP_FREE char *quoted = osm_quote_url (id), *path = osm_asprintf ("/trunks/%s", quoted);
+  OSM_CLEANUP_JSON json_t *rest = json_copy ((json_t *)body), *now = json_object (),
+                          *wrapped = NULL, *less = NULL, *more = NULL;
+  const json_t *wanted = json_object_get (body, "sub_ports");
+
+  (void)entry;
+  json_object_del (rest, "sub_ports");
+  wrapped = osm_json_pack ("{s:O}", "trunk", rest);
+  if (json_object_size (rest) > 0 &&
+      osm_cloud_put (change->cloud, OSM_NETWORK, path, wrapped, NULL, NULL, err) == -1)
+    return -1;
+  if (!wanted)
+    return 0;
+  if (sub_ports_to_api (change->inventory, osm_tenant_path (is, "params.sub_ports_refs"), now,
+                        err) == -1)
+    return -1;
+  osm_trunk_changes (json_object_get (now, "sub_ports"), wanted, &less, &more);
+  if (change_sub_ports (change, quoted, "remove_subports", less, err) == -1)
+    return -1;
+  return change_sub_ports (change, quoted, "add_subports", more, err);
+}
+
+/* https://docs.openstack.org/api-ref/network/v2/#trunk-networking */
 static const struct osm_field fields[] = {
   OSM_FIELD ("description", OSM_FIELD_TEXT),
   OSM_FIELD ("is_admin_state_up", OSM_FIELD_BOOL, .api = "admin_state_up"),
@@ -121,8 +195,8 @@ static const struct osm_field fields[] = {
   OSM_FIELD ("tags", OSM_FIELD_SET, .flags = OSM_FIELD_SEPARATE),
   OSM_FIELD ("port_ref", OSM_FIELD_REF, .flags = OSM_FIELD_FIXED, .refers = "ports",
              .to_file = parent_to_file, .to_api = parent_to_api),
-  OSM_FIELD ("sub_ports_refs", OSM_FIELD_REFS, .flags = OSM_FIELD_FIXED,
-             .to_file = sub_ports_to_file, .to_api = sub_ports_to_api),
+  OSM_FIELD ("sub_ports_refs", OSM_FIELD_REFS, .to_file = sub_ports_to_file,
+             .to_api = sub_ports_to_api),
   OSM_FIELD ("id", OSM_FIELD_TEXT, .flags = OSM_FIELD_INFO),
   OSM_FIELD ("port_id", OSM_FIELD_TEXT, .flags = OSM_FIELD_INFO),
   OSM_FIELD ("project_id", OSM_FIELD_TEXT, .flags = OSM_FIELD_INFO),
@@ -148,5 +222,6 @@ const struct osm_tenant_type osm_type_trunk = {
   .match = match,
   .cleanable = true,
   .fields = fields,
+  .update = update,
   .set = osm_tenant_set_tags,
 };

@@ -116,8 +116,8 @@ struct osm_tenant_type {
   const char *yaml_type; /* "openstack.network.Network" */
   const char *file;      /* "networks.yml" */
   bool administrator;    /* not part of a tenant: "all" leaves it out */
-
-  bool optional; /* a service that does not know it at all has none */
+  bool privileged;       /* part of a tenant that only administrators may make */
+  bool optional;         /* some clouds do not know it at all */
   enum osm_service service;
   const char *list_path;   /* with its query; "%s" is the project's id */
   const char *list_key;    /* "networks" */

@@ -12,6 +12,8 @@ import time
 import urllib.parse
 import uuid
 
+import memoryextras
+
 SINGULAR = {"policies": "policy", "rbac-policies": "rbac_policy", "types": "volume_type"}
 
 
@@ -140,12 +142,14 @@ class FakeCloud(http.server.ThreadingHTTPServer):
             self.refused = {"identity/projects", "identity/users", "identity/domains", "identity/role_assignments"}
         self.extensions = ["network_availability_zone", "dns-integration", "port-security", "external-net", "ext-gw-mode",
                            "net-mtu-writable", "qos", "router_availability_zone", "stateful-security-group",
-                           "allowed-address-pairs", "binding", "extra_dhcp_opt", "trunk"]
+                           "allowed-address-pairs", "binding", "extra_dhcp_opt", "trunk", "address-group", "address-scope",
+                           "security-groups-remote-address-group", "default-subnetpools", "qos-default"]
         self.unknown = set()  # likewise with 404
         self.broken = set()  # likewise with 400
         self.roles = ["admin" if administrator else "member"]
         self.data = {}  # of images
         self.members = {}  # likewise
+        self.encryption, self.type_access, self.types_in_use = {}, {}, set()  # of volume types, by their ids
         self.answers = {}  # {(METHOD, KIND): [(status, body) or a function that returns them, ...]}: given first, one each
         self.faults = {}  # what happens once to the data of an image
         self.streams = self.most_streams = 0
@@ -223,7 +227,8 @@ class FakeCloud(http.server.ThreadingHTTPServer):
         if self.answers.get((method, kind)):
             answer = self.answers[method, kind].pop(0)
             return answer() if callable(answer) else answer
-        return getattr(self, method.lower())(service, kind, parts, query, body)
+        return (memoryextras.handle(self, method, service, parts, query, body) or
+                getattr(self, method.lower())(service, kind, parts, query, body))
 
     @staticmethod
     def plural(service, parts):

@@ -24,13 +24,14 @@ class Export(Files):
             "security_group_rules.yml", "keypairs.yml", "images.yml", "osm"]))
         # OS Migrate refuses files that it does not know, in its own folder.
         self.assertEqual(sorted(os.listdir(self.data + "/osm")),
-                         ["ports.yml", "rbac_policies.yml", "server_groups.yml", "trunks.yml"])
+                         ["address_groups.yml", "address_scopes.yml", "ports.yml", "qos_policies.yml", "rbac_policies.yml",
+                          "server_groups.yml", "subnet_pools.yml", "trunks.yml"])
         for name in os.listdir(self.data):
             if name not in (".osm", "osm"):
                 self.assertEqual(stat.S_IMODE(os.stat(self.data + "/" + name).st_mode), 0o600)
         # A list for each type; the external network, its owner, and the subnet that is not shown.
         calls = self.source.calls()
-        self.assertLessEqual(len(calls), 19, calls)
+        self.assertLessEqual(len(calls), 21, calls)
         self.assertNotIn(("networks", "osm-net"), results)
         self.assertNotIn(("networks", "public"), results)
         self.assertNotIn(("images", "others"), results)
@@ -124,7 +125,7 @@ class Export(Files):
                   protocol="tcp", port_range_min=i + 1, port_range_max=i + 1, remote_ip_prefix=None, remote_group_id=None)
         report = self.run_osm(0, "export", "all")
         self.assertGreater(report["counts"]["created"], 310)
-        self.assertLessEqual(len(c.calls()), 19, c.calls())
+        self.assertLessEqual(len(c.calls()), 21, c.calls())
         # What it says that it sent is what arrived.
         self.assertEqual(report["requests"], {"source": len(c.seen)})
         self.assertGreater(report["seconds"], 0)
@@ -132,7 +133,7 @@ class Export(Files):
         d = self.destination
         report = self.run_osm(5, "import", "all")
         self.assertEqual(report["requests"]["destination"], len(d.seen))
-        self.assertLessEqual(len(d.calls()), 25, d.calls())
+        self.assertLessEqual(len(d.calls()), 29, d.calls())
         self.assertLessEqual(len(d.calls("POST") + d.calls("PUT")), 1.1 * report["counts"]["created"])
 
 

@@ -7,6 +7,8 @@
 
 #include "tests/unit/test-tenant.h"
 
+#include <string.h>
+
 #include "controller/tenant/convert.h"
 
 static json_t *
@@ -130,6 +132,85 @@ TEST (ports_that_are_nobodys)
   assert_non_null (json_object_get (osm_inventory_own (inv, "ports"), "3"));
 }
 
+/* A rule of the same type and direction is changed where it is: no policy has two of them. */
+TEST (rules_of_a_qos_policy)
+{
+  OSM_CLEANUP_JSON json_t *now = parse (
+      "[{'id': '1', 'type': 'bandwidth_limit', 'max_kbps': 10, 'max_burst_kbps': 0, 'direction': "
+      "'egress', 'qos_policy_id': 'p'}, {'id': '2', 'type': 'dscp_marking', 'dscp_mark': 26},"
+      " {'id': '3', 'type': 'minimum_bandwidth', 'min_kbps': 5, 'direction': 'egress'}]");
+  OSM_CLEANUP_JSON json_t *wanted = parse (
+      "[{'type': 'bandwidth_limit', 'max_kbps': 20, 'max_burst_kbps': 0, 'direction': 'egress'},"
+      " {'type': 'bandwidth_limit', 'max_kbps': 7, 'max_burst_kbps': 0, 'direction': 'ingress'},"
+      " {'type': 'minimum_bandwidth', 'min_kbps': 5, 'direction': 'egress'}]");
+  OSM_CLEANUP_JSON json_t *changes = osm_qos_rule_changes (now, wanted);
+
+  assert_json (changes,
+               "[{'method': 'DELETE', 'id': '2', 'rule': {'id': '2', 'type': 'dscp_marking',"
+               "  'dscp_mark': 26}},"
+               " {'method': 'PUT', 'id': '1', 'rule': {'type': 'bandwidth_limit',"
+               "  'max_kbps': 20, 'max_burst_kbps': 0, 'direction': 'egress'}},"
+               " {'method': 'POST', 'id': null, 'rule': {'type': 'bandwidth_limit', 'max_kbps': 7,"
+               "  'max_burst_kbps': 0, 'direction': 'ingress'}}]");
+}
+
+TEST (rules_of_a_qos_policy_have_no_ids_in_files)
+{
+  OSM_CLEANUP_INVENTORY struct osm_inventory *inv = osm_inventory_new ("p1", "u1");
+  OSM_CLEANUP_JSON json_t *entry = to_file (
+      &osm_type_qos_policy, inv,
+      "{'id': '1', 'name': 'q', 'shared': false, 'tags': [], 'rules': [{'id': '9', 'type':"
+      " 'dscp_marking', 'dscp_mark': 26, 'qos_policy_id': '1'}]}",
+      "{'name': 'q', 'is_shared': false, 'is_default': null, 'description': null, 'tags': [],"
+      " 'rules': [{'type': 'dscp_marking', 'dscp_mark': 26}]}");
+  OSM_CLEANUP_JSON json_t *strange =
+      parse ("{'id': '1', 'name': 'q', 'rules': [{'id': '9', 'type': 'of_tomorrow'}]}");
+  json_t *none = NULL;
+  OSM_ERROR (err);
+
+  to_api (&osm_type_qos_policy, inv, entry, "{'name': 'q', 'shared': false}");
+  assert_int_equal (osm_tenant_to_file (&osm_type_qos_policy, inv, strange, &none, &err), -1);
+  assert_non_null (strstr (err.message, "of_tomorrow"));
+}
+
+TEST (sub_ports_that_change)
+{
+  OSM_CLEANUP_JSON json_t *now =
+      parse ("[{'port_id': 'a', 'segmentation_id': 1, 'segmentation_type': 'vlan'},"
+             " {'port_id': 'b', 'segmentation_id': 2, 'segmentation_type': 'vlan'}]");
+  OSM_CLEANUP_JSON json_t *wanted =
+      parse ("[{'port_id': 'b', 'segmentation_id': 2, 'segmentation_type': 'vlan'},"
+             " {'port_id': 'c', 'segmentation_id': 1, 'segmentation_type': 'vlan'}]");
+  OSM_CLEANUP_JSON json_t *less = NULL, *more = NULL;
+
+  osm_trunk_changes (now, wanted, &less, &more);
+  assert_json (less, "[{'port_id': 'a'}]");
+  assert_json (more, "[{'port_id': 'c', 'segmentation_id': 1, 'segmentation_type': 'vlan'}]");
+}
+
+/* What Cinder shows beside a type is there only for administrators. */
+TEST (volume_types_with_and_without_their_secrets)
+{
+  OSM_CLEANUP_INVENTORY struct osm_inventory *inv = osm_inventory_new ("p1", "u1");
+  OSM_CLEANUP_JSON json_t *tenants = NULL, *all = NULL;
+
+  add (inv, &osm_type_project, "[{'id': 'p7', 'name': 'guests', 'domain_id': 'd'}]", false);
+  add (inv, &osm_type_domain, "[{'id': 'd', 'name': 'Default'}]", false);
+  osm_inventory_add_none (inv, "projects", "gone", false);
+  tenants = to_file (&osm_type_volume_type, inv, "{'id': '1', 'name': 't', 'is_public': true}",
+                     "{'name': 't', 'description': null, 'extra_specs': null, 'is_public': null}");
+  assert_null (json_object_get (tenants, "_osm_params"));
+  all = to_file (&osm_type_volume_type, inv,
+                 "{'id': '1', 'name': 't', 'os-volume-type-access:is_public': false,"
+                 " 'encryption': {'encryption_id': 'e', 'provider': 'luks', 'cipher': null},"
+                 " 'access': [{'project_id': 'p7'}, {'project_id': 'gone'}], 'qos_specs_id': null}",
+                 "{'name': 't', 'description': null, 'extra_specs': null, 'is_public': false}");
+  assert_json (json_object_get (all, "_osm_params"),
+               "{'encryption': {'provider': 'luks'}, 'qos_specs_ref': null, 'access_refs':"
+               " [{'project_ref': {'name': 'guests', 'project_name': null,"
+               "   'domain_name': 'Default'}}]}");
+}
+
 int
 main (void)
 {
@@ -139,6 +220,10 @@ main (void)
     cmocka_unit_test (shares_with_everybody_and_with_a_project),
     cmocka_unit_test (quotas_are_only_those_of_the_service),
     cmocka_unit_test (ports_that_are_nobodys),
+    cmocka_unit_test (rules_of_a_qos_policy),
+    cmocka_unit_test (rules_of_a_qos_policy_have_no_ids_in_files),
+    cmocka_unit_test (sub_ports_that_change),
+    cmocka_unit_test (volume_types_with_and_without_their_secrets),
   };
 
   return cmocka_run_group_tests (tests, NULL, NULL);
