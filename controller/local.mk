@@ -89,6 +89,7 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/migration/steps.c \
 	controller/migration/sparse.c controller/migration/sparse.h \
 	controller/migration/verify.c controller/migration/verify.h \
+	controller/store/grants.c \
 	controller/store/internal.h \
 	controller/store/journal.c \
 	controller/store/leases.c \

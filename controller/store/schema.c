@@ -108,7 +108,19 @@ static const char version_3[] = "ALTER TABLE mapping ADD COLUMN origin TEXT;"
 /* Since when cleanup-source knows that the object is not at the source any more. */
 static const char version_4[] = "ALTER TABLE mapping ADD COLUMN source_deleted_ms INTEGER";
 
-static const char *const versions[] = { version_1, version_2, version_3, version_4 };
+/* Roles that osm gave its own user, until they are taken back. */
+static const char version_5[] = "CREATE TABLE role_grant ("
+                                "  cloud TEXT NOT NULL,"
+                                "  project_id TEXT NOT NULL,"
+                                "  user_id TEXT NOT NULL,"
+                                "  role_id TEXT NOT NULL,"
+                                "  project TEXT NOT NULL,"
+                                "  role TEXT NOT NULL,"
+                                "  intended_ms INTEGER NOT NULL,"
+                                "  PRIMARY KEY (cloud, project_id, user_id, role_id)"
+                                ") STRICT, WITHOUT ROWID";
+
+static const char *const versions[] = { version_1, version_2, version_3, version_4, version_5 };
 const struct osm_schema osm_store_schema = { versions, sizeof versions / sizeof versions[0] };
 
 static int

@@ -166,6 +166,22 @@ int osm_store_host_get (struct osm_store *store, const char *cloud, const char *
 int osm_store_host_delete (struct osm_store *store, const char *cloud, const char *name,
                            struct osm_error *err);
 
+/* ---- grants.c: roles that osm gave its own user; what is here is to be taken back ---- */
+struct osm_role_grant {
+  const char *cloud;                          /* as clouds.yaml names it */
+  const char *project_id, *user_id, *role_id; /* of the cloud */
+  const char *project, *role;                 /* for people */
+};
+/* Before the role is given. */
+int osm_store_grant_intend (struct osm_store *store, const struct osm_role_grant *grant,
+                            struct osm_error *err);
+/* Array of objects with the members of struct osm_role_grant and intended_ms, oldest first. NULL: of all clouds. */
+int osm_store_grant_list (struct osm_store *store, const char *cloud, json_t **ret,
+                          struct osm_error *err);
+/* After it was taken back. */
+int osm_store_grant_revoked (struct osm_store *store, const char *cloud, const char *project_id,
+                             const char *user_id, const char *role_id, struct osm_error *err);
+
 /* ---- forgetting: prune.c ---- */
 /* Ids of the migrations of which nothing can come any more ("cleaned", "rolled-back") and that did not change since before_ms, oldest
  * first: a NULL-terminated vector, which may be NULL. */

@@ -95,6 +95,43 @@ STORE_TEST (what_is_deleted_at_the_source_stays_known)
   assert_non_null (strstr (err.message, "nothing is known"));
 }
 
+static void
+assert_grants (struct osm_store *store, const char *cloud, const char *wanted)
+{
+  OSM_CLEANUP_JSON json_t *rows = NULL;
+  OSM_STRBUF (b);
+  const json_t *row;
+  size_t i;
+  OSM_ERROR (err);
+
+  osm_store_grant_list (store, cloud, &rows, &err);
+  assert_no_error (&err);
+  json_array_foreach (rows, i, row)
+      osm_strbuf_addf (&b, "%s%s:%s/%s/%s", i > 0 ? " " : "", osm_json_str (row, "cloud"),
+                       osm_json_str (row, "project_id"), osm_json_str (row, "user_id"),
+                       osm_json_str (row, "role_id"));
+  assert_string_equal (osm_strbuf_str (&b), wanted);
+}
+
+STORE_TEST (grants_are_known_until_they_are_taken_back)
+{
+  struct osm_role_grant g = { "dst", "p1", "u", "r", "demo", "member" };
+  OSM_ERROR (err);
+
+  osm_store_grant_intend (store, &g, &err);
+  osm_store_grant_intend (store, &g, &err);
+  g.cloud = "elsewhere";
+  osm_store_grant_intend (store, &g, &err);
+  assert_no_error (&err);
+  assert_grants (store, "dst", "dst:p1/u/r");
+  osm_store_grant_revoked (store, "dst", "p1", "u", "other", &err);
+  assert_grants (store, "dst", "dst:p1/u/r");
+  osm_store_grant_revoked (store, "dst", "p1", "u", "r", &err);
+  osm_store_grant_revoked (store, "dst", "p1", "u", "r", &err);
+  assert_no_error (&err);
+  assert_grants (store, NULL, "elsewhere:p1/u/r");
+}
+
 int
 main (void)
 {
@@ -103,6 +140,7 @@ main (void)
     store_unit_test (servers_and_volumes_are_not_among_them),
     store_unit_test (forgotten_once),
     store_unit_test (what_is_deleted_at_the_source_stays_known),
+    store_unit_test (grants_are_known_until_they_are_taken_back),
   };
 
   return cmocka_run_group_tests (tests, NULL, NULL);
