@@ -111,12 +111,15 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/tenant/export.c controller/tenant/export.h \
 	controller/tenant/fetch.c controller/tenant/fetch.h \
 	controller/tenant/filter.c controller/tenant/filter.h \
+	controller/tenant/grants.c controller/tenant/grants.h \
 	controller/tenant/image-data.c controller/tenant/image-data.h \
 	controller/tenant/import.c controller/tenant/import.h \
 	controller/tenant/inventory.c controller/tenant/inventory.h \
 	controller/tenant/mapping.c controller/tenant/mapping.h \
 	controller/tenant/needs.c controller/tenant/needs.h \
 	controller/tenant/order.c controller/tenant/order.h \
+	controller/tenant/projects.c controller/tenant/projects.h \
+	controller/tenant/rename.c controller/tenant/rename.h \
 	controller/tenant/types.c controller/tenant/types.h \
 	controller/tenant/spelling.c controller/tenant/spelling.h \
 	controller/tenant/uses.c controller/tenant/uses.h \
@@ -184,6 +187,8 @@ osm_controller_SOURCES = \
 	controller/cmd/resume.c \
 	controller/cmd/rollback.c \
 	controller/cmd/show.c \
+	controller/cmd/projects.c controller/cmd/projects.h \
+	controller/cmd/revoke-grants.c \
 	controller/cmd/tenant.c controller/cmd/tenant.h \
 	controller/cmd/throttle.c \
 	controller/cmd/validate.c \
@@ -235,6 +240,7 @@ unit_tests += \
 	tests/unit/test-tenant-mapping \
 	tests/unit/test-tenant-needs \
 	tests/unit/test-tenant-spelling \
+	tests/unit/test-tenant-projects \
 	tests/unit/test-tenant-types \
 	tests/unit/test-tenant-uses \
 	tests/unit/test-tenant-verdict \
@@ -273,6 +279,7 @@ tests_unit_test_tenant_images_LDADD = controller/libosmcontroller.la $(CMOCKA_LI
 tests_unit_test_store_objects_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_tenant_mapping_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_tenant_needs_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
+tests_unit_test_tenant_projects_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_tenant_types_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_tenant_uses_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_tenant_verdict_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
@@ -303,4 +310,5 @@ script_tests += \
 	tests/functional/tenant-mapping.py \
 	tests/functional/tenant-more.py \
 	tests/functional/tenant-network.py \
+	tests/functional/tenant-projects.py \
 	tests/functional/tenant-types.py

@@ -71,6 +71,8 @@ static const struct osm_command commands[] = {
     "forget which object of the destination it is", false },
   { "cleanup-source", "TYPE...", 1, -1, osm_options_cleanup_source, osm_cmd_cleanup_source,
     "delete at the source what import has made at the destination", false },
+  { "revoke-grants", "", 0, 0, osm_options_revoke_grants, osm_cmd_revoke_grants,
+    "take back the roles that an import which was cut off has given itself", false },
   { "completion", "", 0, 0, osm_options_completion, osm_cmd_completion,
     "print the completion for bash", false },
   { "version", "", 0, 0, no_options, cmd_version, "show the version", false },

@@ -26,6 +26,9 @@ enum osm_service { OSM_IDENTITY, OSM_COMPUTE, OSM_VOLUME, OSM_NETWORK, OSM_IMAGE
 
 /* name: of clouds.yaml ("envvars" or NULL: from OS_* variables). An unknown name lists the known ones. */
 int osm_cloud_open (const char *name, struct osm_cloud **ret, struct osm_error *err);
+/* The same user with a token of another project, in which it must have a role. */
+int osm_cloud_open_project (const struct osm_cloud *cloud, const char *project_id,
+                            struct osm_cloud **ret, struct osm_error *err);
 void osm_cloud_free (struct osm_cloud *cloud);
 const char *osm_cloud_name (const struct osm_cloud *cloud);
 const char *osm_cloud_project_id (const struct osm_cloud *cloud);

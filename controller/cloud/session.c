@@ -313,17 +313,15 @@ osm_session_endpoint (struct osm_cloud *cloud, enum osm_service service,
 
 /* ---- the cloud object ---- */
 
-int
-osm_cloud_open (const char *name, struct osm_cloud **ret, struct osm_error *err)
+static int
+open_with (struct osm_credentials **credentials, struct osm_cloud **ret, struct osm_error *err)
 {
   OSM_CLEANUP_CLOUD struct osm_cloud *cloud = osm_calloc (1, sizeof *cloud);
   const struct osm_credentials *c;
   const char *host;
 
   pthread_mutex_init (&cloud->lock, NULL);
-  if (osm_credentials_load (name, &cloud->credentials, err) == -1)
-    return -1;
-  c = cloud->credentials;
+  c = cloud->credentials = osm_take (*credentials);
   cloud->pool = osm_http_pool_new (&(struct osm_http_tls){ .verify = c->verify,
                                                            .ca_file = c->ca_file,
                                                            .certificate = c->certificate,
@@ -336,6 +334,37 @@ osm_cloud_open (const char *name, struct osm_cloud **ret, struct osm_error *err)
     return -1;
   *ret = osm_take (cloud);
   return 0;
+}
+
+int
+osm_cloud_open (const char *name, struct osm_cloud **ret, struct osm_error *err)
+{
+  OSM_CLEANUP_CREDENTIALS struct osm_credentials *c = NULL;
+
+  return osm_credentials_load (name, &c, err) == -1 ? -1 : open_with (&c, ret, err);
+}
+
+int
+osm_cloud_open_project (const struct osm_cloud *cloud, const char *project_id,
+                        struct osm_cloud **ret, struct osm_error *err)
+{
+  OSM_CLEANUP_CREDENTIALS struct osm_credentials *c = NULL;
+
+  if (osm_credentials_load (osm_cloud_name (cloud), &c, err) == -1)
+    return -1;
+  if (strcmp (c->auth_type, "v3applicationcredential") == 0) {
+    osm_error_set (err, OSM_ERROR_USER, 0,
+                   "cloud '%s': an application credential is of one project, and gives no token of "
+                   "another one",
+                   osm_cloud_name (cloud));
+    return osm_error_hint (err, "use the user's password in clouds.yaml");
+  }
+  osm_str_set (&c->project_id, project_id);
+  osm_str_set (&c->project_name, NULL);
+  osm_str_set (&c->system_scope, NULL);
+  osm_str_set (&c->domain_id, NULL);
+  osm_str_set (&c->domain_name, NULL);
+  return open_with (&c, ret, err);
 }
 
 void

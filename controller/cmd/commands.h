@@ -41,6 +41,7 @@ OSM_CMD (import);
 OSM_CMD (register_external);
 OSM_CMD (forget);
 OSM_CMD (cleanup_source);
+OSM_CMD (revoke_grants);
 OSM_CMD (completion);
 
 #undef OSM_CMD

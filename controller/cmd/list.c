@@ -23,6 +23,8 @@ const struct osm_option osm_options_list[] = {
   { "limit", 'n', "NUMBER", "only that many of the newest" },
   { "all", 'a', NULL, "also finished ones that are older than the newest 100" },
   { "objects", 0, NULL, "what import has made, found or was told instead of migrations" },
+  { "grants", 0, NULL,
+    "roles that osm has given itself and not taken back, instead of migrations" },
   { NULL, 0, NULL, NULL },
 };
 
@@ -114,6 +116,29 @@ list_objects (const struct osm_session *session, struct osm_error *err)
   return 0;
 }
 
+static int
+list_grants (const struct osm_session *session, struct osm_error *err)
+{
+  static const char *const columns[] = { "CLOUD", "PROJECT", "ROLE", "USER ID", NULL };
+  OSM_CLEANUP_JSON json_t *rows = NULL, *table = json_array ();
+  const json_t *row;
+  size_t i;
+
+  if (osm_store_grant_list (session->store, NULL, &rows, err) == -1)
+    return -1;
+  json_array_foreach (rows, i, row) json_array_append_new (
+      table,
+      osm_json_pack ("[s?, s?, s?, s?]", osm_json_str (row, "cloud"), osm_json_str (row, "project"),
+                     osm_json_str (row, "role"), osm_json_str (row, "user_id")));
+  if (osm_ui_get_mode (session->ui) == OSM_UI_JSON)
+    osm_ui_json (rows);
+  else if (json_array_size (rows) > 0)
+    osm_ui_table (columns, table);
+  else
+    fprintf (stderr, "no roles\n");
+  return 0;
+}
+
 int
 osm_cmd_list (const struct osm_args *args, struct osm_error *err)
 {
@@ -131,6 +156,8 @@ osm_cmd_list (const struct osm_args *args, struct osm_error *err)
     return OSM_EXIT_FAILED;
   if (osm_args_has (args, "objects"))
     return list_objects (session, err) == 0 ? OSM_EXIT_OK : OSM_EXIT_FAILED;
+  if (osm_args_has (args, "grants"))
+    return list_grants (session, err) == 0 ? OSM_EXIT_OK : OSM_EXIT_FAILED;
   if (state || limit || osm_args_has (args, "all") || osm_ui_get_mode (session->ui) == OSM_UI_JSON)
     r = osm_store_migration_list (session->store, state, limit, &rows, &nr, err);
   else

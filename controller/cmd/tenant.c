@@ -103,9 +103,10 @@ osm_cmd_types_help (const struct osm_command *command)
 void
 osm_cmd_print_results (const struct osm_session *session, json_t *report)
 {
-  static const char *const columns[] = { "TYPE", "NAME", "RESULT", "REASON", NULL };
+  static const char *const columns[] = { "PROJECT", "TYPE", "NAME", "RESULT", "REASON", NULL };
   OSM_CLEANUP_JSON json_t *rows = json_array ();
   double seconds = (double)(osm_now_ms () - session->opened_ms) / 1000.0;
+  bool many = json_object_get (report, "projects") != NULL;
   const json_t *object;
   json_t *requests = NULL, *n;
   const char *key;
@@ -125,16 +126,20 @@ osm_cmd_print_results (const struct osm_session *session, json_t *report)
   osm_ui_end_bars (session->ui);
   json_array_foreach (json_object_get (report, "objects"), i, object)
   {
-    const char *reason = osm_json_str (object, "reason"), *name = osm_json_str (object, "name");
+    const char *reason = osm_json_str (object, "reason"), *name = osm_json_str (object, "name"),
+               *project = osm_json_str (object, "project");
+    json_t *row;
 
-    if (!osm_str_equal (osm_json_str (object, "result"), "equal") || reason)
-      json_array_append_new (rows,
-                             osm_json_pack ("[s?, s, s?, s]", osm_json_str (object, "type"),
-                                            name ? name : "(all)", osm_json_str (object, "result"),
-                                            reason ? reason : ""));
+    if (osm_str_equal (osm_json_str (object, "result"), "equal") && !reason)
+      continue;
+    row = osm_json_pack ("[s?, s, s?, s]", osm_json_str (object, "type"), name ? name : "(all)",
+                         osm_json_str (object, "result"), reason ? reason : "");
+    if (many)
+      json_array_insert_new (row, 0, json_string (project ? project : ""));
+    json_array_append_new (rows, row);
   }
   if (json_array_size (rows) > 0)
-    osm_ui_table (columns, rows);
+    osm_ui_table (many ? columns : columns + 1, rows);
   json_object_foreach (json_object_get (report, "counts"), key, n) osm_strbuf_addf (
       &counts, "%s%lld %s", counts.len > 0 ? ", " : "", (long long)json_integer_value (n), key);
   if (requests)

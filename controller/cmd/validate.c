@@ -13,6 +13,7 @@
 #include "controller/cmd/commands.h"
 #include "controller/cmd/tenant.h"
 #include "controller/tenant/datafile.h"
+#include "controller/tenant/projects.h"
 
 const struct osm_option osm_options_validate[] = {
   { "data-dir", 0, "DIR", "folder of the files (osm-data)" },
@@ -32,16 +33,19 @@ add_error (struct validation *v, const struct osm_error *why)
                                                      "message", why->message, "hint", why->hint));
 }
 
+/* folder: "" or "projects/DOMAIN/NAME/" */
 static void
-validate (struct validation *v, const struct osm_tenant_type *type, const char *data_dir)
+validate (struct validation *v, const struct osm_tenant_type *type, const char *data_dir,
+          const char *folder)
 {
-  OSM_CLEANUP_FREE char *path = osm_asprintf ("%s/%s", data_dir, type->file);
+  OSM_CLEANUP_FREE char *name = osm_asprintf ("%s%s", folder, type->file),
+                        *path = osm_asprintf ("%s/%s", data_dir, name);
   OSM_CLEANUP_DATAFILE struct osm_datafile *file = NULL;
   OSM_ERROR (why);
 
   if (!osm_file_exists (path))
     return;
-  json_array_append_new (v->files, json_string (type->file));
+  json_array_append_new (v->files, json_string (name));
   if (osm_datafile_load (path, &file, &why) == -1)
     add_error (v, &why);
   else
@@ -98,6 +102,38 @@ is_wanted (const struct osm_args *args, const struct osm_tenant_type **types,
   return false;
 }
 
+static void
+validate_all (struct validation *v, const struct osm_args *args,
+              const struct osm_tenant_type **types, const char *data_dir, const char *folder)
+{
+  for (size_t i = 0; osm_tenant_types[i]; i++)
+    if (is_wanted (args, types, osm_tenant_types[i]))
+      validate (v, osm_tenant_types[i], data_dir, folder);
+}
+
+/* Those of export --projects. */
+static int
+validate_projects (struct validation *v, const struct osm_args *args,
+                   const struct osm_tenant_type **types, const char *data_dir,
+                   struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *projects = NULL;
+  const json_t *p;
+  size_t i;
+
+  if (osm_projects_exported (data_dir, &projects, err) == -1)
+    return -1;
+  json_array_foreach (projects, i, p)
+  {
+    OSM_CLEANUP_FREE char *path = osm_projects_folder ("", osm_json_str (p, "domain_name"),
+                                                       osm_json_str (p, "name")),
+                          *folder = osm_asprintf ("%s/", path + 1);
+
+    validate_all (v, args, types, data_dir, folder);
+  }
+  return 0;
+}
+
 int
 osm_cmd_validate (const struct osm_args *args, struct osm_error *err)
 {
@@ -111,9 +147,9 @@ osm_cmd_validate (const struct osm_args *args, struct osm_error *err)
     return OSM_EXIT_USAGE;
   if (osm_session_open (args, 0, &session, err) == -1)
     return OSM_EXIT_FAILED;
-  for (size_t i = 0; osm_tenant_types[i]; i++)
-    if (is_wanted (args, types, osm_tenant_types[i]))
-      validate (&v, osm_tenant_types[i], data_dir);
+  validate_all (&v, args, types, data_dir, "");
+  if (validate_projects (&v, args, types, data_dir, err) == -1)
+    return OSM_EXIT_FAILED;
   if (json_array_size (files) == 0) {
     osm_error_set (err, OSM_ERROR_USER, 0, "there are no files of these types in %s", data_dir);
     osm_error_hint (err, "name their folder with --data-dir, or make them with export");

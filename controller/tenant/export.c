@@ -40,7 +40,7 @@ is_unavailable (const json_t *error)
 
 void
 osm_export_tell_refused (const struct osm_tenant_type *type, const json_t *error,
-                         const json_t *entries, json_t *rows)
+                         const json_t *files, json_t *rows)
 {
   bool rights = osm_json_uint (error, "code") == 403;
   const char *message = osm_json_str (error, "message");
@@ -48,9 +48,9 @@ osm_export_tell_refused (const struct osm_tenant_type *type, const json_t *error
   if (!is_unavailable (error))
     json_array_append_new (
         rows, osm_export_row (type, NULL, NULL, rights ? "skipped" : "failed", message));
-  else if (!entries || json_array_size (entries) > 0)
+  else if (!files || json_array_size (json_object_get (files, type->name)) > 0)
     json_array_append_new (
-        rows, osm_export_row (type, NULL, NULL, entries ? "skipped" : "unavailable", message));
+        rows, osm_export_row (type, NULL, NULL, files ? "skipped" : "unavailable", message));
 }
 
 bool
@@ -375,7 +375,7 @@ osm_tenant_export (struct osm_cloud *cloud, const struct osm_export_options *opt
                    json_t **ret_report, struct osm_error *err)
 {
   OSM_CLEANUP_INVENTORY struct osm_inventory *inventory =
-      osm_inventory_new (osm_cloud_project_id (cloud), osm_cloud_user_id (cloud));
+      osm_fetch_inventory (cloud, options->project);
   OSM_CLEANUP_FREE char *base_dir = osm_asprintf ("%s/" OSM_EXPORT_BASE, options->data_dir);
   OSM_CLEANUP_JSON json_t *rows = json_array (), *refused = json_object (), *files = json_array (),
                           *needs = NULL;

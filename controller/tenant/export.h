@@ -24,9 +24,10 @@
 struct osm_export_options {
   const struct osm_tenant_type *const *types; /* NULL-terminated */
   const struct osm_filter *filter;
-  const char *hosts;      /* name of osm's conversion hosts there, or NULL */
-  const char *data_dir;   /* made if it is not there */
-  bool with_dependencies; /* also what these need of other types */
+  const char *hosts;                        /* name of osm's conversion hosts there, or NULL */
+  const char *data_dir;                     /* made if it is not there */
+  bool with_dependencies;                   /* also what these need of other types */
+  const struct osm_tenant_project *project; /* NULL: the token's */
 };
 
 /* An object that cannot be exported is in the report; -1 only if nothing can. */
@@ -48,9 +49,9 @@ bool osm_export_takes (const struct osm_tenant_type *type, const struct osm_filt
 /* {"type", "name", "id", "result", "reason"}, without those that are NULL. No name: it is about the whole type. */
 json_t *osm_export_row (const struct osm_tenant_type *type, const char *name, const char *id,
                         const char *result, const char *reason);
-/* Appends what is to be told of a type whose list was refused: skipped if rights are missing or (skipped: there are entries that could
- * be imported) the cloud does not know it, else failed. */
+/* Appends what is to be told of a type whose list was refused: skipped if rights are missing, else failed. One that the cloud does not
+ * know is unavailable, or (files: {TYPE: entries} that are to be imported) skipped if there are entries of it. */
 void osm_export_tell_refused (const struct osm_tenant_type *type, const json_t *error,
-                              const json_t *entries, json_t *rows);
+                              const json_t *files, json_t *rows);
 
 #endif

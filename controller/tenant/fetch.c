@@ -32,6 +32,17 @@ osm_fetch_path (const struct osm_tenant_type *type, const char *project_id)
                        place + strlen ("%s"));
 }
 
+struct osm_inventory *
+osm_fetch_inventory (const struct osm_cloud *cloud, const struct osm_tenant_project *project)
+{
+  bool one = project && project->id;
+  struct osm_inventory *inventory = osm_inventory_new (
+      one ? project->id : osm_cloud_project_id (cloud), osm_cloud_user_id (cloud));
+
+  osm_inventory_set_project (inventory, one ? project : NULL);
+  return inventory;
+}
+
 /* ---- lists ---- */
 
 struct listing {
@@ -347,6 +358,17 @@ ask_for_names (struct osm_cloud *cloud, const struct osm_tenant_type *type, json
   return 0;
 }
 
+/* Neutron and Glance let administrators say so. */
+static void
+say_whose (const struct osm_tenant_type *type, const struct osm_inventory *inventory, json_t *body)
+{
+  const struct osm_tenant_project *project = osm_inventory_of_project (inventory);
+  const char *key = type->owner ? type->owner : type->service == OSM_NETWORK ? "project_id" : NULL;
+
+  if (project && key && body)
+    json_object_set_new (body, key, json_string (project->id));
+}
+
 int
 osm_fetch_body (struct osm_cloud *cloud, const struct osm_tenant_type *type,
                 struct osm_inventory *inventory, const json_t *entry, const json_t *changed,
@@ -363,6 +385,8 @@ osm_fetch_body (struct osm_cloud *cloud, const struct osm_tenant_type *type,
     ids = osm_inventory_missing (inventory);
     if (json_object_size (names) == 0 && json_object_size (ids) == 0) {
       osm_error_move (err, &why);
+      if (!changed)
+        say_whose (type, inventory, body);
       *ret = osm_take (body);
       return r;
     }

@@ -12,6 +12,9 @@
 
 #include "controller/tenant/inventory.h"
 
+/* Of the token's project, or of that one (borrowed). */
+struct osm_inventory *osm_fetch_inventory (const struct osm_cloud *cloud,
+                                           const struct osm_tenant_project *project);
 /* types: NULL-terminated. A list that cannot be had goes into the object `refused`, {TYPE: error}, and keeps the others from nothing:
  * its code is 403 if this user may not have it. What the cloud does not know at all is empty, and in it as {"unavailable": true, "message"}. */
 int osm_fetch_lists (struct osm_cloud *cloud, const struct osm_tenant_type *const *types,
@@ -20,7 +23,8 @@ int osm_fetch_lists (struct osm_cloud *cloud, const struct osm_tenant_type *cons
  * New object. */
 int osm_fetch_entries (struct osm_cloud *cloud, const struct osm_tenant_type *type,
                        struct osm_inventory *inventory, json_t **ret, struct osm_error *err);
-/* osm_tenant_to_api, with the objects that the entry names asked for by their names. */
+/* osm_tenant_to_api, with the objects that the entry names asked for by their names, and whose a new one (changed: NULL) is, if that is
+ * not the token's project. */
 int osm_fetch_body (struct osm_cloud *cloud, const struct osm_tenant_type *type,
                     struct osm_inventory *inventory, const json_t *entry, const json_t *changed,
                     json_t **ret, struct osm_error *err);

@@ -24,6 +24,7 @@
 #include "controller/tenant/mapping.h"
 #include "controller/tenant/needs.h"
 #include "controller/tenant/order.h"
+#include "controller/tenant/rename.h"
 #include "controller/tenant/spelling.h"
 
 struct import {
@@ -57,6 +58,7 @@ load (struct import *im, const struct osm_tenant_type *type, struct osm_error *e
     return -1;
   entries = json_incref (osm_datafile_resources (file));
   json_object_set (im->conflicts, type->name, (json_t *)osm_datafile_conflicts (file));
+  osm_rename_projects (type, im->options->project, entries);
   if (!osm_cloud_is_administrator (im->cloud))
     osm_carried_without_rights (type, entries);
   json_object_set_new (im->files, type->name, entries);
@@ -585,8 +587,7 @@ for_each_type (struct import *im, each_type *function, struct osm_error *err)
     OSM_ERROR (why);
 
     if (refused)
-      osm_export_tell_refused (types[i], refused, json_object_get (im->files, types[i]->name),
-                               im->rows);
+      osm_export_tell_refused (types[i], refused, im->files, im->rows);
     else if (function (im, types[i], &why) == -1) {
       if (why.class == OSM_ERROR_INTERRUPTED) {
         osm_error_move (err, &why);
@@ -603,7 +604,7 @@ static void
 begin (struct import *im, struct osm_cloud *cloud, const struct osm_import_options *options)
 {
   *im = (struct import){ .cloud = cloud, .options = options };
-  im->inventory = osm_inventory_new (osm_cloud_project_id (cloud), osm_cloud_user_id (cloud));
+  im->inventory = osm_fetch_inventory (cloud, options->project);
   osm_inventory_set_hosts (im->inventory, options->hosts);
   im->change =
       (struct osm_change){ .cloud = cloud, .inventory = im->inventory, .images = options->images };

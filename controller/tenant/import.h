@@ -28,7 +28,8 @@ struct osm_import_options {
   bool exact;             /* delete rules that are in no file, of groups that are in one */
   bool accept_conflicts;  /* that export has marked: the file's values are meant */
   bool update;            /* change objects that are there already and differ */
-  const struct osm_image_source *images; /* NULL: images are skipped */
+  const struct osm_tenant_project *project; /* whose objects are made; NULL: the token's */
+  const struct osm_image_source *images;    /* NULL: images are skipped */
 };
 
 int osm_tenant_import (struct osm_cloud *cloud, const struct osm_import_options *options,

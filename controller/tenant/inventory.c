@@ -13,6 +13,7 @@
 
 struct osm_inventory {
   char *project_id, *user_id, *hosts;
+  const struct osm_tenant_project *project;
   json_t *objects; /* {TYPE: {ID: object; false: not there; true: not shown}} */
   json_t *own;     /* {TYPE: {ID: object}} */
   json_t *missing;
@@ -66,6 +67,19 @@ const char *
 osm_inventory_user (const struct osm_inventory *inventory)
 {
   return inventory->user_id;
+}
+
+void
+osm_inventory_set_project (struct osm_inventory *inventory,
+                           const struct osm_tenant_project *project)
+{
+  inventory->project = project;
+}
+
+const struct osm_tenant_project *
+osm_inventory_of_project (const struct osm_inventory *inventory)
+{
+  return inventory->project;
 }
 
 /* The member object of that name, made if it is not there. */

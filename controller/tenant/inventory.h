@@ -27,6 +27,12 @@ void osm_inventory_free (struct osm_inventory *inventory);
 const char *osm_inventory_project (const struct osm_inventory *inventory); /* or NULL */
 const char *osm_inventory_user (const struct osm_inventory *inventory);    /* or NULL */
 
+/* What is known is of that project of several; borrowed. */
+void osm_inventory_set_project (struct osm_inventory *inventory,
+                                const struct osm_tenant_project *project);
+const struct osm_tenant_project *
+osm_inventory_of_project (const struct osm_inventory *inventory); /* or NULL */
+
 /* The name of osm's conversion hosts: their key pairs are not exported. They carry no mark but their name. */
 void osm_inventory_set_hosts (struct osm_inventory *inventory, const char *name);
 /* That object has this name in the files, whatever it is called in the cloud, and whoever else is called so. */

@@ -122,8 +122,8 @@ alias_type (const char *type, const json_t *rows, const json_t *entries,
   const char *source_id;
   json_t *row;
 
-  /* Those in the file come last, and so count more. */
-  for (int in_file = 0; in_file < 2; in_file++)
+  /* Those in the file come last, and so count more. What is in no file of a project may be another project's of the same name. */
+  for (int in_file = osm_inventory_of_project (inventory) != NULL; in_file < 2; in_file++)
     json_object_foreach ((json_t *)rows, source_id, row)
     {
       const char *now = osm_json_str (names, source_id),

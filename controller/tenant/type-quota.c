@@ -108,6 +108,7 @@ const struct osm_tenant_type osm_type_quota = {
   .file = OSM_OWN_FILES "quotas.yml",
   .administrator = true,
   .service = OSM_COMPUTE,
+  .of_project = true,
   .match = match,
   .filter_by = "service",
   .fields = fields,

@@ -241,6 +241,7 @@ const struct osm_tenant_type osm_type_router_interface = {
   .service = OSM_NETWORK,
   .member_path = "/ports",
   .member_key = "port",
+  .of_project = true,
   .match = match,
   .cleanable = true,
   .filter_by = "device_ref.name",

@@ -5,6 +5,8 @@
 
 #include "common/cleanup.h"
 #include "common/json.h"
+#include "common/strbuf.h"
+#include "controller/tenant/inventory.h"
 #include "controller/tenant/types.h"
 
 /* Before 2.64 a list, of which only the first counted. */
@@ -35,21 +37,51 @@ static const struct osm_field fields[] = {
   OSM_FIELDS_END,
 };
 
+/* Nova lists those of the token's project, or for administrators all. */
+static int
+list (const struct osm_listing *l, json_t **ret, struct osm_error *err)
+{
+  const char *project = osm_inventory_project (l->inventory);
+  OSM_CLEANUP_JSON json_t *groups = NULL, *ours = json_array ();
+  json_t *group;
+  size_t i;
+
+  if (!osm_inventory_of_project (l->inventory))
+    return osm_cloud_list (l->cloud, OSM_COMPUTE, "/os-server-groups", "server_groups", ret, err);
+  if (!osm_cloud_has_microversion (l->cloud, OSM_COMPUTE, "2.13"))
+    return osm_error_set (err, OSM_ERROR_USER, 403,
+                          "cloud '%s': server groups of other projects need compute 2.13",
+                          osm_cloud_name (l->cloud));
+  if (osm_cloud_list (l->cloud, OSM_COMPUTE, "/os-server-groups?all_projects=True", "server_groups",
+                      &groups, err) == -1)
+    return -1;
+  json_array_foreach (groups, i,
+                      group) if (osm_str_equal (osm_json_str (group, "project_id"), project))
+      json_array_append (ours, group);
+  *ret = osm_take (ours);
+  return 0;
+}
+
+/* In the token's project, whatever is asked. */
 static int
 create (const struct osm_change *change, const json_t *entry, const json_t *body, json_t **ret,
         struct osm_error *err)
 {
   OSM_CLEANUP_JSON json_t *group = json_copy ((json_t *)body), *wrapped = NULL;
+  const struct osm_tenant_project *project = osm_inventory_of_project (change->inventory);
+  struct osm_cloud *cloud = change->cloud;
 
   (void)entry;
+  if (project && project->open && project->open (project->data, &cloud, err) == -1)
+    return -1;
   if (!osm_cloud_has_microversion (change->cloud, OSM_COMPUTE, "2.64")) {
     json_object_set_new (group, "policies",
                          osm_json_pack ("[O?]", json_object_get (group, "policy")));
     json_object_del (group, "policy");
   }
   wrapped = osm_json_pack ("{s:O}", "server_group", group);
-  return osm_cloud_post (change->cloud, OSM_COMPUTE, "/os-server-groups", wrapped, "server_group",
-                         ret, err);
+  return osm_cloud_post (cloud, OSM_COMPUTE, "/os-server-groups", wrapped, "server_group", ret,
+                         err);
 }
 
 static const char *const match[] = { "name", NULL };
@@ -60,12 +92,13 @@ const struct osm_tenant_type osm_type_server_group = {
   .yaml_type = "osm.compute.ServerGroup",
   .file = OSM_OWN_FILES "server_groups.yml",
   .service = OSM_COMPUTE,
-  .list_path = "/os-server-groups",
   .list_key = "server_groups",
   .member_path = "/os-server-groups",
   .member_key = "server_group",
+  .of_project = true,
   .match = match,
   .cleanable = true,
   .fields = fields,
+  .list = list,
   .create = create,
 };

@@ -98,6 +98,16 @@ struct osm_image_source {
   void *data;
 };
 
+/* One project of several, whose objects an administrator makes with a token of another one. */
+struct osm_tenant_project {
+  const char *id; /* NULL: what belongs to no project */
+  /* A cloud with a token of that project, for what always belongs to the token's. Borrowed. */
+  int (*open) (void *data, struct osm_cloud **ret, struct osm_error *err);
+  /* What a project of that name and domain (may be NULL) in the files is called at this cloud: replaces them, or leaves them. */
+  void (*rename) (void *data, char **domain, char **name);
+  void *data;
+};
+
 /* What the functions that change a cloud work with. */
 struct osm_change {
   struct osm_cloud *cloud;
@@ -126,6 +136,7 @@ struct osm_tenant_type {
   const char *member_key;  /* NULL: the answer is the object */
   bool list_by_id;         /* ?id=A&id=B works */
   const char *owner;       /* "project_id": only those of our project are exported; NULL: all */
+  bool of_project;         /* they belong to a project even so */
   enum osm_ref_style ref_style;
   /* Identity in file and cloud: names of fields, which must be equal. NULL-terminated. */
   const char *const *match;
@@ -174,6 +185,8 @@ const struct osm_tenant_type *osm_tenant_type_find (const char *name); /* or NUL
 const struct osm_tenant_type *osm_tenant_type_of_yaml (const char *yaml_type);
 const struct osm_tenant_type *osm_tenant_type_of_file (const char *file);
 const struct osm_field *osm_tenant_field (const struct osm_tenant_type *type, const char *name);
+/* Do its objects belong to one project, and not to users or the whole cloud? */
+bool osm_tenant_type_is_of_project (const struct osm_tenant_type *type);
 /* "params", "_osm_params" or "_info". */
 const char *osm_field_section (const struct osm_field *field);
 /* Value at "a.b.c", or NULL. Borrowed. */

@@ -82,6 +82,12 @@ osm_tenant_field (const struct osm_tenant_type *type, const char *name)
   return NULL;
 }
 
+bool
+osm_tenant_type_is_of_project (const struct osm_tenant_type *type)
+{
+  return type->owner || type->of_project;
+}
+
 const char *
 osm_field_section (const struct osm_field *field)
 {

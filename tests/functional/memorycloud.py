@@ -119,6 +119,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         body = json.loads(self.read_body() or "null")
         with self.server.lock:
             self.server.seen.append((self.command, self.path))
+            self.server.scope = memoryextras.project_of_token(self.server, self.headers.get("X-Auth-Token"))
             self.answer(*self.server.handle(self.command, url.path, urllib.parse.parse_qs(url.query), body))
 
     do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do
@@ -135,6 +136,7 @@ class FakeCloud(http.server.ThreadingHTTPServer):
         self.lock = threading.Lock()
         self.seen = []
         self.project, self.user = uuid.uuid4().hex, uuid.uuid4().hex
+        self.scope = self.project  # of the token of the request that is answered
         # {"network/networks": {ID: object}}
         self.objects = {}
         self.refused = set()  # of these, every GET is answered with 403
@@ -188,7 +190,10 @@ class FakeCloud(http.server.ThreadingHTTPServer):
         return [path for m, path in self.seen if m == method and "/auth/tokens" not in path]
 
     # ------------------------------------------------------------ requests
-    def token(self):
+    def token(self, body):
+        project, roles = memoryextras.scope_of(self, body)
+        if not roles:
+            return 401, {"error": {"code": 401, "message": "The request you have made requires authentication."}}
         now = time.time()
 
         def stamp(t):
@@ -196,13 +201,13 @@ class FakeCloud(http.server.ThreadingHTTPServer):
         catalog = [{"type": t, "endpoints": [{"interface": "public", "region_id": "R", "url": self.url + path}]}
                    for t, path in (("compute", "/compute/v2.1"), ("network", "/network"), ("image", "/image"),
                                    ("volumev3", "/volume/v3"))]
-        return 201, {"token": {"issued_at": stamp(now), "expires_at": stamp(now + 3600), "project": {"id": self.project},
-                               "user": {"id": self.user}, "roles": [{"name": r} for r in self.roles],
-                               "catalog": catalog}}, [("X-Subject-Token", "t")]
+        return 201, {"token": {"issued_at": stamp(now), "expires_at": stamp(now + 3600), "project": {"id": project},
+                               "user": {"id": self.user}, "roles": [{"name": r} for r in roles],
+                               "catalog": catalog}}, [("X-Subject-Token", memoryextras.token_of(self, project))]
 
     def handle(self, method, path, query, body):
         if path.endswith("/auth/tokens"):
-            return self.token()
+            return self.token(body)
         if path == "/compute/v2.1/":
             return 200, {"version": {"id": "v2.1", "version": "2.90", "min_version": "2.1"}}
         if path == "/volume/v3/":
@@ -265,10 +270,12 @@ class FakeCloud(http.server.ThreadingHTTPServer):
 
     def post(self, service, kind, parts, query, body):
         if kind == "image/images":
-            forbidden = {"os_hash_algo", "os_hash_value", "checksum", "size", "status", "owner", "file", "self"} & set(body)
+            forbidden = {"os_hash_algo", "os_hash_value", "checksum", "size", "status", "file", "self"} & set(body)
+            if "owner" in body and not self.administrator:  # glance/api/policies/image.py: add_image
+                forbidden.add("owner")
             if forbidden:
                 return 403, {"message": "read-only: %s" % forbidden}
-            return 201, self.add(kind, **dict({"status": "queued", "owner": self.project, "os_hash_algo": None,
+            return 201, self.add(kind, **dict({"status": "queued", "owner": self.scope, "os_hash_algo": None,
                                                "os_hash_value": None, "checksum": None, "size": None, "tags": [],
                                                "protected": False, "os_hidden": False}, **body))
         values = next(iter(body.values()))

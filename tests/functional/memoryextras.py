@@ -18,6 +18,59 @@ def refused(status, kind, message):
     return status, {"NeutronError": {"type": kind, "message": message, "detail": ""}}
 
 
+# ---------------------------------------------------------------- tokens and roles
+def scope_of(cloud, body):
+    """The project that a token is asked for, and the roles that the user has there."""
+    project = body["auth"].get("scope", {}).get("project", {}) if "auth" in body else {}
+    found = project.get("id") or next((p["id"] for p in cloud.all("identity/projects") if p["name"] == project.get("name")),
+                                      cloud.project)
+    if found == cloud.project:
+        return found, cloud.roles
+    names = {r["id"]: r["name"] for r in cloud.all("identity/roles")}
+    return found, [names[a["role"]["id"]] for a in assignments(cloud, cloud.user, found)]
+
+
+def token_of(cloud, project):
+    return "t" if project == cloud.project else "t:" + project
+
+
+def project_of_token(cloud, token):
+    return token[2:] if (token or "").startswith("t:") else cloud.project
+
+
+def assignments(cloud, user, project):
+    return [a for a in cloud.all("identity/role_assignments")
+            if a["user"]["id"] == user and a["scope"].get("project", {}).get("id") == project]
+
+
+def roles(cloud, method, parts, query):
+    """keystone/assignment/core.py: what was never granted cannot be revoked."""
+    if parts[0] == "role_assignments" and "user.id" in query:
+        return 200, {"role_assignments": assignments(cloud, query["user.id"][0], query["scope.project.id"][0])}
+    if parts[0] == "projects" and len(parts) == 6:
+        found = [a for a in assignments(cloud, parts[3], parts[1]) if a["role"]["id"] == parts[5]]
+        if method == "PUT" and found:
+            return 204, None
+        if method == "DELETE":
+            for a in found:
+                del cloud.objects["identity/role_assignments"][a["id"]]
+            return (204, None) if found else not_found("Could not find role assignment")
+    return None
+
+
+def server_groups(cloud, method, parts, query, body):
+    """nova/api/openstack/compute/server_groups.py: they are the token's project's, whatever is asked."""
+    if method == "POST":
+        obj = cloud.add("compute/os-server-groups", **dict({"members": []}, **body["server_group"]))
+        obj.update(project_id=cloud.scope, user_id=cloud.user)
+        return 200, {"server_group": obj}
+    if method == "GET" and len(parts) == 1:
+        every = "all_projects" in query and cloud.administrator
+        return 200, {"server_groups": [g for g in cloud.all("compute/os-server-groups")
+                                       if every or g.get("project_id", cloud.project) == cloud.scope]}
+    return None
+
+
 def qos_rules(cloud, method, parts, body):
     """neutron/services/qos/qos_plugin.py, neutron/objects/qos/qos_policy_validator.py: one rule of each type and direction."""
     policy, kind = cloud.objects.get("network/policies", {}).get(parts[1]), parts[2]
@@ -180,6 +233,10 @@ def handle(cloud, method, service, parts, query, body):
     """None: nothing special."""
     kind = "%s/%s" % (service, parts[0])
     obj = cloud.objects.get(kind, {}).get(parts[1]) if len(parts) > 1 else None
+    if service == "identity":
+        return roles(cloud, method, parts, query)
+    if kind == "compute/os-server-groups":
+        return server_groups(cloud, method, parts, query, body)
     if kind == "network/policies" and len(parts) > 2 and re.search("_rules$", parts[2]):
         return qos_rules(cloud, method, parts, body)
     if kind == "network/policies" and method == "POST":
