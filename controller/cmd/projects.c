@@ -182,7 +182,8 @@ run_project (struct context *c, const json_t *project, struct osm_error *err)
   OSM_CLEANUP_FREE char *data_dir = osm_projects_folder (
       c->p->data_dir, osm_json_str (project, "domain_name"), osm_json_str (project, "name"));
   OSM_CLEANUP_FREE const struct osm_tenant_type **types = some_types (c->p, true, data_dir);
-  const struct osm_tenant_project view = { .open = c->p->grants ? open_project : NULL,
+  const struct osm_tenant_project view = { .portable = c->p->side == OSM_SOURCE,
+                                           .open = c->p->grants ? open_project : NULL,
                                            .rename =
                                                c->p->side == OSM_SOURCE ? NULL : rename_project,
                                            .data = c };

@@ -140,12 +140,15 @@ osm_tenant_to_file (const struct osm_tenant_type *type, const struct osm_invento
 {
   OSM_CLEANUP_JSON json_t *entry = osm_json_pack (
       "{s:{}, s:{}, s:{}, s:s}", "_info", "_migration_params", "params", "type", type->yaml_type);
+  const struct osm_tenant_project *project = osm_inventory_of_project (inventory);
+  bool portable = project && project->portable;
 
   for (const struct osm_field *f = type->fields; f->name; f++) {
     const char *section = osm_field_section (f);
-    json_t *value;
+    json_t *value = NULL;
 
-    if (get_value (f, inventory, object, &value, err) == -1)
+    if (!(portable && (f->flags & OSM_FIELD_CLOUD)) &&
+        get_value (f, inventory, object, &value, err) == -1)
       return osm_error_wrap (err, "%s", f->name);
     /* Some clouds know this not at all: then nothing is said of it. */
     if (!value && (f->flags & OSM_FIELD_BEYOND))

@@ -43,7 +43,9 @@ enum osm_field_flag {
   OSM_FIELD_NO_EMPTY = 32, /* empty is not sent: some clouds know the attribute not at all */
   OSM_FIELD_LATE = 128,    /* set when everything else is there: routes need interfaces */
   OSM_FIELD_ADMIN = 256,   /* tenants may not ask for it: of the cloud, not of them */
-  OSM_FIELD_AS_TEXT = 64,  /* the API has numbers and truth values as text (properties of images) */
+  OSM_FIELD_CLOUD =
+      512, /* how the cloud does it: shown to administrators, or good for nothing elsewhere */
+  OSM_FIELD_AS_TEXT = 64, /* the API has numbers and truth values as text (properties of images) */
 };
 
 struct osm_field {
@@ -101,6 +103,7 @@ struct osm_image_source {
 /* One project of several, whose objects an administrator makes with a token of another one. */
 struct osm_tenant_project {
   const char *id; /* NULL: what belongs to no project */
+  bool portable;  /* without OSM_FIELD_CLOUD: as its own user would export it, for another cloud */
   /* A cloud with a token of that project, for what always belongs to the token's. Borrowed. */
   int (*open) (void *data, struct osm_cloud **ret, struct osm_error *err);
   /* What a project of that name and domain (may be NULL) in the files is called at this cloud: replaces them, or leaves them. */

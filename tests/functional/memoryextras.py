@@ -61,7 +61,7 @@ def roles(cloud, method, parts, query):
 def server_groups(cloud, method, parts, query, body):
     """nova/api/openstack/compute/server_groups.py: they are the token's project's, whatever is asked."""
     if method == "POST":
-        obj = cloud.add("compute/os-server-groups", **dict({"members": []}, **body["server_group"]))
+        obj = cloud.add("compute/os-server-groups", **body["server_group"])
         obj.update(project_id=cloud.scope, user_id=cloud.user)
         return 200, {"server_group": obj}
     if method == "GET" and len(parts) == 1:
