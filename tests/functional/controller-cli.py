@@ -26,7 +26,7 @@ LIMIT = 60  # seconds, for anything that should take one
 COMMANDS = ["deploy-conversion-hosts", "check-conversion-hosts", "delete-conversion-hosts",
             "migrate-server", "migrate-volume", "plan", "check-server", "check-servers", "list", "show", "watch",
             "throttle", "resume", "verify", "rollback", "cleanup", "prune", "recover", "export", "validate", "diff",
-            "import", "register-external", "forget", "cleanup-source", "completion", "version"]
+            "import", "register-external", "forget", "cleanup-source", "revoke-grants", "completion", "version"]
 
 
 class Case(unittest.TestCase):
@@ -486,7 +486,7 @@ class Completion(WithJournal):
         self.assertEqual(self.complete("osm-controller migrate-"),
                          ["migrate-server", "migrate-volume"])
         self.assertEqual(self.complete("osm-controller --src-cloud list sho"), ["show"])
-        self.assertEqual(self.complete("osm-controller help re"), ["recover", "register-external", "resume"])
+        self.assertEqual(self.complete("osm-controller help re"), ["recover", "register-external", "resume", "revoke-grants"])
 
     def test_options_of_the_command_and_of_all(self):
         self.assertEqual(self.complete("osm-controller migrate-server --d"),
