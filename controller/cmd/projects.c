@@ -57,7 +57,7 @@ struct context {
   const struct osm_cmd_projects *p;
   json_t *projects; /* of the cloud; may be NULL before they are asked for */
   json_t *mapped;   /* rows of the journal */
-  json_t *rows, *files, *done;
+  json_t *rows, *files, *done, *counts;
   size_t nr_runs;
   const char *id, *label; /* of the project whose turn it is */
 };
@@ -147,13 +147,21 @@ open_project (void *data, struct osm_cloud **ret, struct osm_error *err)
   return osm_grants_open (c->p->grants, c->id, c->label, ret, err);
 }
 
+static void
+count (struct context *c, const char *result, uint64_t nr)
+{
+  json_object_set_new (c->counts, result,
+                       json_integer ((json_int_t)(osm_json_uint (c->counts, result) + nr)));
+}
+
 static int
 run (struct context *c, const struct osm_tenant_type *const *types, const char *data_dir,
      const struct osm_tenant_project *project, const char *label, struct osm_error *err)
 {
   OSM_CLEANUP_JSON json_t *report = NULL;
-  const json_t *file;
-  json_t *row;
+  const json_t *file, *counts;
+  json_t *row, *ignored;
+  const char *result;
   size_t i;
 
   if (!types[0])
@@ -166,6 +174,9 @@ run (struct context *c, const struct osm_tenant_type *const *types, const char *
     osm_json_set_str (row, "project", label);
     json_array_append (c->rows, row);
   }
+  counts = json_object_get (report, "counts");
+  json_object_foreach ((json_t *)counts, result, ignored)
+      count (c, result, osm_json_uint (counts, result));
   json_array_foreach (json_object_get (report, "files"), i, file)
   {
     OSM_CLEANUP_FREE char *path = osm_asprintf ("%s/%s", data_dir, json_string_value (file));
@@ -219,6 +230,7 @@ failed (struct context *c, const char *label, struct osm_error *why, struct osm_
   osm_json_set_str (row, "name", label);
   osm_json_set_str (row, "project", label);
   json_array_append_new (c->rows, row);
+  count (c, "failed", 1);
   return 0;
 }
 
@@ -266,30 +278,16 @@ run_all (struct context *c, struct osm_error *err)
   return osm_error_hint (err, "projects go by NAME or DOMAIN/NAME");
 }
 
-static json_t *
-counts (const json_t *rows)
-{
-  json_t *all = json_object ();
-  const json_t *row;
-  size_t i;
-
-  json_array_foreach (rows, i, row)
-  {
-    const char *result = osm_json_str (row, "result");
-
-    json_object_set_new (all, result, json_integer ((json_int_t)osm_json_uint (all, result) + 1));
-  }
-  return all;
-}
-
 int
 osm_cmd_projects_run (const struct osm_cmd_projects *projects, json_t **ret_report,
                       struct osm_error *err)
 {
   const struct osm_session *session = projects->session;
-  struct context c = {
-    .p = projects, .rows = json_array (), .files = json_array (), .done = json_array ()
-  };
+  struct context c = { .p = projects,
+                       .rows = json_array (),
+                       .files = json_array (),
+                       .done = json_array (),
+                       .counts = json_object () };
   int r = 0;
 
   if (session->store)
@@ -299,12 +297,13 @@ osm_cmd_projects_run (const struct osm_cmd_projects *projects, json_t **ret_repo
     r = run_all (&c, err);
   if (r == 0)
     *ret_report =
-        osm_json_pack ("{s:s, s:O, s:O, s:O, s:o}", "data_dir", projects->data_dir, "files",
-                       c.files, "projects", c.done, "objects", c.rows, "counts", counts (c.rows));
+        osm_json_pack ("{s:s, s:O, s:O, s:O, s:O}", "data_dir", projects->data_dir, "files",
+                       c.files, "projects", c.done, "objects", c.rows, "counts", c.counts);
   json_decref (c.projects);
   json_decref (c.mapped);
   json_decref (c.rows);
   json_decref (c.files);
   json_decref (c.done);
+  json_decref (c.counts);
   return r;
 }

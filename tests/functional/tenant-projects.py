@@ -184,6 +184,20 @@ class Everything(Case):
         self.results(0, "import", "networks", "--projects", "a")
         self.assertEqual(set(self.there("network/networks", "net")), {"elsewhere"})
 
+    def test_quotas_of_each_project(self):
+        for cloud, cores in ((self.source, 40), (self.destination, 10)):
+            for kind, values in (("compute/os-quota-sets", {"cores": cores}), ("network/quotas", {"network": 5}),
+                                 ("volume/os-quota-sets", {"volumes": 7})):
+                cloud.objects[kind] = {self.projects[cloud.name, p]: dict(values, id=self.projects[cloud.name, p])
+                                       for p in PROJECTS}
+        self.results(0, "export", "quotas", "--projects", "a")
+        found = self.results(0, "import", "quotas", "--projects", "a", "--update")
+        self.assertEqual(found["Default/a", "quotas", "compute"]["result"], "updated")
+        quotas = self.destination.objects["compute/os-quota-sets"]
+        self.assertEqual([quotas[self.projects["dst", p]]["cores"] for p in PROJECTS], [40, 10])
+        self.assertEqual(self.report["counts"]["updated"], 1)
+        self.assertEqual(self.report["counts"]["failed"], 0)
+
     def test_strange_names(self):
         for name in ("..", "x/y %"):
             self.project(self.source, name)
