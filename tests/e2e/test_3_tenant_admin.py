@@ -47,7 +47,7 @@ def remove(cloud):
     for i in o.image.images():
         if i.owner in teams:
             o.image.delete_image(i)
-    for t in named(b.types()):
+    for t in named(b.types(is_public='None')):
         b.delete_type(t)
     for q in get(b, '/qos-specs')['qos_specs']:
         if q['name'].startswith(P):
@@ -181,7 +181,7 @@ def test_a_type_that_the_clouds_do_not_know(run):
 # ------------------------------------------------------------------ volume types
 def volume_type(cloud, name):
     b = cloud.admin.block_storage
-    t = one(b.types(), name)
+    t = one(b.types(is_public='None'), name)
     full = get(b, '/types/' + t.id)['volume_type']
     encryption = get(b, '/types/%s/encryption' % t.id)
     access = [] if full['is_public'] else sorted(
