@@ -184,6 +184,7 @@ STORE_TEST (a_mapping_of_schema_3_is_kept)
   OSM_ERROR (err);
 
   exec_sql (store, "ALTER TABLE mapping DROP COLUMN source_deleted_ms");
+  exec_sql (store, "DROP TABLE role_grant");
   exec_sql (store, "DELETE FROM schema_version WHERE version > 3");
   exec_sql (store,
             "INSERT INTO mapping VALUES ('a', 'b', 'networks', '1', '2', 5, 'created', 'n')");
