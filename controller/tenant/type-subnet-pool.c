@@ -5,15 +5,19 @@
 
 #include "controller/tenant/types.h"
 
-/* https://docs.openstack.org/api-ref/network/v2/#subnet-pools-extension-subnetpools. Neutron only ever adds prefixes. */
+/* https://docs.openstack.org/api-ref/network/v2/#subnet-pools-extension-subnetpools. Neutron only ever adds prefixes, and has lengths as
+ * text. */
 static const struct osm_field fields[] = {
-  OSM_FIELD ("default_prefix_length", OSM_FIELD_INTEGER, .api = "default_prefixlen"),
-  OSM_FIELD ("default_quota", OSM_FIELD_INTEGER, .flags = OSM_FIELD_NULLABLE),
+  OSM_FIELD ("default_prefix_length", OSM_FIELD_INTEGER, .flags = OSM_FIELD_AS_TEXT,
+             .api = "default_prefixlen"),
+  OSM_FIELD ("default_quota", OSM_FIELD_INTEGER),
   OSM_FIELD ("description", OSM_FIELD_TEXT),
   OSM_FIELD ("is_default", OSM_FIELD_BOOL, .extension = "default-subnetpools"),
   OSM_FIELD ("is_shared", OSM_FIELD_BOOL, .flags = OSM_FIELD_FIXED, .api = "shared"),
-  OSM_FIELD ("maximum_prefix_length", OSM_FIELD_INTEGER, .api = "max_prefixlen"),
-  OSM_FIELD ("minimum_prefix_length", OSM_FIELD_INTEGER, .api = "min_prefixlen"),
+  OSM_FIELD ("maximum_prefix_length", OSM_FIELD_INTEGER, .flags = OSM_FIELD_AS_TEXT,
+             .api = "max_prefixlen"),
+  OSM_FIELD ("minimum_prefix_length", OSM_FIELD_INTEGER, .flags = OSM_FIELD_AS_TEXT,
+             .api = "min_prefixlen"),
   OSM_FIELD ("name", OSM_FIELD_TEXT),
   OSM_FIELD ("prefixes", OSM_FIELD_SET),
   OSM_FIELD ("tags", OSM_FIELD_SET, .flags = OSM_FIELD_SEPARATE),

@@ -50,8 +50,8 @@ class Network(Case):
     def test_scopes_pools_and_their_subnets(self):
         s = self.source
         scope = s.add("network/address-scopes", name="v4", ip_version=4, shared=False)["id"]
-        pool = s.add("network/subnetpools", name="pool", description="", prefixes=["10.1.0.0/16"], default_prefixlen=24,
-                     min_prefixlen=8, max_prefixlen=28, default_quota=None, is_default=False, shared=False, ip_version=4,
+        pool = s.add("network/subnetpools", name="pool", description="", prefixes=["10.1.0.0/16"], default_prefixlen="24",
+                     min_prefixlen="8", max_prefixlen="28", default_quota=None, is_default=False, shared=False, ip_version=4,
                      address_scope_id=scope, tags=["p"])["id"]
         self.of(s, "s1", "network/subnets")["subnetpool_id"] = pool
         self.there_and_back("address_scopes", "subnet_pools", "networks", "subnets")
@@ -59,7 +59,7 @@ class Network(Case):
         made = self.of(d, "pool", "network/subnetpools")
         self.assertEqual({k: made[k] for k in ("prefixes", "default_prefixlen", "min_prefixlen", "max_prefixlen", "tags",
                                                "address_scope_id")},
-                         {"prefixes": ["10.1.0.0/16"], "default_prefixlen": 24, "min_prefixlen": 8, "max_prefixlen": 28,
+                         {"prefixes": ["10.1.0.0/16"], "default_prefixlen": "24", "min_prefixlen": "8", "max_prefixlen": "28",
                           "tags": ["p"], "address_scope_id": self.of(d, "v4", "network/address-scopes")["id"]})
         self.assertEqual(self.of(d, "s1", "network/subnets")["subnetpool_id"], made["id"])
         # More prefixes are no problem; fewer are Neutron's to refuse.
