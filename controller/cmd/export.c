@@ -13,6 +13,8 @@
 const struct osm_option osm_options_export[] = {
   { "with-dependencies", 0, NULL,
     "also what these need: networks of subnets, groups of rules ..." },
+  { "with-members", 0, NULL,
+    "also what these contain: subnets and ports of networks, rules of groups ..." },
   { "projects", 0, "PATTERN",
     "of these projects, for administrators: [DOMAIN/]NAME, GLOB, /REGEX/ or all; may be repeated" },
   { "filter", 0, "PATTERN", "only objects of this name: NAME, GLOB or /REGEX/; may be repeated" },
@@ -45,7 +47,7 @@ osm_cmd_export (const struct osm_args *args, struct osm_error *err)
   OSM_CLEANUP_FILTER struct osm_filter *filter = NULL, *projects = NULL;
   OSM_CLEANUP_FREE const struct osm_tenant_type **types = NULL;
   OSM_CLEANUP_JSON json_t *report = NULL;
-  struct work w = { .options = { .with_dependencies = osm_args_has (args, "with-dependencies") } };
+  struct work w = { .options = { .with = osm_cmd_with (args) } };
   struct osm_cmd_projects many = {
     .side = OSM_SOURCE, .data_dir = osm_cmd_data_dir (args), .run = export_some, .data = &w
   };

@@ -21,6 +21,8 @@ const struct osm_option osm_options_import[] = {
   { "accept-conflicts", 0, NULL, "also what export has marked: the files' values are meant" },
   { "with-dependencies", 0, NULL,
     "also what these need: networks of subnets, groups of rules ..." },
+  { "with-members", 0, NULL,
+    "also what these contain: subnets and ports of networks, rules of groups ..." },
   { "image-blobs", 0, "DIR",
     "take the data of images from files of OS Migrate, not from the source" },
   { "projects", 0, "PATTERN",
@@ -113,7 +115,7 @@ osm_cmd_import (const struct osm_args *args, struct osm_error *err)
   struct work w = { .options = { .dry_run = osm_args_has (args, "dry-run"),
                                  .exact = osm_args_has (args, "exact"),
                                  .accept_conflicts = osm_args_has (args, "accept-conflicts"),
-                                 .with_dependencies = osm_args_has (args, "with-dependencies"),
+                                 .with = osm_cmd_with (args),
                                  .update = osm_args_has (args, "update"),
                                  .images = &images } };
   struct osm_cmd_projects many = {

@@ -13,6 +13,7 @@
 #include "common/clock.h"
 #include "common/json.h"
 #include "common/strbuf.h"
+#include "controller/tenant/needs.h"
 
 const char *
 osm_cmd_data_dir (const struct osm_args *args)
@@ -33,6 +34,13 @@ osm_cmd_filter (const struct osm_args *args, struct osm_filter **ret, struct osm
   for (size_t i = 0; (pattern = osm_args_nth (args, "filter", i)); i++)
     osm_strv_append (&patterns, pattern);
   return osm_filter_new (patterns, ret, err);
+}
+
+unsigned
+osm_cmd_with (const struct osm_args *args)
+{
+  return (osm_args_has (args, "with-dependencies") ? OSM_NEEDS_DEPENDENCIES : OSM_NEEDS_NOTHING) |
+         (osm_args_has (args, "with-members") ? OSM_NEEDS_MEMBERS : OSM_NEEDS_NOTHING);
 }
 
 int

@@ -14,6 +14,8 @@
 const char *osm_cmd_data_dir (const struct osm_args *args);
 /* All --filter. */
 int osm_cmd_filter (const struct osm_args *args, struct osm_filter **ret, struct osm_error *err);
+/* --with-dependencies and --with-members: a set of enum osm_needs. */
+unsigned osm_cmd_with (const struct osm_args *args);
 /* The operands; none: all. *ret: the caller frees. */
 int osm_cmd_types (const struct osm_args *args, const struct osm_tenant_type ***ret,
                    struct osm_error *err);

@@ -53,14 +53,19 @@ osm_export_tell_refused (const struct osm_tenant_type *type, const json_t *error
         rows, osm_export_row (type, NULL, NULL, files ? "skipped" : "unavailable", message));
 }
 
+const char *
+osm_export_filtered_by (const struct osm_tenant_type *type, const json_t *entry)
+{
+  const char *path = type->filter_by ? type->filter_by : "name";
+
+  return json_string_value (osm_tenant_path (json_object_get (entry, "params"), path));
+}
+
 bool
 osm_export_takes (const struct osm_tenant_type *type, const struct osm_filter *filter,
                   const json_t *entry)
 {
-  const char *path = type->filter_by ? type->filter_by : "name";
-
-  return osm_filter_takes (
-      filter, json_string_value (osm_tenant_path (json_object_get (entry, "params"), path)));
+  return osm_filter_takes (filter, osm_export_filtered_by (type, entry));
 }
 
 /* {ID: position} of an array of entries. New object. */
@@ -357,7 +362,7 @@ find_needs (struct osm_cloud *cloud, const struct osm_tenant_type *const *all,
       return -1;
     json_object_set_new (entries, all[i]->name, of_type);
   }
-  *ret = osm_tenant_needs (entries, options->types, options->filter);
+  *ret = osm_tenant_needs (entries, options->types, options->filter, options->with);
   return 0;
 }
 
@@ -381,7 +386,7 @@ osm_tenant_export (struct osm_cloud *cloud, const struct osm_export_options *opt
                           *needs = NULL;
   OSM_CLEANUP_FILTERS struct osm_filters *filters = NULL;
   OSM_CLEANUP_FREE const struct osm_tenant_type **more =
-      options->with_dependencies ? osm_tenant_types_needed (options->types) : NULL;
+      options->with ? osm_tenant_types_needed (options->types) : NULL;
   const struct osm_tenant_type *const *types = more ? more : options->types;
 
   osm_inventory_set_hosts (inventory, options->hosts);

@@ -24,9 +24,9 @@
 struct osm_export_options {
   const struct osm_tenant_type *const *types; /* NULL-terminated */
   const struct osm_filter *filter;
-  const char *hosts;                        /* name of osm's conversion hosts there, or NULL */
-  const char *data_dir;                     /* made if it is not there */
-  bool with_dependencies;                   /* also what these need of other types */
+  const char *hosts;    /* name of osm's conversion hosts there, or NULL */
+  const char *data_dir; /* made if it is not there */
+  unsigned with;        /* also what these need or contain of other types: enum osm_needs */
   const struct osm_tenant_project *project; /* NULL: the token's */
 };
 
@@ -43,6 +43,8 @@ json_t *osm_export_merge (const struct osm_tenant_type *type, const json_t *entr
 /* The same list with what has been exported now: what the next export takes for the base. New array. (pure) */
 json_t *osm_export_base (const struct osm_tenant_type *type, const json_t *entries,
                          const json_t *base, const struct osm_filter *filter);
+/* What a filter looks at: the name, or that of what contains it. NULL: it has none. Borrowed. (pure) */
+const char *osm_export_filtered_by (const struct osm_tenant_type *type, const json_t *entry);
 /* Does the filter take the entry? (pure) */
 bool osm_export_takes (const struct osm_tenant_type *type, const struct osm_filter *filter,
                        const json_t *entry);

@@ -99,24 +99,31 @@ ask_for_extensions (struct import *im, const struct osm_tenant_type *const *type
   return -1;
 }
 
+static bool
+is_named (const struct import *im, const struct osm_tenant_type *type)
+{
+  for (size_t i = 0; im->options->types[i]; i++)
+    if (im->options->types[i] == type)
+      return true;
+  return false;
+}
+
 static void
 choose (struct import *im)
 {
   OSM_CLEANUP_JSON json_t *needs =
-      im->more ? osm_tenant_needs (im->files, im->options->types, im->options->filter) : NULL;
+      im->more
+          ? osm_tenant_needs (im->files, im->options->types, im->options->filter, im->options->with)
+          : NULL;
   const struct osm_tenant_type *rules = osm_tenant_type_find ("security_group_rules");
 
   im->filters = osm_filters_new (im->options->types, im->options->filter, needs);
-  for (size_t i = 0; im->options->types[i]; i++)
-    if (im->options->types[i] == rules && json_object_get (im->files, rules->name))
-      im->change.rules = osm_filters_of (im->filters, rules);
+  if (json_object_get (im->files, rules->name) &&
+      (is_named (im, rules) || json_object_get (needs, rules->name)))
+    im->change.rules = osm_filters_of (im->filters, rules);
   /* Of what nothing is needed nothing is asked. */
   for (size_t i = 0; im->more && im->more[i]; i++) {
-    bool named = false;
-
-    for (size_t k = 0; im->options->types[k]; k++)
-      named = named || im->options->types[k] == im->more[i];
-    if (!named && !json_object_get (needs, im->more[i]->name))
+    if (!is_named (im, im->more[i]) && !json_object_get (needs, im->more[i]->name))
       json_object_del (im->files, im->more[i]->name);
   }
 }
@@ -608,7 +615,7 @@ begin (struct import *im, struct osm_cloud *cloud, const struct osm_import_optio
   osm_inventory_set_hosts (im->inventory, options->hosts);
   im->change =
       (struct osm_change){ .cloud = cloud, .inventory = im->inventory, .images = options->images };
-  im->more = options->with_dependencies ? osm_tenant_types_needed (options->types) : NULL;
+  im->more = options->with ? osm_tenant_types_needed (options->types) : NULL;
   im->types = im->more ? im->more : options->types;
   im->files = json_object ();
   im->conflicts = json_object ();

@@ -24,10 +24,10 @@ struct osm_import_options {
   struct osm_store *store; /* remembers what became of what; NULL: names are all that there is */
   const char *source;      /* name of the cloud that the files are of; NULL: likewise */
   bool dry_run;
-  bool with_dependencies; /* also what these need of other types */
-  bool exact;             /* delete rules that are in no file, of groups that are in one */
-  bool accept_conflicts;  /* that export has marked: the file's values are meant */
-  bool update;            /* change objects that are there already and differ */
+  unsigned with;         /* also what these need or contain of other types: enum osm_needs */
+  bool exact;            /* delete rules that are in no file, of groups that are in one */
+  bool accept_conflicts; /* that export has marked: the file's values are meant */
+  bool update;           /* change objects that are there already and differ */
   const struct osm_tenant_project *project; /* whose objects are made; NULL: the token's */
   const struct osm_image_source *images;    /* NULL: images are skipped */
 };

@@ -54,22 +54,34 @@ osm_tenant_types_needed (const struct osm_tenant_type *const *types)
 
 /* ---- references of an entry ---- */
 
-static void
-add_name (json_t *needs, const struct osm_tenant_type *type, const json_t *ref)
+/* Is it an object of a type in files, and none of somebody else? */
+static bool
+is_ours (const struct osm_tenant_type *type, const json_t *ref)
 {
   const char *name = osm_json_str (ref, "name");
-  json_t *names;
 
-  if (!type || !type->file || !name || strcmp (name, OSM_REF_AUTH) == 0 ||
-      (type->ref_style == OSM_REF_OWNED &&
-       !osm_str_equal (osm_json_str (ref, "project_name"), OSM_REF_AUTH)))
-    return;
-  names = json_object_get (needs, type->name);
+  return type && type->file && name && strcmp (name, OSM_REF_AUTH) != 0 &&
+         (type->ref_style != OSM_REF_OWNED ||
+          osm_str_equal (osm_json_str (ref, "project_name"), OSM_REF_AUTH));
+}
+
+static void
+add (json_t *needs, const struct osm_tenant_type *type, const char *name)
+{
+  json_t *names = json_object_get (needs, type->name);
+
   if (!names) {
     names = json_object ();
     json_object_set_new (needs, type->name, names);
   }
   json_object_set_new (names, name, json_true ());
+}
+
+static void
+add_name (json_t *needs, const struct osm_tenant_type *type, const json_t *ref)
+{
+  if (is_ours (type, ref))
+    add (needs, type, osm_json_str (ref, "name"));
 }
 
 /* "security_group_ref": the type whose noun is "security group". */
@@ -138,18 +150,42 @@ count_names (const json_t *needs)
 
 struct choice {
   const struct osm_tenant_type *type;
-  const struct osm_filter *filter; /* NULL: only what is needed */
+  const struct osm_tenant_type *const *types; /* that the filter is for */
+  const struct osm_filter *filter;
+  unsigned what;
   json_t *needs;
 };
+
+/* name: as filters look at it, or NULL. */
+static bool
+is_taken (const struct choice *c, const struct osm_tenant_type *type, const char *name)
+{
+  return (is_among (type, c->types) && osm_filter_takes (c->filter, name)) ||
+         (name && json_object_get (json_object_get (c->needs, type->name), name));
+}
+
+static bool
+is_part_of_taken (const struct choice *c, const json_t *entry)
+{
+  const struct osm_field *f =
+      c->type->part_of ? osm_tenant_field (c->type, c->type->part_of) : NULL;
+  const json_t *ref = f ? osm_tenant_value (entry, f) : NULL;
+  const struct osm_tenant_type *whole = f ? osm_tenant_type_find (f->refers) : NULL;
+
+  return is_ours (whole, ref) && is_taken (c, whole, osm_json_str (ref, "name"));
+}
 
 static void
 look_at (const struct choice *c, const json_t *entry)
 {
-  const char *name = osm_json_str (json_object_get (entry, "params"), "name");
+  const char *name = osm_export_filtered_by (c->type, entry);
 
-  if (!json_object_get (entry, "error") &&
-      ((c->filter && osm_export_takes (c->type, c->filter, entry)) ||
-       (name && json_object_get (json_object_get (c->needs, c->type->name), name))))
+  if (json_object_get (entry, "error"))
+    return;
+  if ((c->what & OSM_NEEDS_MEMBERS) && name && !is_taken (c, c->type, name) &&
+      is_part_of_taken (c, entry))
+    add (c->needs, c->type, name);
+  if ((c->what & OSM_NEEDS_DEPENDENCIES) && is_taken (c, c->type, name))
     add_needs (c->needs, c->type, entry);
 }
 
@@ -167,7 +203,7 @@ look_at_all (const struct choice *c, const json_t *entries)
 
 json_t *
 osm_tenant_needs (const json_t *entries, const struct osm_tenant_type *const *types,
-                  const struct osm_filter *filter)
+                  const struct osm_filter *filter, unsigned what)
 {
   json_t *needs = json_object ();
   size_t before;
@@ -175,9 +211,9 @@ osm_tenant_needs (const json_t *entries, const struct osm_tenant_type *const *ty
   do {
     before = count_names (needs);
     for (size_t i = 0; osm_tenant_types[i]; i++) {
-      const struct choice c = { .type = osm_tenant_types[i],
-                                .filter = is_among (osm_tenant_types[i], types) ? filter : NULL,
-                                .needs = needs };
+      const struct choice c = {
+        .type = osm_tenant_types[i], .types = types, .filter = filter, .what = what, .needs = needs
+      };
 
       look_at_all (&c, json_object_get (entries, c.type->name));
     }

@@ -129,6 +129,7 @@ const struct osm_tenant_type osm_type_port = {
   .list_by_id = true,
   .owner = "project_id",
   .nameless = true,
+  .part_of = "network_ref",
   .match = match,
   .cleanable = true,
   .fields = fields,

@@ -242,6 +242,7 @@ const struct osm_tenant_type osm_type_router_interface = {
   .member_path = "/ports",
   .member_key = "port",
   .of_project = true,
+  .part_of = "device_ref",
   .match = match,
   .cleanable = true,
   .filter_by = "device_ref.name",

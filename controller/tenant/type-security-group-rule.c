@@ -146,6 +146,7 @@ const struct osm_tenant_type osm_type_security_group_rule = {
   .member_path = "/security-group-rules",
   .member_key = "security_group_rule",
   .owner = "project_id",
+  .part_of = "security_group_ref",
   .match = match,
   .by_content = true,
   .filter_by = "security_group_ref.name",

@@ -57,6 +57,7 @@ const struct osm_tenant_type osm_type_subnet = {
   .member_key = "subnet",
   .list_by_id = true,
   .owner = "project_id",
+  .part_of = "network_ref",
   .match = match,
   .cleanable = true,
   .fields = fields,

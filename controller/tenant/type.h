@@ -146,6 +146,8 @@ struct osm_tenant_type {
   bool by_content;       /* that is all there is to it: an edited one is another one */
   bool nameless;         /* the name may be empty: the rest of match is enough */
   const char *filter_by; /* what --filter looks at, "security_group_ref.name"; NULL: "name" */
+  const char
+      *part_of; /* the field that refers to what contains it, "network_ref"; NULL: nothing does */
   const struct osm_field *fields;
 
   /* Its id, if that is not the member "id". Caller frees. */

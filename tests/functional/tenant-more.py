@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Files that say all (--exact), and what things need (--with-dependencies)."""
+"""Files that say all (--exact), and what things need (--with-dependencies) and contain (--with-members)."""
 
 import os
 import shutil
@@ -286,6 +286,45 @@ class Needs(More):
         self.export("security_group_rules", "--filter", "web", "--with-dependencies")
         self.assertIn("name: web\n", self.text("security_groups.yml"))
         self.assertNotIn("name: default\n", self.text("security_groups.yml"))
+
+
+class Members(More):
+    def setUp(self):
+        super().setUp()
+        net = next(n["id"] for n in self.source.all("network/networks") if n["name"] == "on")
+        self.source.add("network/subnets", name="s2", network_id=net, cidr="10.2.0.0/24", ip_version=4, tags=[])
+        self.source.add("network/ports", name="vip", network_id=net, device_id="", device_owner="", tags=[], fixed_ips=[],
+                        mac_address="fa:16:3e:00:00:09")
+
+    def keys(self, found):
+        return {(k[0], k[1]) for k in found if k[0] not in ("router_interfaces", "security_group_rules")}
+
+    def test_of_one_network(self):
+        found = self.export("networks", "--filter", "on", "--with-members")
+        self.assertEqual(self.keys(found), {("networks", "on"), ("subnets", "s2"), ("ports", "vip")})
+        found = self.export("networks", "--filter", "n1", "--with-members")
+        self.assertEqual(self.keys(found), {("networks", "n1"), ("subnets", "s1")})
+
+    def test_of_a_router_with_what_these_need(self):
+        found = self.export("routers", "--with-members")
+        self.assertEqual(self.keys(found), {("routers", "r1")})
+        self.assertIn("router_interfaces", {k[0] for k in found})
+        found = self.export("routers", "--with-members", "--with-dependencies")
+        self.assertEqual(self.keys(found), {("routers", "r1"), ("networks", "n1"), ("subnets", "s1")})
+
+    def test_import(self):
+        self.export("all")
+        found = self.results(0, "import", "networks", "--filter", "on", "--with-members")
+        self.assertEqual({k: o["result"] for k, o in found.items()},
+                         {("networks", "on"): "created", ("subnets", "s2"): "created", ("ports", "vip"): "created"})
+
+    def test_a_group_gets_the_rules_of_the_files_and_no_others(self):
+        self.export("all")
+        found = self.results(0, "import", "security_groups", "--filter", "web", "--with-members")
+        self.assertEqual({k[0] for k in found}, {"security_groups", "security_group_rules"})
+        group = next(g["id"] for g in self.destination.all("network/security-groups") if g["name"] == "web")
+        rules = [r for r in self.destination.all("network/security-group-rules") if r["security_group_id"] == group]
+        self.assertEqual(sorted(r["port_range_min"] for r in rules), [22, 80])
 
 
 if __name__ == "__main__":

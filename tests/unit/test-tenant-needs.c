@@ -34,7 +34,8 @@
                                                                        "%auth%") "}}]}"
 
 static void
-assert_needs (const struct osm_tenant_type *type, char **patterns, const char *wanted)
+assert_needs_of (unsigned what, const struct osm_tenant_type *type, char **patterns,
+                 const char *wanted)
 {
   const struct osm_tenant_type *const types[] = { type, NULL };
   OSM_CLEANUP_JSON json_t *entries = parse (ENTRIES), *needs = NULL;
@@ -43,8 +44,33 @@ assert_needs (const struct osm_tenant_type *type, char **patterns, const char *w
 
   osm_filter_new (patterns, &filter, &err);
   assert_no_error (&err);
-  needs = osm_tenant_needs (entries, types, filter);
+  needs = osm_tenant_needs (entries, types, filter, what);
   assert_json (needs, wanted);
+}
+
+static void
+assert_needs (const struct osm_tenant_type *type, char **patterns, const char *wanted)
+{
+  assert_needs_of (OSM_NEEDS_DEPENDENCIES, type, patterns, wanted);
+}
+
+TEST (what_is_contained)
+{
+  char n1[] = "n1", n2[] = "n2", web[] = "web", *first[] = { n1, NULL }, *second[] = { n2, NULL },
+       *group[] = { web, NULL };
+
+  assert_needs_of (OSM_NEEDS_MEMBERS, &osm_type_network, first, "{'subnets': {'s1': true}}");
+  assert_needs_of (OSM_NEEDS_MEMBERS, &osm_type_network, second, "{}");
+  assert_needs_of (OSM_NEEDS_MEMBERS, &osm_type_router, NULL,
+                   "{'router_interfaces': {'r1': true}}");
+  assert_needs_of (OSM_NEEDS_MEMBERS, &osm_type_security_group, group,
+                   "{'security_group_rules': {'web': true}}");
+  assert_needs_of (OSM_NEEDS_MEMBERS, &osm_type_subnet, NULL, "{}");
+  assert_needs_of (OSM_NEEDS_NOTHING, &osm_type_network, first, "{}");
+  /* The interface's subnet, which is needed, has a network, of which no member is left. */
+  assert_needs_of (OSM_NEEDS_MEMBERS | OSM_NEEDS_DEPENDENCIES, &osm_type_router, NULL,
+                   "{'router_interfaces': {'r1': true}, 'subnets': {'s1': true},"
+                   " 'networks': {'n1': true}, 'routers': {'r1': true}}");
 }
 
 TEST (what_is_needed_and_what_that_needs)
@@ -124,6 +150,7 @@ int
 main (void)
 {
   const struct CMUnitTest tests[] = {
+    cmocka_unit_test (what_is_contained),
     cmocka_unit_test (what_is_needed_and_what_that_needs),
     cmocka_unit_test (each_type_has_its_filter),
     cmocka_unit_test (what_is_referred_to_comes_first),
