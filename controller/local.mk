@@ -100,6 +100,7 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/store/schema.c \
 	controller/store/sql.c \
 	controller/store/store.c controller/store/store.h \
+	controller/tenant/bulk.c controller/tenant/bulk.h \
 	controller/tenant/carried.c controller/tenant/carried.h \
 	controller/tenant/cleanup.c controller/tenant/cleanup.h \
 	controller/tenant/compare.c controller/tenant/compare.h \

@@ -13,6 +13,7 @@
 #include "common/quote.h"
 #include "common/strbuf.h"
 #include "controller/cloud/network.h"
+#include "controller/tenant/bulk.h"
 #include "controller/tenant/carried.h"
 #include "controller/tenant/compare.h"
 #include "controller/tenant/conflict.h"
@@ -291,6 +292,8 @@ make (struct import *im, const struct osm_tenant_type *type, json_t *row, struct
     return -1;
   if (im->options->dry_run)
     object = pretend (im, type, body);
+  else if (json_object_get (row, "made"))
+    object = json_incref (json_object_get (row, "made"));
   else if (post (im, type, entry, body, &object, err) == -1) {
     /* A rule that the cloud takes for the same as another one. A quota that is used up is a 409 of class USER. */
     if (err->code != 409 || err->class == OSM_ERROR_USER || type->create ||
@@ -456,6 +459,9 @@ import_rows (struct import *im, const struct osm_tenant_type *type, const json_t
     json_t *row;
     size_t i;
 
+    if (!im->options->dry_run &&
+        osm_bulk_make (im->cloud, type, im->inventory, im->extensions, ready, err) == -1)
+      return -1;
     json_array_foreach (ready, i, row)
     {
       if (import_row (im, type, row, err) == -1)
@@ -572,6 +578,7 @@ report (const struct import *im, const char *const *words)
     json_object_del (row, "entry");
     json_object_del (row, "is");
     json_object_del (row, "same");
+    json_object_del (row, "made");
     json_object_set_new (counts, word, json_integer ((json_int_t)osm_json_uint (counts, word) + 1));
   }
   return osm_json_pack ("{s:s, s:O, s:O, s:b}", "data_dir", im->options->data_dir, "objects",

@@ -153,4 +153,6 @@ const struct osm_tenant_type osm_type_security_group_rule = {
   .fields = fields,
   .spelling = spelling,
   .removable = true,
+  /* https://docs.openstack.org/api-ref/network/v2/#bulk-create-security-group-rule; of one group at a time. */
+  .bulk_by = "security_group_id",
 };

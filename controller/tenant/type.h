@@ -161,7 +161,10 @@ struct osm_tenant_type {
 
   const char *never_made; /* why objects of this type cannot be made; NULL: they can */
   bool removable;         /* what is in no file is deleted when the files are to be exact */
-  bool patch;             /* changed by PATCH instead of PUT */
+  const char *
+      bulk_by; /* one POST takes many of them in which this is equal, "security_group_id", and only objects for which doing it
+                           * twice is refused; NULL: one each */
+  bool patch;  /* changed by PATCH instead of PUT */
   bool cleanable; /* cleanup-source may delete it: a tenant's, whose users uses.c can tell */
   /* Instead of a POST of body. *ret: the object as the API shows it. */
   int (*create) (const struct osm_change *change, const json_t *entry, const json_t *body,

@@ -280,6 +280,8 @@ class FakeCloud(http.server.ThreadingHTTPServer):
                                                "protected": False, "os_hidden": False}, **body))
         values = next(iter(body.values()))
         plural = self.plural(service, parts)
+        if isinstance(values, list):
+            return self.post_many(service, kind, parts, plural, values)
         if parts[-1] in ("os-extra_specs", "extra_specs"):
             self.objects[kind][parts[1]]["extra_specs"] = dict(values)
             return 200, body
@@ -307,6 +309,19 @@ class FakeCloud(http.server.ThreadingHTTPServer):
         if kind == "network/routers":
             obj.setdefault("routes", [])
         return 201, self.show(service, plural, obj)
+
+    def post_many(self, service, kind, parts, plural, bodies):
+        """As neutron/db/securitygroups_db.py does: all or none, and only of one group."""
+        if len({b["security_group_id"] for b in bodies}) != 1:
+            return 400, {"NeutronError": {"type": "SecurityGroupNotSingleGroupRules", "message": "one at a time", "detail": ""}}
+        before, made = dict(self.objects.get(kind, {})), []
+        for body in bodies:
+            status, answer = self.post(service, kind, parts, {}, {"x": body})[:2]
+            if status != 201:
+                self.objects[kind] = before
+                return status, answer
+            made += answer.values()
+        return 201, {plural.replace("-", "_"): made}
 
     def put(self, service, kind, parts, query, body):
         if kind == "identity/projects" and len(parts) == 6:

@@ -134,7 +134,7 @@ class Export(Files):
         report = self.run_osm(5, "import", "all")
         self.assertEqual(report["requests"]["destination"], len(d.seen))
         self.assertLessEqual(len(d.calls()), 29, d.calls())
-        self.assertLessEqual(len(d.calls("POST") + d.calls("PUT")), 1.1 * report["counts"]["created"])
+        self.assertLessEqual(len(d.calls("POST") + d.calls("PUT")), report["counts"]["created"] - 150)
 
 
 class Again(Files):

@@ -152,10 +152,29 @@ class Conflicts(More):
         d = self.destination
         d.objects["network/security-group-rules"].clear()
         d.answers["POST", "network/security-group-rules"] = [
-            conflict("OverQuota", "Quota exceeded for resources: ['security_group_rule'].")]
+            conflict("OverQuota", "Quota exceeded for resources: ['security_group_rule'].")] * 2
         found = self.run_osm(5, "import", "security_group_rules")["objects"]
         self.assertEqual(sorted(o["result"] for o in found), ["created", "failed"])
         self.assertIn("Quota exceeded", next(o for o in found if o["result"] == "failed")["reason"])
+
+    def test_many_rules_are_one_request_unless_that_is_refused(self):
+        self.results(0, "import", "security_groups")
+        d = self.destination
+
+        def posts():
+            return len([p for p in d.calls("POST") if p.endswith("/security-group-rules")])
+        d.objects["network/security-group-rules"].clear()
+        before = posts()
+        found = self.run_osm(0, "import", "security_group_rules")["objects"]
+        self.assertEqual([o["result"] for o in found], ["created"] * 2)
+        self.assertEqual(posts() - before, 1)
+        self.assertEqual({o["id"] for o in found}, {r["id"] for r in d.all("network/security-group-rules")})
+        d.objects["network/security-group-rules"].clear()
+        d.answers["POST", "network/security-group-rules"] = [
+            (400, {"NeutronError": {"type": "BadRequest", "message": "Bulk operation not supported", "detail": ""}})]
+        found = self.run_osm(0, "import", "security_group_rules")["objects"]
+        self.assertEqual([o["result"] for o in found], ["created"] * 2)
+        self.assertEqual(len(d.all("network/security-group-rules")), 2)
 
     def interface(self):
         return [p for p in self.destination.all("network/ports") if p.get("device_owner") == "network:router_interface"]
