@@ -193,9 +193,13 @@ static void
 alias (struct import *im, const struct osm_tenant_type *type, const json_t *row, const char *id)
 {
   const char *name = osm_json_str (osm_tenant_path (row, "entry.params"), "name");
+  OSM_CLEANUP_FREE char *source_id = osm_tenant_entry_id (json_object_get (row, "entry"));
+  const json_t *known =
+      json_object_get (osm_tenant_mapping_of (im->mapping, type->name), source_id ? source_id : "");
 
   if (name && id && !type->id && strcmp (type->match[0], "name") == 0 && !type->match[1])
-    osm_inventory_alias (im->inventory, type->name, name, id);
+    osm_inventory_alias (im->inventory, type->name, name, id,
+                         osm_str_equal (osm_json_str (known, "origin"), "registered"));
 }
 
 /* What others refer to is there from now on. In a dry run it only will be. */

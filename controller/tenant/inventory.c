@@ -18,8 +18,8 @@ struct osm_inventory {
   json_t *own;     /* {TYPE: {ID: object}} */
   json_t *missing;
   json_t *missing_names, *asked_names;
-  json_t *aliases;     /* {TYPE: {NAME: ID}} */
-  json_t *alias_names; /* {TYPE: {ID: NAME}} */
+  json_t *aliases;     /* {TYPE: {NAME: {"id", "registered"}}} */
+  json_t *alias_names; /* {TYPE: {ID: {"name", "registered"}}} */
 };
 
 struct osm_inventory *
@@ -103,10 +103,21 @@ osm_inventory_set_hosts (struct osm_inventory *inventory, const char *name)
 
 void
 osm_inventory_alias (struct osm_inventory *inventory, const char *type_name, const char *name,
-                     const char *id)
+                     const char *id, bool registered)
 {
-  json_object_set_new (sub (inventory->aliases, type_name), name, json_string (id));
-  json_object_set_new (sub (inventory->alias_names, type_name), id, json_string (name));
+  json_t *aliases = sub (inventory->aliases, type_name),
+         *names = sub (inventory->alias_names, type_name);
+  const char *before = osm_json_str (json_object_get (aliases, name), "id");
+
+  if (before)
+    json_object_del (names, before);
+  json_object_del (aliases, name);
+  if (!id)
+    return;
+  json_object_set_new (aliases, name,
+                       osm_json_pack ("{s:s, s:b}", "id", id, "registered", registered));
+  json_object_set_new (names, id,
+                       osm_json_pack ("{s:s, s:b}", "name", name, "registered", registered));
 }
 
 /* "osm-conversion-" and eight characters of the fingerprint (hosts/find.c). */
@@ -199,26 +210,42 @@ name_of (const struct osm_inventory *inventory, const char *type_name, const cha
   return name ? json_string (name) : json_null ();
 }
 
+static bool
+is_registered (const json_t *alias)
+{
+  return json_is_true (json_object_get (alias, "registered"));
+}
+
+/* Is it our project's, as far as that is known? */
+static bool
+is_of_project (const struct osm_inventory *inventory, const struct osm_tenant_type *type,
+               const json_t *object)
+{
+  const char *owner = type->owner ? osm_json_str (object, type->owner) : NULL;
+
+  return !owner || !inventory->project_id || osm_str_equal (owner, inventory->project_id);
+}
+
+/* The alias of the object, unless it is one of another project that was imported there under that name. Borrowed, or NULL. */
+static const json_t *
+alias_of (const struct osm_inventory *inventory, const struct osm_tenant_type *type,
+          const json_t *object)
+{
+  const char *id = osm_json_str (object, "id");
+  const json_t *alias =
+      id ? json_object_get (json_object_get (inventory->alias_names, type->name), id) : NULL;
+
+  return alias && (is_registered (alias) || is_of_project (inventory, type, object)) ? alias : NULL;
+}
+
 /* What references call it. */
 static const char *
 known_as (const struct osm_inventory *inventory, const struct osm_tenant_type *type,
           const json_t *object)
 {
-  const char *id = osm_json_str (object, "id"),
-             *alias = id ? osm_json_str (json_object_get (inventory->alias_names, type->name), id)
-                         : NULL;
+  const json_t *alias = alias_of (inventory, type, object);
 
-  return alias ? alias : osm_json_str (object, "name");
-}
-
-/* Was it mapped, it is ours, whoever owns it. */
-static bool
-has_alias (const struct osm_inventory *inventory, const struct osm_tenant_type *type,
-           const json_t *object)
-{
-  const char *id = osm_json_str (object, "id");
-
-  return id && json_object_get (json_object_get (inventory->alias_names, type->name), id);
+  return alias ? osm_json_str (alias, "name") : osm_json_str (object, "name");
 }
 
 static json_t *
@@ -231,7 +258,9 @@ owned_ref (const struct osm_inventory *inventory, const struct osm_tenant_type *
 
   if (!owner)
     return osm_json_pack ("{s:s?, s:n, s:n}", "name", name, "project_name", "domain_name");
-  if (osm_str_equal (owner, inventory->project_id) || has_alias (inventory, type, object))
+  /* What was registered counts as ours, whoever owns it. */
+  if (osm_str_equal (owner, inventory->project_id) ||
+      is_registered (alias_of (inventory, type, object)))
     return osm_json_pack ("{s:s?, s:s, s:s}", "name", name, "project_name", OSM_REF_AUTH,
                           "domain_name", OSM_REF_AUTH);
   project = look_up (inventory, "projects", owner);
@@ -308,16 +337,40 @@ is_meant (const struct osm_inventory *inventory, const struct osm_tenant_type *t
          is_said (json_object_get (ref, "domain_name"), json_object_get (is, "domain_name"));
 }
 
+/* Does what is mapped to the name answer to the reference? Imports of other projects and domains have mapped the same names; what was
+ * registered is what the operator says. */
+static bool
+is_mapped (const struct osm_inventory *inventory, const struct osm_tenant_type *type,
+           const json_t *ref, const json_t *alias, const json_t *object)
+{
+  const char *project = osm_json_str (ref, "project_name");
+  OSM_CLEANUP_JSON json_t *is = NULL;
+
+  if (project && !osm_str_equal (project, OSM_REF_AUTH))
+    return false;
+  if (is_registered (alias))
+    return true;
+  if (type->ref_style == OSM_REF_OWNED)
+    /* No project: of another one whose name was not shown. */
+    return !type->owner || (project && is_of_project (inventory, type, object));
+  is = make_ref (inventory, type, object);
+  return is_said (json_object_get (ref, "domain_name"), json_object_get (is, "domain_name"));
+}
+
 /* The object that was mapped to the name. NULL: none, or it is gone, or it is not known yet (noted then). Borrowed. */
 static const char *
-mapped_id (const struct osm_inventory *inventory, const char *type_name, const json_t *ref)
+mapped_id (const struct osm_inventory *inventory, const struct osm_tenant_type *type,
+           const json_t *ref)
 {
-  const char *project = osm_json_str (ref, "project_name"), *name = osm_json_str (ref, "name"),
-             *id = osm_json_str (json_object_get (inventory->aliases, type_name), name);
+  const json_t *alias = json_object_get (json_object_get (inventory->aliases, type->name),
+                                         osm_json_str (ref, "name")),
+               *object;
+  const char *id = osm_json_str (alias, "id");
 
-  if (!id || (project && !osm_str_equal (project, OSM_REF_AUTH)))
+  if (!id)
     return NULL;
-  return json_is_object (look_up (inventory, type_name, id)) ? id : NULL;
+  object = look_up (inventory, type->name, id);
+  return json_is_object (object) && is_mapped (inventory, type, ref, alias, object) ? id : NULL;
 }
 
 int
@@ -340,7 +393,7 @@ osm_inventory_id (const struct osm_inventory *inventory, const char *type_name, 
     *ret = inventory->user_id ? json_string (inventory->user_id) : json_null ();
     return 0;
   }
-  found = mapped_id (inventory, type_name, ref);
+  found = mapped_id (inventory, type, ref);
   if (found) {
     *ret = json_string (found);
     return 0;

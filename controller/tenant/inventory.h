@@ -35,9 +35,10 @@ osm_inventory_of_project (const struct osm_inventory *inventory); /* or NULL */
 
 /* The name of osm's conversion hosts: their key pairs are not exported. They carry no mark but their name. */
 void osm_inventory_set_hosts (struct osm_inventory *inventory, const char *name);
-/* That object has this name in the files, whatever it is called in the cloud, and whoever else is called so. */
+/* That object has this name in the files, whatever it is called in the cloud, and whoever else is called so. It answers to references
+ * to our own (and of the right domain); if it is registered, to all that name no other project. id NULL: nothing has the name any more. */
 void osm_inventory_alias (struct osm_inventory *inventory, const char *type_name, const char *name,
-                          const char *id);
+                          const char *id, bool registered);
 /* Objects of the API. own: these are the ones to export, as far as the type's rules take them for ours. */
 void osm_inventory_add (struct osm_inventory *inventory, const struct osm_tenant_type *type,
                         const json_t *list, bool own);

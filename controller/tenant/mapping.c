@@ -114,25 +114,59 @@ names_of (const json_t *entries)
   return names;
 }
 
+static bool
+is_registered (const json_t *row)
+{
+  return osm_str_equal (osm_json_str (row, "origin"), "registered");
+}
+
+/* What it is called in the files, or was at the last import. NULL: it is not the turn of the row. */
+static const char *
+name_in_turn (const char *source_id, const json_t *row, const json_t *names, bool in_file)
+{
+  const char *now = osm_json_str (names, source_id);
+
+  if ((now != NULL) != in_file || !osm_json_str (row, "destination_id"))
+    return NULL;
+  return now ? now : osm_json_str (row, "name");
+}
+
+/* Which of several of one name is meant (subnets of two networks, users of two domains, networks of two projects) the name does not
+ * say: then it is nobody's alias, unless the operator has registered one. */
+static void
+alias_some (const char *type, const json_t *rows, const json_t *names, bool in_file,
+            struct osm_inventory *inventory)
+{
+  OSM_CLEANUP_JSON json_t *seen = json_object ();
+  const char *source_id, *name;
+  json_t *row;
+
+  for (int registered = 0; registered < 2; registered++)
+    json_object_foreach ((json_t *)rows, source_id, row)
+    {
+      const char *id = osm_json_str (row, "destination_id"), *before;
+
+      name = name_in_turn (source_id, row, names, in_file);
+      if (!name || is_registered (row) != registered)
+        continue;
+      before = osm_json_str (seen, name);
+      if (!registered && before && !osm_str_equal (before, id))
+        id = NULL;
+      osm_inventory_alias (inventory, type, name, id, registered);
+      json_object_set_new (seen, name, json_string (id ? id : ""));
+    }
+}
+
 static void
 alias_type (const char *type, const json_t *rows, const json_t *entries,
             struct osm_inventory *inventory)
 {
   OSM_CLEANUP_JSON json_t *names = names_of (entries);
-  const char *source_id;
-  json_t *row;
 
   /* Those in the file come last, and so count more. What is in no file of a project may be another project's of the same name. */
-  for (int in_file = osm_inventory_of_project (inventory) != NULL; in_file < 2; in_file++)
-    json_object_foreach ((json_t *)rows, source_id, row)
-    {
-      const char *now = osm_json_str (names, source_id),
-                 *name = now ? now : osm_json_str (row, "name"),
-                 *id = osm_json_str (row, "destination_id");
-
-      if ((now != NULL) == in_file && name && id)
-        osm_inventory_alias (inventory, type, name, id);
-    }
+  if (!osm_inventory_of_project (inventory))
+    alias_some (type, rows, names, false, inventory);
+  alias_some (type, rows, names, true, inventory);
 }
 
 void
