@@ -230,7 +230,7 @@ record (struct import *im, const struct osm_tenant_type *type, const json_t *row
     return 0;
   return osm_tenant_mapping_note (im->mapping, type->name, source_id, id,
                                   osm_json_str (json_object_get (entry, "params"), "name"), origin,
-                                  err);
+                                  osm_str_equal (osm_json_str (row, "result"), "updated"), err);
 }
 
 static json_t *

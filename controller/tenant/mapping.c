@@ -72,7 +72,7 @@ osm_tenant_mapping_of (const struct osm_tenant_mapping *mapping, const char *typ
 int
 osm_tenant_mapping_note (struct osm_tenant_mapping *mapping, const char *type,
                          const char *source_id, const char *destination_id, const char *name,
-                         const char *origin, struct osm_error *err)
+                         const char *origin, bool changed, struct osm_error *err)
 {
   const struct osm_mapping m = { .source_cloud = mapping->source,
                                  .destination_cloud = mapping->destination,
@@ -82,15 +82,20 @@ osm_tenant_mapping_note (struct osm_tenant_mapping *mapping, const char *type,
                                  .name = name,
                                  .origin = origin };
   const json_t *known = json_object_get (json_object_get (mapping->types, type), source_id);
+  const char *kept = origin;
   OSM_CLEANUP_JSON json_t *row = NULL;
 
-  if (!mapping->store || (osm_str_equal (osm_json_str (known, "destination_id"), destination_id) &&
-                          osm_str_equal (osm_json_str (known, "name"), name) &&
-                          (osm_str_equal (osm_json_str (known, "origin"), origin) ||
-                           osm_str_equal (origin, "adopted"))))
+  if (!mapping->store ||
+      (!changed && osm_str_equal (osm_json_str (known, "destination_id"), destination_id) &&
+       osm_str_equal (osm_json_str (known, "name"), name) &&
+       (osm_str_equal (osm_json_str (known, "origin"), origin) ||
+        osm_str_equal (origin, "adopted"))))
     return 0;
-  row = osm_json_pack ("{s:s, s:s, s:s?}", "destination_id", destination_id, "origin", origin,
-                       "name", name);
+  if (osm_str_equal (origin, "adopted") && osm_json_str (known, "origin") &&
+      osm_str_equal (osm_json_str (known, "destination_id"), destination_id))
+    kept = osm_json_str (known, "origin");
+  row = osm_json_pack ("{s:s, s:s, s:s?}", "destination_id", destination_id, "origin", kept, "name",
+                       name);
   put (mapping->types, type, source_id, row);
   return osm_store_mapping_note (mapping->store, &m, err);
 }

@@ -6,7 +6,7 @@
  *   OSM_CLEANUP_MAPPING struct osm_tenant_mapping *mapping = NULL;
  *   osm_tenant_mapping_load (store, "src", "dst", &mapping, err);
  *   osm_tenant_mapping_of (mapping, "networks")          {ID at the source: {"destination_id", "origin", "name"}}
- *   osm_tenant_mapping_note (mapping, "networks", source_id, destination_id, name, "created", err); */
+ *   osm_tenant_mapping_note (mapping, "networks", source_id, destination_id, name, "created", false, err); */
 
 #ifndef OSM_CONTROLLER_TENANT_MAPPING_H
 #define OSM_CONTROLLER_TENANT_MAPPING_H
@@ -22,10 +22,10 @@ int osm_tenant_mapping_load (struct osm_store *store, const char *source, const 
 void osm_tenant_mapping_free (struct osm_tenant_mapping *mapping);
 /* Borrowed; may be NULL. */
 json_t *osm_tenant_mapping_of (const struct osm_tenant_mapping *mapping, const char *type);
-/* What is known already costs nothing. */
+/* What is known already costs nothing, unless the object has been changed: the time is noted, too. "adopted" does not replace another origin. */
 int osm_tenant_mapping_note (struct osm_tenant_mapping *mapping, const char *type,
                              const char *source_id, const char *destination_id, const char *name,
-                             const char *origin, struct osm_error *err);
+                             const char *origin, bool changed, struct osm_error *err);
 /* References by the names that these objects have in the files mean them; what is in no file has the name that it had last.
  * files: {TYPE: array of entries}. */
 void osm_tenant_mapping_alias (const struct osm_tenant_mapping *mapping, const json_t *files,

@@ -121,7 +121,7 @@ note (struct osm_tenant_mapping *mapping, const char *source_id, const char *id,
 {
   OSM_ERROR (err);
 
-  osm_tenant_mapping_note (mapping, "networks", source_id, id, name, origin, &err);
+  osm_tenant_mapping_note (mapping, "networks", source_id, id, name, origin, false, &err);
   assert_no_error (&err);
 }
 
@@ -158,6 +158,37 @@ STORE_TEST (a_name_of_several_is_no_alias)
   assert_id (inv, "networks", "{'name': 'told', 'project_name': '%auth%'}", "d6");
 }
 
+static int64_t
+time_of (struct osm_store *store)
+{
+  OSM_CLEANUP_JSON json_t *rows = NULL;
+  OSM_ERROR (err);
+
+  osm_store_mapping_list (store, "a", "b", &rows, &err);
+  assert_no_error (&err);
+  assert_string_equal (osm_json_str (json_array_get (rows, 0), "origin"), "registered");
+  return (int64_t)osm_json_uint (json_array_get (rows, 0), "updated_ms");
+}
+
+/* How long cleanup-source waits is counted from it. */
+STORE_TEST (what_is_changed_is_noted_anew)
+{
+  OSM_CLEANUP_MAPPING struct osm_tenant_mapping *mapping = NULL;
+  OSM_ERROR (err);
+
+  osm_tenant_mapping_load (store, "a", "b", &mapping, &err);
+  note (mapping, "s1", "d1", "n", "registered");
+  exec_sql (store, "UPDATE mapping SET updated_ms = 5");
+  note (mapping, "s1", "d1", "n", "adopted");
+  assert_int_equal (time_of (store), 5);
+  osm_tenant_mapping_note (mapping, "networks", "s1", "d1", "n", "adopted", true, &err);
+  assert_no_error (&err);
+  assert_true (time_of (store) > 5);
+  assert_string_equal (
+      osm_json_str (json_object_get (osm_tenant_mapping_of (mapping, "networks"), "s1"), "origin"),
+      "registered");
+}
+
 int
 main (void)
 {
@@ -167,6 +198,7 @@ main (void)
     cmocka_unit_test (an_alias_is_of_our_project),
     cmocka_unit_test (an_alias_is_of_the_domain),
     store_unit_test (a_name_of_several_is_no_alias),
+    store_unit_test (what_is_changed_is_noted_anew),
   };
 
   return cmocka_run_group_tests (tests, NULL, NULL);
