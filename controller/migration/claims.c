@@ -10,6 +10,7 @@
 #include "common/cleanup.h"
 #include "common/json.h"
 #include "common/strbuf.h"
+#include "controller/migration/belongings.h"
 #include "controller/migration/marks.h"
 #include "controller/migration/quota.h"
 #include "controller/migration/state.h"
@@ -55,6 +56,8 @@ osm_claims_of (const json_t *plan, const json_t *objects)
   if (json_object_get (plan, "server") && !is_made (objects, OSM_ROLE_SERVER, NULL))
     json_object_set (left, "server", json_object_get (plan, "server"));
   needs = osm_quota_needs (left);
+  if (is_made (objects, OSM_BELONGING_GROUP, NULL))
+    json_object_del (json_object_get (needs, "destination"), "server_groups");
   return json_incref (json_object_get (needs, "destination"));
 }
 

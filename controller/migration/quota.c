@@ -84,7 +84,7 @@ osm_quota_needs (const json_t *plan)
     need (destination, "instances", 1);
     need (destination, "cores", json_integer_value (json_object_get (server, "vcpus")));
     need (destination, "ram", json_integer_value (json_object_get (server, "ram_mb")));
-    if (group && !json_object_get (group, "id"))
+    if (group && !osm_json_str (group, "id"))
       need (destination, "server_groups", 1);
   }
   json_array_foreach (json_object_get (plan, "volumes"), i, item)

@@ -9,7 +9,8 @@
 #include "controller/migration/claims.h"
 
 static const char plan_text[] =
-    "{\"server\": {\"vcpus\": 2, \"ram_mb\": 512, \"server_group\": {\"name\": \"g\"}},"
+    "{\"server\": {\"vcpus\": 2, \"ram_mb\": 512, \"server_group\": {\"name\": \"g\", \"id\": "
+    "null}},"
     " \"volumes\": [{\"id\": \"v1\", \"size_gb\": 10, \"type\": \"fast\", \"access\": "
     "\"snapshot\"},"
     " {\"id\": \"v2\", \"size_gb\": 5, \"access\": \"detach\"}],"
@@ -21,6 +22,7 @@ what_is_made_is_not_claimed (void **state)
   OSM_CLEANUP_JSON json_t *plan = parse (plan_text), *nothing = parse ("[]"),
                           *some = parse ("[{\"key\": \"volume:v1\", \"state\": \"created\"},"
                                          " {\"key\": \"volume:v2\", \"state\": \"intended\"},"
+                                         " {\"key\": \"server_group\", \"state\": \"created\"},"
                                          " {\"key\": \"floating-ip:f\", \"state\": \"created\"}]"),
                           *all = parse ("[{\"key\": \"volume:v1\", \"state\": \"created\"},"
                                         " {\"key\": \"volume:v2\", \"state\": \"created\"},"
@@ -34,7 +36,7 @@ what_is_made_is_not_claimed (void **state)
   assert_json (first, "{\"instances\": 1, \"cores\": 2, \"ram\": 512, \"server_groups\": 1, "
                       "\"volumes\": 2, \"volumes_fast\": 1, \"gigabytes\": 15, \"gigabytes_fast\": "
                       "10, \"per_volume_gigabytes\": 10, \"ports\": 1, \"floating_ips\": 1}");
-  assert_json (middle, "{\"instances\": 1, \"cores\": 2, \"ram\": 512, \"server_groups\": 1, "
+  assert_json (middle, "{\"instances\": 1, \"cores\": 2, \"ram\": 512, "
                        "\"volumes\": 1, \"gigabytes\": 5, \"per_volume_gigabytes\": 5, \"ports\": "
                        "1}");
   assert_json (last, "{}");
