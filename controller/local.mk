@@ -305,6 +305,7 @@ script_tests += \
 	tests/functional/manual-pages.py \
 	tests/functional/memory.py \
 	tests/functional/plan-file.py \
+	tests/functional/plan-findings.py \
 	tests/functional/tenant-cleanup.py \
 	tests/functional/tenant-files.py \
 	tests/functional/tenant-images.py \

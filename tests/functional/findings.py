@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Every id of a finding in the code is in the list of ids and in docs/FINDINGS.md, with its severities, and the other way round."""
+"""Every id of a finding in the code is in the list of ids and in docs/FINDINGS.md, with its severities, and the other way round;
+and each is in a test."""
 
 import glob
 import os
@@ -110,6 +111,12 @@ class Findings(unittest.TestCase):
             self.assertRegex(i, r"\A[a-z]+(-[a-z]+)*\Z")
         self.assertEqual(in_list(), sorted(set(in_list())))
 
+    def test_each_is_in_a_test(self):
+        tests = "".join(source(os.path.relpath(path, SOURCE)) for pattern in ("unit/*.c", "functional/*.py", "e2e/*.py")
+                        for path in sorted(glob.glob(os.path.join(SOURCE, "tests", pattern))))
+        named = set(re.findall(r"\b[a-z]+(?:-[a-z]+)+\b", tests))
+        self.assertEqual([i for i in in_list() if i not in named], [])
+
     def test_severities_are_those_of_the_code(self):
         code = in_code()
         for i, severities, _ in in_page():
@@ -119,6 +126,13 @@ class Findings(unittest.TestCase):
                     self.assertLessEqual(severities, code[i])
                 elif i != "api-too-old":  # from a table of features
                     self.assertEqual(severities, code[i])
+
+    def test_scheduler_hints_are_not_seen(self):
+        """Nova shows them from 2.100 on: both pages say that osm does not ask so."""
+        spoken = re.search(r'\[OSM_COMPUTE\] = .*"(2\.\d+)" \}', source("controller/cloud/catalog.c"))[1]
+        self.assertLess(int(spoken.split(".")[1]), 100)
+        for page in ("docs/FINDINGS.md", "docs/SUPPORT.md"):
+            self.assertIn("osm speaks %s at most" % spoken, source(page))
 
     def test_an_unknown_id_is_refused_and_all_are_listed(self):
         r = subprocess.run([os.path.join(BUILD, "osm-controller"), "check-server", "--accept", "no-such-thing", "web"],
