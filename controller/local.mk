@@ -306,6 +306,7 @@ script_tests += \
 	tests/functional/memory.py \
 	tests/functional/plan-file.py \
 	tests/functional/plan-findings.py \
+	tests/functional/plan-mapping.py \
 	tests/functional/tenant-cleanup.py \
 	tests/functional/tenant-files.py \
 	tests/functional/tenant-images.py \
