@@ -392,12 +392,12 @@ def main():
         permanent.append((p, rng.choice(kinds)))
     for p in UNDO:
         undo.append((p, rng.choice(['http-500', 'http-409', 'http-403', 'http-503', 'redirect'])))
+    behind = drivers = None
     if os.environ.get('FAULTS_POINT'):
         want = os.environ['FAULTS_POINT'].split(',')
         drivers, behind = [d for d in Suite.DRIVERS if d in want], want
         transient, permanent, undo = ([x for x in some if '%s=%s' % x in want or x[0] in want]
                                       for some in (transient, permanent, undo))
-    behind = drivers = None
     nr_chaos = int(os.environ.get('CHAOS') or 6)
     if points:
         first = {}  # one migration takes any number of transient faults, at one request one
