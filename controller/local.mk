@@ -69,9 +69,11 @@ controller_libosmcontroller_la_SOURCES = \
 	controller/migration/plan-encrypted.c \
 	controller/migration/plan-existing.c \
 	controller/migration/plan-flavor.c \
+	controller/migration/plan-forwarding.c \
 	controller/migration/plan-network.c \
 	controller/migration/plan-nics.c \
 	controller/migration/plan-ports.c \
+	controller/migration/plan-qos.c \
 	controller/migration/plan-server.c \
 	controller/migration/plan-state.c \
 	controller/migration/plan-volumes.c \

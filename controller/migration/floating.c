@@ -218,10 +218,11 @@ unmark (struct osm_migration *m, const json_t *plan, struct osm_error *err)
 {
   OSM_CLEANUP_FREE char *role = role_of (plan), *id = NULL;
   OSM_CLEANUP_JSON json_t *no_tags = json_array ();
+  const json_t *own = json_object_get (plan, "tags");
 
   if (osm_made_id (m, OSM_DESTINATION, OSM_MADE_FLOATING_IP, role, &id, err) == -1)
     return -1;
-  if (!id || osm_network_tag (cloud_of (m), &osm_floating_ips, id, no_tags, err) == 0)
+  if (!id || osm_network_tag (cloud_of (m), &osm_floating_ips, id, own ? own : no_tags, err) == 0)
     return 0;
   if (!osm_error_not_found (err))
     return -1;

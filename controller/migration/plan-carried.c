@@ -81,14 +81,14 @@ osm_plan_carried_server (json_t *plan, const json_t *server)
     /* with findings of their own */
     "OS-EXT-AZ:availability_zone", "pinned_availability_zone", "locked", "locked_reason",
     "OS-EXT-STS:task_state", "fault", "tags", "server_groups", "OS-DCF:diskConfig",
+    "OS-EXT-SRV-ATTR:kernel_id", "OS-EXT-SRV-ATTR:ramdisk_id",
     /* its name, made fit for a hostname, unless it was changed */
     "OS-EXT-SRV-ATTR:hostname",
     /* about the old server */
     "id", "links", "tenant_id", "project_id", "user_id", "created", "updated", "hostId",
     "host_status", "progress", "OS-SRV-USG:*", "OS-EXT-SRV-ATTR:host",
     "OS-EXT-SRV-ATTR:hypervisor_hostname", "OS-EXT-SRV-ATTR:instance_name",
-    "OS-EXT-SRV-ATTR:reservation_id", "OS-EXT-SRV-ATTR:launch_index", "OS-EXT-SRV-ATTR:kernel_id",
-    "OS-EXT-SRV-ATTR:ramdisk_id", NULL
+    "OS-EXT-SRV-ATTR:reservation_id", "OS-EXT-SRV-ATTR:launch_index", NULL
   };
   const char *name = osm_json_str (server, "name");
   OSM_CLEANUP_FREE char *lost = osm_plan_not_carried (server, known);
@@ -96,6 +96,42 @@ osm_plan_carried_server (json_t *plan, const json_t *server)
   if (lost)
     osm_plan_finding (plan, "server-property-not-carried", "warning", name, NULL,
                       "server '%s' has what the new server will not have: %s", name, lost);
+}
+
+void
+osm_plan_check_kernel (json_t *plan, const char *server_name, const json_t *properties)
+{
+  static const char *const keys[] = { "kernel_id", "ramdisk_id", "OS-EXT-SRV-ATTR:kernel_id",
+                                      "OS-EXT-SRV-ATTR:ramdisk_id" };
+  OSM_STRBUF (b);
+
+  if (osm_plan_has_finding (plan, "source-kernel-image", server_name))
+    return;
+  for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+    const char *id = osm_json_str (properties, keys[i]);
+
+    if (id && *id)
+      osm_strbuf_addf (&b, "%s%s=%s", b.len ? ", " : "", keys[i], id);
+  }
+  if (b.len)
+    osm_plan_finding (plan, "source-kernel-image", "warning", server_name,
+                      "give its boot disk a boot loader and a kernel of its own first",
+                      "server '%s' boots a kernel or ramdisk that is an image of the source cloud "
+                      "(%s): the new server boots by the boot loader of its disk",
+                      server_name, osm_strbuf_str (&b));
+}
+
+void
+osm_plan_check_config_drive (json_t *plan, const json_t *server)
+{
+  const char *name = osm_json_str (server, "name");
+
+  if (json_is_true (json_object_get (json_object_get (plan, "server"), "config_drive")))
+    osm_plan_finding (plan, "platform-config-drive", "info", name, NULL,
+                      "server '%s' has a config drive: the destination makes another one, with the "
+                      "data of the new server, in the format (ISO 9660 or VFAT) and as the kind of "
+                      "disk (CD-ROM or not) that its hypervisors are set to",
+                      name);
 }
 
 void
@@ -142,6 +178,26 @@ osm_plan_carried_volume (json_t *plan, const char *label, const json_t *volume)
 }
 
 void
+osm_plan_carried_floating_ip (json_t *plan, const char *address, const json_t *ip)
+{
+  static const char *const known[] = {
+    /* carried */
+    "description", "dns_name", "dns_domain", "tags",
+    /* with findings of their own */
+    "floating_ip_address", "qos_policy_id", "port_forwardings",
+    /* about the old one, or said by its network */
+    "id", "name", "tenant_id", "project_id", "floating_network_id", "router_id", "port_id",
+    "port_details", "fixed_ip_address", "status", "created_at", "updated_at", "revision_number",
+    "standard_attr_id", "distributed", "qos_network_policy_id", "location", NULL
+  };
+  OSM_CLEANUP_FREE char *lost = osm_plan_not_carried (ip, known);
+
+  if (lost)
+    osm_plan_finding (plan, "floating-ip-property-not-carried", "warning", address, NULL,
+                      "floating IP %s has what the new one will not have: %s", address, lost);
+}
+
+void
 osm_plan_carried_image (json_t *plan, const char *server_name, const json_t *image,
                         const json_t *carried)
 {
@@ -150,6 +206,8 @@ osm_plan_carried_image (json_t *plan, const char *server_name, const json_t *ima
     "owner", "size", "virtual_size", "min_disk", "min_ram", "container_format", "disk_format",
     "created_at", "updated_at", "tags", "file", "self", "schema", "direct_url", "locations",
     "stores",
+    /* with a finding of their own */
+    "kernel_id", "ramdisk_id",
     /* Glance's and Nova's notes about where it came from */
     "owner_specified.*", "base_image_ref", "boot_roles", "image_*", "instance_uuid", "user_id",
     "owner_id", "owner_*", "os_glance_*", "block_device_mapping", "bdm_v2", "root_device_name",

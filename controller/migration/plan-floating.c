@@ -135,6 +135,61 @@ mode_of (const struct osm_plan_input *input, const json_t *ip)
   return wished ? wished : input->floating_ip;
 }
 
+/* ---- what belongs to it ---- */
+
+void
+osm_plan_compare_floating_ip (json_t *plan, const json_t *ip, const json_t *there)
+{
+  const char *address = osm_json_str (ip, "floating_ip_address"),
+             *policy = osm_json_str (ip, "qos_policy_id"),
+             *its = osm_json_str (there, "qos_policy_id");
+  OSM_CLEANUP_JSON json_t *tags = osm_plan_own_tags (json_object_get (ip, "tags"));
+  const json_t *tag, *other;
+  size_t i, k, n = 0;
+  OSM_STRBUF (b);
+
+  json_array_foreach (tags, i, tag)
+  {
+    bool has = false;
+
+    json_array_foreach (json_object_get (there, "tags"), k, other) has |= json_equal (tag, other);
+    if (!has)
+      osm_strbuf_addf (&b, "%s'%s'", n++ ? ", " : "tags ", json_string_value (tag));
+  }
+  if (policy && *policy && (!its || !*its))
+    osm_strbuf_addf (&b, "%sQoS policy %s", b.len ? ", " : "", policy);
+  if (b.len)
+    osm_plan_finding (plan, "floating-ip-property-not-carried", "warning", address,
+                      "set it at the destination's floating IP",
+                      "floating IP %s: the destination's own is used as it is, without what the "
+                      "source's has: %s",
+                      address, osm_strbuf_str (&b));
+}
+
+/* Tags and QoS policy of a new one. */
+static int
+carry (const struct osm_plan_input *input, json_t *plan, const json_t *ip, const json_t *extensions,
+       json_t *planned, struct osm_error *err)
+{
+  const char *policy = osm_json_str (ip, "qos_policy_id"),
+             *address = osm_json_str (ip, "floating_ip_address");
+  const struct osm_plan_limited limited = { "floating IP", address, policy };
+  OSM_CLEANUP_JSON json_t *tags = osm_plan_own_tags (json_object_get (ip, "tags"));
+
+  if (json_array_size (tags) > 0)
+    json_object_set (planned, "tags", tags);
+  osm_plan_carried_floating_ip (plan, address, ip);
+  if (!policy || !*policy)
+    return 0;
+  if (osm_plan_has_extension (extensions, "qos-fip"))
+    return osm_plan_qos (input, plan, &limited, NULL, planned, err);
+  osm_plan_finding (plan, "floating-ip-property-not-carried", "warning", address, NULL,
+                    "floating IP %s: the destination's Neutron has no extension 'qos-fip': the new "
+                    "one is without the QoS policy %s",
+                    address, policy);
+  return 0;
+}
+
 static void
 plan_new (json_t *plan, const json_t *ip, const char *mode, const json_t *wish,
           const json_t *network, json_t *planned)
@@ -195,7 +250,7 @@ fixed_ip_of (const json_t *plan, const json_t *ip)
 
 static int
 plan_floating_ip (const struct osm_plan_input *input, json_t *plan, const json_t *ip,
-                  const char *network_id, struct osm_error *err)
+                  const char *network_id, const json_t *extensions, struct osm_error *err)
 {
   const json_t *wish = osm_plan_wish (input, "floating_ips", osm_json_str (ip, "id"));
   const char *mode = mode_of (input, ip), *address = osm_json_str (ip, "floating_ip_address"),
@@ -217,6 +272,7 @@ plan_floating_ip (const struct osm_plan_input *input, json_t *plan, const json_t
       osm_json_set_str (planned, "use", osm_json_str (same, "id"));
       osm_plan_choose (planned, "mode", osm_str_equal (mode, "keep") ? mode : "existing", NULL);
       leave_network (input, planned);
+      osm_plan_compare_floating_ip (plan, ip, same);
       json_array_append (json_object_get (plan, "floating_ips"), planned);
       return 0;
     }
@@ -259,12 +315,12 @@ plan_floating_ip (const struct osm_plan_input *input, json_t *plan, const json_t
   }
   plan_new (plan, ip, mode, wish, network, planned);
   json_array_append (json_object_get (plan, "floating_ips"), planned);
-  return 0;
+  return carry (input, plan, ip, extensions, planned, err);
 }
 
 int
 osm_plan_floating_ips (const struct osm_plan_input *input, json_t *plan, const char *port_id,
-                       const char *network_id, struct osm_error *err)
+                       const char *network_id, const json_t *extensions, struct osm_error *err)
 {
   OSM_CLEANUP_FREE char *query = osm_asprintf ("port_id=%s", port_id);
   OSM_CLEANUP_JSON json_t *floating = NULL;
@@ -291,7 +347,7 @@ osm_plan_floating_ips (const struct osm_plan_input *input, json_t *plan, const c
     }
     else if (!network_id)
       leave_network (input, add_other (plan, ip, mode_of (input, ip)));
-    else if (plan_floating_ip (input, plan, ip, network_id, err) == -1)
+    else if (plan_floating_ip (input, plan, ip, network_id, extensions, err) == -1)
       return osm_error_wrap (err, "floating IP %s", address);
   }
   return 0;

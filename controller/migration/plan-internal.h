@@ -68,6 +68,10 @@ void osm_plan_check_encryption (json_t *plan, const char *label, const char *typ
 int osm_plan_encryption (const struct osm_plan_input *input, json_t *plan, const char *label,
                          const json_t *type, json_t *planned, struct osm_error *err);
 
+/* (pure) Those of the metadata that its owner wrote. New object. */
+json_t *osm_plan_volume_metadata (const json_t *metadata);
+/* (pure) What Cinder says of the image that it was made from, without what means nothing in another cloud. New object. */
+json_t *osm_plan_volume_image_metadata (const json_t *metadata);
 /* (pure) What is special about it. type: the destination's that it gets, or NULL. */
 void osm_plan_check_volume (json_t *plan, const char *label, const json_t *volume,
                             const json_t *type);
@@ -133,9 +137,38 @@ bool osm_plan_is_eui64 (const char *cidr, const char *mac, const char *address);
  * hostname: of the new server, or NULL. */
 void osm_plan_port_fields (json_t *plan, const json_t *port, const json_t *extensions,
                            const char *hostname, json_t *planned);
-/* plan-floating.c: plan["floating_ips"] of that source port. network_id: of its successor, NULL if there is none (a blocker was noted). */
+/* Those that are not osm's marks. New array. */
+json_t *osm_plan_own_tags (const json_t *tags);
+/* extensions of Neutron, NULL: not known. alias NULL: of its core. */
+bool osm_plan_has_extension (const json_t *extensions, const char *alias);
+
+/* ---- plan-qos.c ---- */
+struct osm_plan_limited {
+  const char *what;      /* "port", "floating IP" */
+  const char *label;     /* which one */
+  const char *policy_id; /* the source's, or NULL */
+};
+/* planned["create"]["qos_policy_id"], and what was chosen. */
+int osm_plan_qos (const struct osm_plan_input *input, json_t *plan,
+                  const struct osm_plan_limited *limited, const json_t *wish, json_t *planned,
+                  struct osm_error *err);
+
+/* plan-floating.c: plan["floating_ips"] of that source port. network_id: of its successor, NULL if there is none (a blocker was noted).
+ * extensions: of the destination, or NULL: not known. */
 int osm_plan_floating_ips (const struct osm_plan_input *input, json_t *plan, const char *port_id,
-                           const char *network_id, struct osm_error *err);
+                           const char *network_id, const json_t *extensions, struct osm_error *err);
+/* (pure) there: the destination's own floating IP that takes the place of ip; it keeps what it has. */
+void osm_plan_compare_floating_ip (json_t *plan, const json_t *ip, const json_t *there);
+
+/* ---- plan-forwarding.c ---- */
+/* ports: those of the source's server. Names the floating IPs that forward some of theirs to them. */
+int osm_plan_forwardings (const struct osm_plan_input *input, json_t *plan, const json_t *server,
+                          const json_t *ports, struct osm_error *err);
+/* (pure) Those of the list that lead to the port. *ret_certain: none of them only by its address. New array. */
+json_t *osm_plan_forwardings_to (const json_t *forwardings, const json_t *port, bool *ret_certain);
+/* (pure) mode: of floating IPs. forwardings: those that lead to the port. */
+void osm_plan_check_forwardings (json_t *plan, const char *mode, const json_t *ip,
+                                 const json_t *port, const json_t *forwardings);
 
 /* plan-checks.c: asks both clouds for what is not about one object, and adds what follows to the findings; plan["needs"]. server: NULL for a
  * volume. */
@@ -144,6 +177,8 @@ int osm_plan_checks (const struct osm_plan_input *input, json_t *plan, const jso
 /* (pure) zones: Nova's availabilityZoneInfo. */
 void osm_plan_check_zone (json_t *plan, const char *cloud_name, const char *wanted,
                           const json_t *zones);
+/* (pure) zones: Cinder's availabilityZoneInfo, or NULL: not shown. */
+void osm_plan_check_volume_zones (json_t *plan, const char *cloud_name, const json_t *zones);
 /* (pure) Snapshots and backups of the plan's volumes; either may be NULL. */
 void osm_plan_check_behind (json_t *plan, const json_t *snapshots, const json_t *backups);
 /* (pure) Nova's microversions of both sides against what this plan asks for. */
@@ -163,17 +198,26 @@ void osm_plan_platform (json_t *plan, const char *server_name, const json_t *old
 
 /* plan-network.c (pure). */
 void osm_plan_check_port (json_t *plan, const json_t *port);
-/* network: the destination's; project_id: whose ports they will be. */
-void osm_plan_check_network (json_t *plan, const char *cloud_name, const char *project_id,
-                             const json_t *network);
+/* Of who makes the ports. */
+struct osm_plan_rights {
+  const char *cloud, *project_id;
+  bool administrator;
+};
+/* network: the destination's; port: the source's, by name; create: body of the new one. */
+void osm_plan_check_network (json_t *plan, const struct osm_plan_rights *rights,
+                             const json_t *network, const char *port, const json_t *create);
 void osm_plan_compare_groups (json_t *plan, const json_t *old, const json_t *new);
 /* In words; NULL: none. Caller frees. */
 char *osm_plan_group_difference (const json_t *old, const json_t *new);
 
 /* plan-carried.c (pure): members of the APIs' objects that have a value and no place in what osm makes. */
 void osm_plan_carried_server (json_t *plan, const json_t *server);
+/* properties: of the server, its image or its boot volume's image. */
+void osm_plan_check_kernel (json_t *plan, const char *server_name, const json_t *properties);
+void osm_plan_check_config_drive (json_t *plan, const json_t *server);
 void osm_plan_carried_port (json_t *plan, const char *label, const json_t *port);
 void osm_plan_carried_volume (json_t *plan, const char *label, const json_t *volume);
+void osm_plan_carried_floating_ip (json_t *plan, const char *address, const json_t *ip);
 /* carried: the properties that the volume gets. */
 void osm_plan_carried_image (json_t *plan, const char *server_name, const json_t *image,
                              const json_t *carried);

@@ -35,6 +35,44 @@ check_vnic_type (json_t *plan, const char *label, const char *type)
                     "port %s is of vnic type '%s': it needs a device of the host", label, type);
 }
 
+/* What else is in binding:profile, which only administrators and services may write. */
+static void
+check_profile (json_t *plan, const char *label, const json_t *profile)
+{
+  /* Nova writes these when it gives the port a device of a host, and does so for the new one. */
+  static const char *const nova[] = {
+    "pci_slot", "pci_vendor_info",    "physical_network",   "pf_mac_address",
+    "vf_num",   "card_serial_number", "device_mac_address", "allocation",
+    "arq_uuid", "migrating_to",       "os_vif_delegation",  NULL
+  };
+  OSM_STRBUF (lost);
+  const char *key;
+  json_t *value;
+  bool ours = false;
+
+  json_object_foreach ((json_t *)profile, key, value)
+  {
+    OSM_CLEANUP_FREE char *text = NULL;
+
+    if (strcmp (key, "trusted") == 0)
+      continue;
+    text = json_dumps (value, JSON_COMPACT | JSON_ENCODE_ANY);
+    osm_strbuf_addf (&lost, "%s%s", lost.len ? ", " : "", key);
+    if (text && strlen (text) <= 64)
+      osm_strbuf_addf (&lost, "=%s", text);
+    ours |= !osm_strv_contains ((char *const *)nova, key);
+  }
+  if (lost.len)
+    osm_plan_finding (plan, "port-binding-profile", ours ? "warning" : "info", label,
+                      ours ? "an administrator sets it: openstack port set --binding-profile "
+                             "KEY=VALUE"
+                           : NULL,
+                      ours ? "port %s has a binding profile that the new port will not have: %s"
+                           : "port %s has a binding profile (%s): Nova writes another one for the "
+                             "host of the new port",
+                      label, osm_strbuf_str (&lost));
+}
+
 void
 osm_plan_check_port (json_t *plan, const json_t *port)
 {
@@ -61,27 +99,60 @@ osm_plan_check_port (json_t *plan, const json_t *port)
     osm_plan_finding (plan, "port-trusted", "warning", label,
                       "an administrator sets it: openstack port set --binding-profile trusted=true",
                       "port %s is a trusted one: the new port is not", label);
+  check_profile (plan, label, profile);
   osm_plan_carried_port (plan, label, port);
 }
 
+/* What of the new port by Neutron's default policy only an administrator or the network's owner may say. In words; NULL: nothing. */
+static char *
+reserved_for_owner (const json_t *create)
+{
+  const json_t *one;
+  size_t i;
+  OSM_STRBUF (b);
+
+  json_array_foreach (json_object_get (create, "fixed_ips"), i, one)
+  {
+    const char *address = osm_json_str (one, "ip_address");
+
+    if (address)
+      osm_strbuf_addf (&b, "%s%s", b.len ? ", " : "address ", address);
+  }
+  if (osm_json_str (create, "mac_address"))
+    osm_strbuf_addf (&b, "%sMAC address %s", b.len ? ", " : "",
+                     osm_json_str (create, "mac_address"));
+  if (json_is_boolean (json_object_get (create, "port_security_enabled")))
+    osm_strbuf_addf (&b, "%sport security %s", b.len ? ", " : "",
+                     json_is_true (json_object_get (create, "port_security_enabled")) ? "on"
+                                                                                      : "off");
+  if (json_array_size (json_object_get (create, "allowed_address_pairs")) > 0)
+    osm_strbuf_addf (&b, "%sallowed address pairs", b.len ? ", " : "");
+  return b.len ? osm_strbuf_take (&b) : NULL;
+}
+
 void
-osm_plan_check_network (json_t *plan, const char *cloud_name, const char *project_id,
-                        const json_t *network)
+osm_plan_check_network (json_t *plan, const struct osm_plan_rights *rights, const json_t *network,
+                        const char *port, const json_t *create)
 {
   const char *owner = osm_json_str (network, "project_id"), *name = osm_json_str (network, "name");
+  OSM_CLEANUP_FREE char *reserved = reserved_for_owner (create);
 
   if (!owner)
     owner = osm_json_str (network, "tenant_id");
-  if (!owner || !*owner || !project_id || strcmp (owner, project_id) == 0 ||
-      osm_plan_has_finding (plan, "destination-network-shared", name))
+  if (!owner || !*owner || !rights->project_id || strcmp (owner, rights->project_id) == 0 ||
+      rights->administrator || !reserved)
     return;
   osm_plan_finding (
       plan, "destination-network-shared", "warning", name,
-      "ask the network's owner or the cloud's administrator whether this role may, or "
-      "map it to a network of this project: map: { networks: { OLD: NEW } }",
-      "network '%s' of cloud '%s' belongs to another project: by default only its "
-      "owner may choose fixed addresses and MAC addresses there",
-      name ? name : "", cloud_name);
+      "map it to a network of this project: map: { networks: { OLD: NEW } }; or have the cloud's "
+      "policy allow it (create_port:mac_address, create_port:fixed_ips:ip_address and so on) and "
+      "accept it: --accept destination-network-shared. An address that the subnet chooses needs no "
+      "right (a plan file's fixed_ips with a subnet and no address), a MAC address always does",
+      "network '%s' of cloud '%s' belongs to another project: by default Neutron refuses to "
+      "anybody "
+      "but its owner what port %s is to have there: %s",
+      name ? name : "", rights->cloud, port, reserved);
+  osm_plan_must_accept (plan);
 }
 
 /* ---- security groups ---- */

@@ -185,17 +185,17 @@ is_default (const char *field, const json_t *value)
 {
   if (strcmp (field, "port_security_enabled") == 0)
     return json_is_true (value);
-  return strcmp (field, "propagate_uplink_status") == 0;
+  return strcmp (field, "propagate_uplink_status") == 0 && !json_is_true (value);
 }
 
-static bool
-has (const json_t *extensions, const char *alias)
+bool
+osm_plan_has_extension (const json_t *extensions, const char *alias)
 {
   return !alias || !extensions || json_object_get (extensions, alias);
 }
 
-static json_t *
-own_tags (const json_t *tags)
+json_t *
+osm_plan_own_tags (const json_t *tags)
 {
   json_t *own = json_array (), *tag;
   size_t i;
@@ -227,10 +227,11 @@ osm_plan_port_fields (json_t *plan, const json_t *port, const json_t *extensions
                       const char *hostname, json_t *planned)
 {
   json_t *create = json_object_get (planned, "create"),
-         *tags = own_tags (json_object_get (port, "tags"));
+         *tags = osm_plan_own_tags (json_object_get (port, "tags"));
   const char *name = osm_json_str (port, "name"), *vnic = osm_json_str (port, "binding:vnic_type"),
              *description = osm_json_str (port, "description"),
              *label = name && *name ? name : osm_json_str (port, "id");
+  bool special = vnic && strcmp (vnic, "normal") != 0;
 
   for (size_t i = 0; i < sizeof carried / sizeof carried[0]; i++) {
     const char *field = carried[i].field;
@@ -238,17 +239,21 @@ osm_plan_port_fields (json_t *plan, const json_t *port, const json_t *extensions
 
     if (is_empty (value))
       continue;
-    if (has (extensions, carried[i].extension))
+    if (osm_plan_has_extension (extensions, carried[i].extension))
       json_object_set (create, field, value);
     else if (!is_default (field, value))
-      osm_plan_finding (plan, "destination-port-extension", "warning", label, NULL,
+      /* The status of an uplink means something to devices of the host alone. */
+      osm_plan_finding (plan, "destination-port-extension",
+                        strcmp (field, "propagate_uplink_status") == 0 && !special ? "info"
+                                                                                   : "warning",
+                        label, NULL,
                         "port '%s': the destination's Neutron has no extension '%s': the new port "
                         "is without its %s",
                         label, carried[i].extension, field);
   }
   if (description && *description)
     osm_json_set_str (planned, "description", description);
-  if (vnic && strcmp (vnic, "normal") != 0)
+  if (special)
     osm_json_set_str (create, "binding:vnic_type", vnic);
   json_object_set_new (planned, "tags", tags);
   check_dns_name (plan, port, label, hostname);

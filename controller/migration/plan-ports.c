@@ -162,58 +162,14 @@ plan_security_groups (const struct osm_plan_input *input, json_t *plan, const js
   return 0;
 }
 
-/* Where there is none of its name the new port has none, with a warning, unless the operator named it: then it was meant. */
-static int
-find_qos (const struct osm_plan_input *input, json_t *plan, const char *label, const char *wanted,
-          bool named, json_t *planned, struct osm_error *err)
-{
-  const char *cloud = osm_cloud_name (input->cloud[OSM_DESTINATION]);
-  OSM_CLEANUP_JSON json_t *found = NULL;
-  OSM_ERROR (why);
-
-  if (osm_cloud_find (input->cloud[OSM_DESTINATION], &osm_qos_policies, wanted, &found, &why) ==
-      0) {
-    osm_json_set_str (json_object_get (planned, "create"), "qos_policy_id",
-                      osm_json_str (found, "id"));
-    osm_plan_choose (planned, "qos_policy", wanted, osm_json_str (found, "id"));
-    return 0;
-  }
-  if (why.class != OSM_ERROR_USER && why.code != 404) {
-    osm_error_move (err, &why);
-    return -1;
-  }
-  osm_plan_choose (planned, "qos_policy", named ? wanted : NULL, NULL);
-  osm_plan_finding (plan, "destination-qos-policy-missing", named ? "blocker" : "warning", label,
-                    "map it in the configuration: map: { qos_policies: { OLD: NEW } }",
-                    "port %s: cloud '%s' has no QoS policy '%s'%s", label, cloud, wanted,
-                    named ? "" : ", so the new port has none");
-  return 0;
-}
-
 static int
 plan_qos (const struct osm_plan_input *input, json_t *plan, const json_t *port, const json_t *wish,
           json_t *planned, struct osm_error *err)
 {
-  const char *id = osm_json_str (port, "qos_policy_id"), *label = osm_json_str (port, "id"), *name;
-  OSM_CLEANUP_JSON json_t *old = NULL;
-  OSM_CLEANUP_FREE char *wanted = NULL;
-  bool named;
-  OSM_ERROR (why);
+  const struct osm_plan_limited limited = { "port", osm_json_str (port, "id"),
+                                            osm_json_str (port, "qos_policy_id") };
 
-  if (id && osm_cloud_find (input->cloud[OSM_SOURCE], &osm_qos_policies, id, &old, &why) == -1 &&
-      why.code != 404 && why.code != 403) {
-    osm_error_move (err, &why);
-    return -1;
-  }
-  name = osm_json_str (old, "name");
-  wanted = osm_plan_wanted (input, wish, "qos_policy", "qos_policies", name, id, &named);
-  if (id && !name && !named)
-    osm_plan_finding (plan, "source-qos-policy-hidden", "warning", label, NULL,
-                      "port %s has a QoS policy that these credentials cannot see (%s): the new "
-                      "port has none",
-                      label, id);
-  osm_plan_choose (planned, "qos_policy", NULL, NULL);
-  return wanted ? find_qos (input, plan, label, wanted, named, planned, err) : 0;
+  return osm_plan_qos (input, plan, &limited, wish, planned, err);
 }
 
 /* That the new server is going to have, as far as is known. */
@@ -368,6 +324,19 @@ plan_network (const struct osm_plan_input *input, json_t *plan, const json_t *po
   return 0;
 }
 
+static void
+check_rights (const struct osm_plan_input *input, json_t *plan, const json_t *port,
+              const json_t *network, const json_t *create)
+{
+  struct osm_cloud *cloud = input->cloud[OSM_DESTINATION];
+  const struct osm_plan_rights rights = { osm_cloud_name (cloud), osm_cloud_project_id (cloud),
+                                          osm_cloud_is_administrator (cloud) };
+  const char *name = osm_json_str (port, "name");
+
+  osm_plan_check_network (plan, &rights, network, name && *name ? name : osm_json_str (port, "id"),
+                          create);
+}
+
 /* One source port into the body of its successor. */
 static int
 plan_port (const struct osm_plan_input *input, json_t *plan, const json_t *port,
@@ -407,14 +376,13 @@ plan_port (const struct osm_plan_input *input, json_t *plan, const json_t *port,
   network_id = text_of (target, "id", err);
   if (!network_id)
     return -1;
-  osm_plan_check_network (plan, osm_cloud_name (input->cloud[OSM_DESTINATION]),
-                          osm_cloud_project_id (input->cloud[OSM_DESTINATION]), target);
   osm_json_set_str (planned, "network_name", osm_json_str (target, "name"));
   osm_json_set_str (create, "network_id", network_id);
   query = osm_asprintf ("network_id=%s", network_id);
   if (osm_network_list (input->cloud[OSM_DESTINATION], &osm_subnets, query, &subnets, err) == -1 ||
       plan_addresses (input, plan, port, wish, planned, subnets, err) == -1)
     return -1;
+  check_rights (input, plan, port, target, create);
   return check_free (input, plan, network_id, osm_json_str (planned, "network_name"), "MAC address",
                      "mac_address=", osm_json_str (create, "mac_address"), err);
 }
@@ -445,7 +413,8 @@ int
 osm_plan_ports (const struct osm_plan_input *input, json_t *plan, const json_t *server,
                 struct osm_error *err)
 {
-  OSM_CLEANUP_JSON json_t *found = NULL, *interfaces = NULL, *ordered = NULL, *extensions = NULL;
+  OSM_CLEANUP_JSON json_t *found = NULL, *interfaces = NULL, *ordered = NULL, *extensions = NULL,
+                          *ports = json_array ();
   const char *id = osm_json_str (server, "id"), *name = osm_json_str (server, "name");
   bool certain;
   size_t i;
@@ -470,8 +439,10 @@ osm_plan_ports (const struct osm_plan_input *input, json_t *plan, const json_t *
 
     if (osm_cloud_find (input->cloud[OSM_SOURCE], &osm_ports, port_id, &port, err) == -1 ||
         plan_port (input, plan, port, extensions, osm_json_str (interface, "tag"), err) == -1 ||
-        osm_plan_floating_ips (input, plan, port_id, network_of_last_port (plan), err) == -1)
+        osm_plan_floating_ips (input, plan, port_id, network_of_last_port (plan), extensions,
+                               err) == -1)
       return osm_error_wrap (err, "port %s", port_id);
+    json_array_append (ports, port);
   }
-  return 0;
+  return osm_plan_forwardings (input, plan, server, ports, err);
 }

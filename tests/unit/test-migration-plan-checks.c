@@ -191,7 +191,8 @@ special_ports (void **state)
       "port-resource-request warning" },
     { "{'trunk_details': {'trunk_id': 't', 'sub_ports': []}}", "port-trunk warning" },
     { "{'binding:profile': {'trusted': 'true'}}", "port-trusted warning" },
-    { "{'binding:profile': {'pci_slot': '0000:01:00.1'}}", "" },
+    { "{'binding:profile': {'pci_slot': '0000:01:00.1'}}", "port-binding-profile info" },
+    { "{'binding:profile': {'capabilities': ['switchdev']}}", "port-binding-profile warning" },
     { "{'extra_dhcp_opts': [{'opt_name': 'mtu', 'opt_value': '9000'}], 'qos_policy_id': '1234',"
       " 'tags': ['a']}",
       "" },
@@ -212,14 +213,25 @@ a_network_of_somebody_else (void **state)
 {
   OSM_CLEANUP_JSON json_t *own = parse ("{'name': 'net', 'project_id': 'p1'}"),
                           *foreign = parse ("{'name': 'net', 'tenant_id': 'p2'}"),
-                          *unknown = parse ("{'name': 'net'}"), *plan = empty_plan ();
+                          *unknown = parse ("{'name': 'net'}"), *plan = empty_plan (),
+                          *create = parse (
+                              "{'fixed_ips': [{'ip_address': '10.0.0.5'}, {'subnet_id': 's'}], "
+                              "'mac_address': 'm', 'port_security_enabled': false, "
+                              "'allowed_address_pairs': [{'ip_address': '10.0.0.9'}]}"),
+                          *plain = parse ("{'fixed_ips': [{'subnet_id': 's'}]}");
+  const struct osm_plan_rights tenant = { "dst", "p1", false },
+                               administrator = { "dst", "p1", true };
 
   (void)state;
-  osm_plan_check_network (plan, "dst", "p1", own);
-  osm_plan_check_network (plan, "dst", "p1", unknown);
+  osm_plan_check_network (plan, &tenant, own, "front", create);
+  osm_plan_check_network (plan, &tenant, unknown, "front", create);
+  osm_plan_check_network (plan, &tenant, foreign, "front", plain);
+  osm_plan_check_network (plan, &administrator, foreign, "front", create);
   assert_findings (plan, "");
-  osm_plan_check_network (plan, "dst", "p1", foreign);
-  osm_plan_check_network (plan, "dst", "p1", foreign);
+  osm_plan_check_network (plan, &tenant, foreign, "front", create);
+  assert_text (plan, "what port front is to have there: address 10.0.0.5, MAC address m, port "
+                     "security off, allowed address pairs");
+  assert_int_equal (osm_findings_unaccepted (plan), 1);
   assert_findings (plan, "destination-network-shared warning");
 }
 
