@@ -64,6 +64,63 @@ check_old_zone (json_t *plan, const json_t *server)
                       zone);
 }
 
+/* Cinder, too, calls the zone of whatever is in none "nova". */
+static const char *
+zone_of_volume (const json_t *volume)
+{
+  const char *zone = osm_json_str (volume, "source_zone");
+
+  return zone && *zone && strcmp (zone, "nova") != 0 ? zone : NULL;
+}
+
+static bool
+any_volume_in_a_zone (const json_t *plan)
+{
+  const json_t *volume;
+  size_t i;
+
+  json_array_foreach (json_object_get (plan, "volumes"), i, volume)
+  {
+    if (zone_of_volume (volume))
+      return true;
+  }
+  return false;
+}
+
+void
+osm_plan_check_volume_zones (json_t *plan, const char *cloud_name, const json_t *zones)
+{
+  const json_t *volume, *zone;
+  const char *only = NULL;
+  size_t i, n = 0;
+  OSM_STRBUF (names);
+
+  json_array_foreach (zones, i, zone)
+  {
+    const char *name = osm_json_str (zone, "zoneName");
+
+    if (!name || json_is_false (json_object_get (json_object_get (zone, "zoneState"), "available")))
+      continue;
+    only = name;
+    if (n++ < 20)
+      osm_strbuf_addf (&names, "%s%s", names.len ? ", " : "", name);
+  }
+  json_array_foreach (json_object_get (plan, "volumes"), i, volume)
+  {
+    const char *name = osm_json_str (volume, "name"), *was = zone_of_volume (volume);
+    const char *label = name && *name ? name : osm_json_str (volume, "id");
+
+    if (was && !(n == 1 && strcmp (was, only) == 0))
+      osm_plan_finding (plan, "volume-availability-zone-not-kept", "info", label,
+                        "where servers may use volumes of their own zone only (Nova's "
+                        "cross_az_attach), let the server be in the default zone of volumes, too",
+                        "volume '%s' is in availability zone '%s'; its copy is in the default zone "
+                        "of cloud '%s' (%s)",
+                        label, was, cloud_name,
+                        n ? osm_strbuf_str (&names) : "which zones it has is not shown");
+  }
+}
+
 static size_t
 count_of_volume (const json_t *objects, const char *volume_id)
 {
@@ -235,7 +292,8 @@ struct asking {
   const char *flavor_name, *zone;
   bool source_quota;
   bool images; /* are made at the source */
-  json_t *quota[2], *image_usage, *snapshots, *backups, *zones, *flavor;
+  json_t *quota[2], *image_usage, *snapshots, *backups, *zones, *volume_zones, *flavor;
+  bool zoned; /* is a volume in a zone? */
 };
 
 static int
@@ -315,6 +373,17 @@ ask_zones (void *data, struct osm_error *err)
 }
 
 static int
+ask_volume_zones (void *data, struct osm_error *err)
+{
+  struct asking *a = data;
+
+  return a->zoned
+             ? optional_list (a->input->cloud[OSM_DESTINATION], OSM_VOLUME, "/os-availability-zone",
+                              "availabilityZoneInfo", &a->volume_zones, err)
+             : 0;
+}
+
+static int
 ask_flavor (void *data, struct osm_error *err)
 {
   struct asking *a = data;
@@ -341,6 +410,9 @@ judge_server (json_t *plan, const json_t *server, const struct asking *a)
                      osm_json_str (planned, "flavor_id") ? new_specs : old_specs,
                      image_metadata_of_boot (plan));
   osm_plan_carried_server (plan, server);
+  osm_plan_check_config_drive (plan, server);
+  if (!json_object_get (plan, "local_root"))
+    osm_plan_check_kernel (plan, osm_json_str (server, "name"), server);
   osm_plan_check_versions (plan, osm_cloud_microversion (a->input->cloud[OSM_SOURCE], OSM_COMPUTE),
                            osm_cloud_microversion (a->input->cloud[OSM_DESTINATION], OSM_COMPUTE));
   check_user_data (plan, server);
@@ -366,6 +438,8 @@ judge (json_t *plan, const json_t *server, const struct asking *a)
       osm_quota_findings (plan, side, osm_cloud_name (a->input->cloud[side]),
                           json_object_get (needs, osm_side_name (side)), a->quota[side]);
   osm_plan_check_behind (plan, a->snapshots, a->backups);
+  osm_plan_check_volume_zones (plan, osm_cloud_name (a->input->cloud[OSM_DESTINATION]),
+                               a->volume_zones);
   if (server)
     judge_server (plan, server, a);
 }
@@ -382,12 +456,13 @@ osm_plan_checks (const struct osm_plan_input *input, json_t *plan, const json_t 
   const struct osm_task tasks[] = { { ask_source_quota, &a }, { ask_destination_quota, &a },
                                     { ask_snapshots, &a },    { ask_backups, &a },
                                     { ask_zones, &a },        { ask_flavor, &a },
-                                    { ask_images, &a } };
+                                    { ask_images, &a },       { ask_volume_zones, &a } };
   json_t *needs = osm_quota_needs (plan);
   int r;
 
   json_object_set_new (plan, "needs", needs);
   a.images = json_object_get (json_object_get (needs, "source"), "images") != NULL;
+  a.zoned = any_volume_in_a_zone (plan);
   a.source_quota = json_object_size (json_object_get (needs, "source")) > 0;
   r = osm_parallel (tasks, sizeof tasks / sizeof tasks[0], err);
   if (r == 0)
@@ -398,6 +473,7 @@ osm_plan_checks (const struct osm_plan_input *input, json_t *plan, const json_t 
   json_decref (a.snapshots);
   json_decref (a.backups);
   json_decref (a.zones);
+  json_decref (a.volume_zones);
   json_decref (a.flavor);
   return r;
 }

@@ -60,6 +60,16 @@ osm_plan_check_encryption (json_t *plan, const char *label, const char *type,
                         label);
     return;
   }
+  if (destination == OSM_NOT_KNOWN && osm_plan_new_size (planned) <= size &&
+      !osm_plan_has_finding (plan, "destination-volume-encryption-hidden", type))
+    osm_plan_finding (plan, "destination-volume-encryption-hidden", "info", type,
+                      "ask the cloud's administrator; if it does, have a larger copy: --new-size "
+                      "or new_size_gb in a plan file",
+                      "whether type '%s' encrypts is not shown to these credentials: if it does, "
+                      "the header of that takes room from the copies, and the migration stops "
+                      "before anything is copied, unless they are larger than their sources "
+                      "(volume '%s', for example)",
+                      type ? type : "(the default)", label);
   if (destination != OSM_KNOWN_YES)
     return;
   if (!json_object_get (planned, "new_size_gb"))

@@ -122,6 +122,7 @@ osm_plan_add_root (const struct osm_plan_input *input, json_t *plan, const json_
           -1 ||
       osm_plan_encryption (input, plan, volume_name, type, planned, err) == -1)
     return -1;
+  osm_plan_check_kernel (plan, name, image);
   osm_plan_carried_image (plan, name, image, metadata);
   osm_plan_finding (plan, "source-image-booted", "info", name, NULL,
                     "server '%s' boots from an image: its root disk becomes a volume of %" PRId64

@@ -6,6 +6,7 @@
 #include "controller/migration/plan-internal.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "common/cleanup.h"
 #include "common/json.h"
@@ -66,6 +67,35 @@ map_image (const struct osm_plan_input *input, json_t *plan, json_t *metadata,
   return 0;
 }
 
+json_t *
+osm_plan_volume_metadata (const json_t *metadata)
+{
+  /* Cinder shows them among the owner's, and takes them from nobody. */
+  static const char *const its_own[] = { "readonly", "attached_mode" };
+  json_t *own = osm_plan_own_metadata (metadata);
+
+  for (size_t i = 0; i < sizeof its_own / sizeof its_own[0]; i++)
+    json_object_del (own, its_own[i]);
+  return own;
+}
+
+json_t *
+osm_plan_volume_image_metadata (const json_t *metadata)
+{
+  json_t *carried = json_is_object (metadata) ? json_deep_copy (metadata) : json_object ();
+
+  /* Nova would look for these images of the source cloud, and refuse to make the server. */
+  json_object_del (carried, "kernel_id");
+  json_object_del (carried, "ramdisk_id");
+  return carried;
+}
+
+static bool
+is_true (const char *text)
+{
+  return text && (strcasecmp (text, "true") == 0 || strcmp (text, "1") == 0);
+}
+
 void
 osm_plan_check_volume (json_t *plan, const char *label, const json_t *volume, const json_t *type)
 {
@@ -81,6 +111,12 @@ osm_plan_check_volume (json_t *plan, const char *label, const json_t *volume, co
         "volume '%s' can be attached to several servers; of its copy's type (%s) that "
         "is not known",
         label, name ? name : "the default");
+  if (is_true (osm_json_str (json_object_get (volume, "metadata"), "readonly")))
+    osm_plan_finding (plan, "source-volume-read-only", "warning", label,
+                      "set it afterwards: openstack volume set --read-only VOLUME",
+                      "volume '%s' is read-only, and its copy will not be: the new server can "
+                      "write to it",
+                      label);
   osm_plan_carried_volume (plan, label, volume);
 }
 
@@ -174,10 +210,10 @@ osm_plan_add_volume (const struct osm_plan_input *input, json_t *plan, const jso
   if (json_is_true (json_object_get (volume, "encrypted")))
     json_object_set_new (planned, "encrypted", json_true ());
   osm_json_set_str (planned, "description", osm_json_str (volume, "description"));
+  osm_json_set_str (planned, "source_zone", osm_json_str (volume, "availability_zone"));
   json_object_set_new (planned, "metadata",
-                       osm_plan_own_metadata (json_object_get (volume, "metadata")));
-  json_object_set_new (planned, "image_metadata",
-                       json_is_object (metadata) ? json_deep_copy (metadata) : json_object ());
+                       osm_plan_volume_metadata (json_object_get (volume, "metadata")));
+  json_object_set_new (planned, "image_metadata", osm_plan_volume_image_metadata (metadata));
   if (attachment) {
     osm_json_set_str (planned, "device", osm_json_str (attachment, "device"));
     osm_json_set_str (planned, "tag", osm_json_str (attachment, "tag"));
@@ -220,5 +256,7 @@ osm_plan_add_volume (const struct osm_plan_input *input, json_t *plan, const jso
       map_image (input, plan, json_object_get (planned, "image_metadata"), err) == -1)
     return -1;
   osm_plan_check_volume (plan, label, volume, destination);
+  if (boot)
+    osm_plan_check_kernel (plan, osm_json_str (json_object_get (plan, "source"), "name"), metadata);
   return 0;
 }

@@ -105,7 +105,8 @@ static const struct {
   json_int_t new_size;
 } cases[] = {
   { plain, OSM_KNOWN_NO, NULL, NULL, 2 },
-  { plain, OSM_NOT_KNOWN, NULL, NULL, 2 },
+  { plain, OSM_NOT_KNOWN, "destination-volume-encryption-hidden", "info", 2 },
+  { larger, OSM_NOT_KNOWN, NULL, NULL, 3 },
   { plain, OSM_KNOWN_YES, "destination-volume-encrypted", "info", 3 },
   { larger, OSM_KNOWN_YES, "destination-volume-encrypted", "info", 3 },
   { same, OSM_KNOWN_YES, "destination-volume-encrypted", "info", 2 },
