@@ -212,6 +212,8 @@ static const struct rule rules[] = {
 };
 #define NR_RULES (sizeof rules / sizeof rules[0])
 
+#define BARE_METAL_KEY "resources:CUSTOM_BAREMETAL"
+
 /* A value that asks for nothing special. */
 static bool
 is_usual (const char *value)
@@ -238,6 +240,26 @@ rule_of (const char *key)
   return NR_RULES;
 }
 
+/* Ironic's way: a class of nodes, whatever it is called, and nothing of the processors. */
+static bool
+is_bare_metal (const json_t *specs)
+{
+  const char *key;
+  json_t *value;
+  bool custom = false, no_processors = false, dedicated = false;
+
+  json_object_foreach ((json_t *)specs, key, value)
+  {
+    const char *text = json_string_value (value);
+    bool none = text && strcmp (text, "0") == 0;
+
+    custom |= fnmatch ("resources*:CUSTOM_*", key, 0) == 0 && !none;
+    no_processors |= fnmatch ("resources*:VCPU", key, 0) == 0 && none;
+    dedicated |= fnmatch ("resources*:PCPU", key, 0) == 0 && !none;
+  }
+  return custom && no_processors && !dedicated;
+}
+
 struct found {
   struct osm_strbuf keys; /* "hw:cpu_policy=dedicated, ..." */
   bool lost;
@@ -248,11 +270,13 @@ look_at (struct found *found, const json_t *properties, const json_t *there, boo
 {
   const char *key;
   json_t *value;
+  bool bare_metal = is_bare_metal (properties);
 
   json_object_foreach ((json_t *)properties, key, value)
   {
     const char *text = json_string_value (value);
-    size_t i = rule_of (key);
+    size_t i =
+        rule_of (bare_metal && fnmatch ("resources*:CUSTOM_*", key, 0) == 0 ? BARE_METAL_KEY : key);
 
     if (i == NR_RULES || !text || is_usual (text))
       continue;

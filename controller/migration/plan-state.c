@@ -90,10 +90,15 @@ osm_plan_check_state (json_t *plan, const json_t *server)
                       "wait until the task is over and try again",
                       "server '%s' is in the middle of a task: %s", name, task);
   check_status (plan, name, server);
-  if (json_is_true (json_object_get (server, "locked")))
+  if (json_is_true (json_object_get (server, "locked"))) {
+    const char *reason = osm_json_str (server, "locked_reason"); /* 2.73 */
+    bool given = reason && *reason;
+
     osm_plan_finding (
         plan, "source-server-locked", "blocker", name, "unlock it: openstack server unlock",
-        "server '%s' is locked, so that osm cannot stop it or detach its volumes", name);
+        "server '%s' is locked, so that osm cannot stop it or detach its volumes%s%s%s", name,
+        given ? " (reason: '" : "", given ? reason : "", given ? "')" : "");
+  }
 }
 
 /* ---- local disks ---- */
