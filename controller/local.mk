@@ -225,6 +225,7 @@ unit_tests += \
 	tests/unit/test-migration-marks \
 	tests/unit/test-migration-devices \
 	tests/unit/test-migration-findings \
+	tests/unit/test-migration-plan-carried \
 	tests/unit/test-migration-plan-checks \
 	tests/unit/test-migration-plan-image \
 	tests/unit/test-migration-quota \
@@ -269,6 +270,7 @@ tests_unit_test_migration_findings_LDADD = controller/libosmcontroller.la $(CMOC
 tests_unit_test_migration_plan_checks_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_migration_quota_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_migration_plan_image_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
+tests_unit_test_migration_plan_carried_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_migration_plan_kinds_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_migration_planfile_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)
 tests_unit_test_store_file_LDADD = controller/libosmcontroller.la $(CMOCKA_LIBS)

@@ -193,5 +193,125 @@ class Claims(Kinds):
         self.plan()
 
 
+
+class Carried(Kinds):
+    """What does not come along is named, and in time."""
+    FIP = "2a000000-0000-4000-8000-000000000001"
+    EXTERNAL = "2a000000-0000-4000-8000-000000000002"
+
+    def ids(self, plan):
+        return {f["id"] for f in plan["findings"]}
+
+    def port(self):
+        return self.document("/src/network/v2.0/ports/" + fakecloud.PORT)["port"]
+
+    def floating_ip(self, **members):
+        """The server's, and an external network at the destination to take one from."""
+        ip = self.document("/src/network/v2.0/floatingips")["floatingips"][0]
+        ip.update(members)
+        self.answer("/dst/network/v2.0/ports", {"ports": [{"id": self.FIP, "device_owner": "network:router_interface",
+                                                              "device_id": "r"}]})
+        self.answer("/dst/network/v2.0/ports[?].*(fixed_ips|mac_address)=.*$", {"ports": []})
+        self.answer("/dst/network/v2.0/routers", {"routers": [{"id": "r", "external_gateway_info": {"network_id": self.EXTERNAL}}]})
+        self.answer("/dst/network/v2.0/networks[?].*router:external.*$", {"networks": [{"id": self.EXTERNAL, "name": "net"}]})
+        return ip
+
+    def test_tags_and_qos_policy_of_a_floating_ip(self):
+        self.floating_ip(tags=["osm.role=x", "web"], qos_policy_id=fakecloud.TYPE, a_member_of_2099="x")
+        self.document("/dst/network/v2.0/extensions")["extensions"].append({"alias": "qos-fip"})
+        plan = self.plan(floating_ip="new")
+        self.assertIn("a_member_of_2099=x", self.finding(plan, "floating-ip-property-not-carried")["text"])
+        ip, = plan["floating_ips"]
+        self.assertEqual(ip["tags"], ["web"])
+        self.assertEqual(ip["create"], {"floating_network_id": self.EXTERNAL, "qos_policy_id": fakecloud.TYPE})
+
+    def test_qos_policy_of_a_floating_ip_where_neutron_has_none(self):
+        self.floating_ip(qos_policy_id=fakecloud.TYPE)
+        plan = self.plan(floating_ip="new")
+        self.assertIn("qos-fip", self.finding(plan, "floating-ip-property-not-carried")["text"])
+        self.assertNotIn("qos_policy_id", plan["floating_ips"][0]["create"])
+
+    def test_port_forwardings_are_named(self):
+        """In a floating IP they do not say which port they lead to; an address alone may be another network's."""
+        own = {"protocol": "tcp", "external_port": 2222, "internal_ip_address": "10.0.0.5", "internal_port": 22}
+        self.answer("/src/network/v2.0/floatingips[?]port_id=.*$", {"floatingips": []})
+        self.document("/src/network/v2.0/floatingips")["floatingips"].append(
+            {"id": self.FIP, "floating_ip_address": "172.24.4.9", "port_id": None, "port_forwardings": [own]})
+        at = "/src/network/v2.0/floatingips/%s/port_forwardings" % self.FIP
+        self.answer(at, {"port_forwardings": [dict(own, internal_port_id=fakecloud.PORT)]})
+        found = self.finding(self.plan(), "floating-ip-port-forwarding")
+        self.assertEqual((found["severity"], found["object"]), ("info", "172.24.4.9"))
+        self.assertIn("tcp 2222 to 10.0.0.5 port 22", found["text"])
+        self.assertEqual(self.finding(self.plan("--floating-ip", "auto"), "floating-ip-port-forwarding")["severity"], "warning")
+        self.answer(at, None)
+        self.finding(self.plan(), "floating-ip-port-forwarding")
+        self.answer(at, {"port_forwardings": [dict(own, internal_port_id=self.EXTERNAL)]})
+        self.assertNotIn("floating-ip-port-forwarding", self.ids(self.plan()))
+
+    def test_binding_profile(self):
+        self.port()["binding:profile"] = {"capabilities": ["switchdev"]}
+        self.assertIn('capabilities=["switchdev"]', self.finding(self.plan(), "port-binding-profile")["text"])
+
+    def test_read_only_volume(self):
+        self.document("/src/volume/v3/volumes/" + fakecloud.DATA)["volume"]["metadata"].update(readonly="True", attached_mode="ro")
+        plan = self.plan()
+        self.assertEqual(self.volume(plan)["metadata"], {"tier": "gold"})
+        self.assertEqual(self.finding(plan, "source-volume-read-only")["object"], "data")
+
+    def test_zone_of_a_volume(self):
+        asked = "/dst/volume/v3/os-availability-zone"
+        self.plan()
+        self.assertNotIn(("GET", asked), self.clouds.seen)
+        self.document("/src/volume/v3/volumes/" + fakecloud.DATA)["volume"]["availability_zone"] = "east"
+        self.assertIn("not shown", self.finding(self.plan(), "volume-availability-zone-not-kept")["text"])
+        self.answer(asked + "$", {"availabilityZoneInfo": [{"zoneName": "west", "zoneState": {"available": True}}]})
+        self.assertIn("(west)", self.finding(self.plan(), "volume-availability-zone-not-kept")["text"])
+        self.answer(asked + "$", {"availabilityZoneInfo": [{"zoneName": "east", "zoneState": {"available": True}}]})
+        self.assertNotIn("volume-availability-zone-not-kept", self.ids(self.plan()))
+
+    def test_kernel_that_is_an_image(self):
+        metadata = self.document("/src/volume/v3/volumes/" + fakecloud.BOOT)["volume"]["volume_image_metadata"]
+        metadata.update(kernel_id=IMAGE["src"], ramdisk_id=IMAGE["src"])
+        plan = self.plan()
+        self.assertEqual(self.volume(plan, fakecloud.BOOT)["image_metadata"], {"os_distro": "debian"})
+        self.assertIn("kernel_id=" + IMAGE["src"], self.finding(plan, "source-kernel-image")["text"])
+        metadata.clear()
+        self.document("/src/compute/v2.1/servers/" + fakecloud.SERVER)["server"]["OS-EXT-SRV-ATTR:ramdisk_id"] = "R"
+        self.assertIn("ramdisk_id=R", self.finding(self.plan(), "source-kernel-image")["text"])
+
+    def test_config_drive(self):
+        self.assertEqual(self.finding(self.plan(), "platform-config-drive")["severity"], "info")
+        self.document("/src/compute/v2.1/servers/" + fakecloud.SERVER)["server"]["config_drive"] = ""
+        self.assertNotIn("platform-config-drive", self.ids(self.plan()))
+
+    def test_bare_metal_of_another_class(self):
+        flavor = self.document("/src/compute/v2.1/servers/" + fakecloud.SERVER)["server"]["flavor"]
+        flavor["extra_specs"] = {"resources:CUSTOM_GOLD": "1", "resources:VCPU": "0"}
+        self.assertEqual(self.finding(self.plan(status=4), "platform-bare-metal")["severity"], "blocker")
+
+    def test_clear_volume_into_a_type_of_which_it_is_not_shown(self):
+        self.encryption("dst", None)
+        found = self.finding(self.plan(), "destination-volume-encryption-hidden")
+        self.assertEqual((found["severity"], found["object"]), ("info", "fast"))
+        self.assertNotIn("destination-volume-encryption-hidden",
+                         self.ids(self.plan("--new-size", "5", command="migrate-volume", what="loose")))
+
+    def test_network_of_another_project(self):
+        self.document("/dst/network/v2.0/networks")["networks"][0]["project_id"] = "f" * 32
+        self.document("/dst/network/v2.0/networks/" + fakecloud.NETWORK["dst"])["network"]["project_id"] = "f" * 32
+        self.port().update(port_security_enabled=False)
+        found = self.finding(self.plan(status=4), "destination-network-shared")
+        self.assertTrue(found["must_accept"])
+        self.assertIn("address 10.0.0.5, MAC address fa:16:3e:00:00:01, port security off", found["text"])
+        self.osm("check-server", "web", status=4)
+        self.plan("--accept", "destination-network-shared")
+        self.document("/dst/identity/v3/auth/tokens")["token"]["roles"] = [{"id": "1", "name": "admin"}]
+        self.assertNotIn("destination-network-shared", self.ids(self.plan()))
+
+    def test_reason_of_a_lock(self):
+        self.document("/src/compute/v2.1/servers/" + fakecloud.SERVER)["server"].update(locked=True, locked_reason="audit")
+        self.assertIn("(reason: 'audit')", self.finding(self.plan(status=4), "source-server-locked")["text"])
+
+
 if __name__ == "__main__":
     sys.exit(0 if unittest.main(exit=False, verbosity=2).result.wasSuccessful() else 1)
