@@ -38,9 +38,10 @@ sort_row (struct osm_cloud *cloud, const struct osm_tenant_type *type,
 
   if (!osm_str_equal (osm_json_str (row, "result"), "missing"))
     return 0;
-  entry = osm_carried_known (cloud, type, extensions, json_object_get (row, "entry"), &dropped);
-  /* What is left out of it is told when it is made by itself. */
-  if (dropped)
+  /* What is left out of it, or must not be, is told when it is made by itself. */
+  if (osm_carried_known (cloud, type, extensions, json_object_get (row, "entry"), &entry, &dropped,
+                         &why) == -1 ||
+      dropped)
     return 0;
   if (osm_fetch_body (cloud, type, inventory, entry, NULL, &body, &why) == -1)
     return only_if_interrupted (&why, err);

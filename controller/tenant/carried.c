@@ -57,11 +57,12 @@ is_known (struct osm_cloud *cloud, const struct osm_tenant_type *type, const jso
   return !f->extension || !extensions || json_object_get (extensions, f->extension);
 }
 
-json_t *
+int
 osm_carried_known (struct osm_cloud *cloud, const struct osm_tenant_type *type,
-                   const json_t *extensions, const json_t *entry, char **ret_dropped)
+                   const json_t *extensions, const json_t *entry, json_t **ret, char **ret_dropped,
+                   struct osm_error *err)
 {
-  json_t *copy = json_deep_copy (entry);
+  OSM_CLEANUP_JSON json_t *copy = json_deep_copy (entry);
   const char *refused, *unknown;
 
   for (const struct osm_field *f = type->fields; f->name; f++) {
@@ -69,6 +70,11 @@ osm_carried_known (struct osm_cloud *cloud, const struct osm_tenant_type *type,
 
     if ((f->flags & OSM_FIELD_INFO) || !value || is_known (cloud, type, extensions, f))
       continue;
+    if (!is_empty (value) && (f->flags & OSM_FIELD_RESTRICTS))
+      return osm_error_set (err, OSM_ERROR_USER, 0,
+                            "cloud '%s' does not know %s: without it the %s would allow more, so "
+                            "it is not made",
+                            osm_cloud_name (cloud), f->name, type->noun);
     if (!is_empty (value))
       note (copy, "_unknown", "the cloud does not know it", f->name);
     json_object_del (json_object_get (copy, osm_field_section (f)), f->name);
@@ -77,5 +83,6 @@ osm_carried_known (struct osm_cloud *cloud, const struct osm_tenant_type *type,
   unknown = osm_json_str (copy, "_unknown");
   *ret_dropped = !refused || !unknown ? osm_strdup (refused ? refused : unknown)
                                       : osm_asprintf ("%s; %s", refused, unknown);
-  return copy;
+  *ret = osm_take (copy);
+  return 0;
 }

@@ -11,9 +11,10 @@
 
 /* What only administrators may ask for is taken out of these entries; "_refused" of an entry says so, where it was more than nothing. (pure) */
 void osm_carried_without_rights (const struct osm_tenant_type *type, json_t *entries);
-/* A copy of the entry as far as the cloud knows its fields. extensions: of Neutron, NULL if it does not tell. *ret_dropped: those that say
- * something and are not carried, for people, or NULL; caller frees. */
-json_t *osm_carried_known (struct osm_cloud *cloud, const struct osm_tenant_type *type,
-                           const json_t *extensions, const json_t *entry, char **ret_dropped);
+/* *ret: a copy of the entry as far as the cloud knows its fields. extensions: of Neutron, NULL if it does not tell. *ret_dropped: those that
+ * say something and are not carried, for people, or NULL; caller frees. One of OSM_FIELD_RESTRICTS that cannot be carried: USER error. */
+int osm_carried_known (struct osm_cloud *cloud, const struct osm_tenant_type *type,
+                       const json_t *extensions, const json_t *entry, json_t **ret,
+                       char **ret_dropped, struct osm_error *err);
 
 #endif

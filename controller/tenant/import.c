@@ -283,16 +283,16 @@ post (struct import *im, const struct osm_tenant_type *type, const json_t *entry
 static int
 make (struct import *im, const struct osm_tenant_type *type, json_t *row, struct osm_error *err)
 {
-  OSM_CLEANUP_JSON json_t *body = NULL, *object = NULL;
+  OSM_CLEANUP_JSON json_t *entry = NULL, *body = NULL, *object = NULL;
   OSM_CLEANUP_FREE char *dropped = NULL;
-  OSM_CLEANUP_JSON json_t *entry =
-      osm_carried_known (im->cloud, type, im->extensions, json_object_get (row, "entry"), &dropped);
 
   if (type->never_made) {
     result (row, "skipped", type->never_made);
     return 0;
   }
-  if (osm_fetch_body (im->cloud, type, im->inventory, entry, NULL, &body, err) == -1)
+  if (osm_carried_known (im->cloud, type, im->extensions, json_object_get (row, "entry"), &entry,
+                         &dropped, err) == -1 ||
+      osm_fetch_body (im->cloud, type, im->inventory, entry, NULL, &body, err) == -1)
     return -1;
   if (im->options->dry_run)
     object = pretend (im, type, body);

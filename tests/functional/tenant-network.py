@@ -148,6 +148,25 @@ class Network(Case):
         self.assertEqual((made["addresses"], made["description"]), (["172.16.0.0/12", "192.0.2.0/24"], "new"))
         self.assertEqual({o["result"] for o in self.results(0, "import", "address_groups").values()}, {"equal"})
 
+    def test_a_rule_is_not_made_wider_than_it_is(self):
+        s, d = self.source, self.destination
+        group = s.add("network/address-groups", name="admins", description="", addresses=["192.0.2.0/24"])
+        web = self.of(s, "web", "network/security-groups")["id"]
+        for port in (53, 54):
+            s.add("network/security-group-rules", security_group_id=web, direction="ingress", ethertype="IPv4", protocol="udp",
+                  port_range_min=port, port_range_max=port, remote_ip_prefix=None, remote_group_id=None,
+                  remote_address_group_id=group["id"], description="")
+        self.export("all")
+        d.extensions.remove("security-groups-remote-address-group")
+        for words in (("--dry-run",), ()):
+            found = self.run_osm(5, "import", "all", *words)["objects"]
+            failed = [o for o in found if o["result"] == "failed"]
+            self.assertEqual([o["type"] for o in failed], ["security_group_rules"] * 2)
+            self.assertIn("does not know remote_address_group_ref: without it the security group rule would allow more",
+                          failed[0]["reason"])
+        self.assertEqual([r for r in d.all("network/security-group-rules") if r["protocol"] == "udp"], [])
+        self.assertEqual(len([r for r in d.all("network/security-group-rules") if r["protocol"] == "tcp"]), 2)
+
     def trunk(self):
         s = self.source
         net = self.of(s, "n1", "network/networks")["id"]
