@@ -175,46 +175,12 @@ list_others (const struct cleaning *c, json_t *found, struct osm_error *err)
   return 0;
 }
 
-/* Images are shared with members, of which only a list of its own tells. */
-static int
-list_members (const struct cleaning *c, const char *id, struct osm_error *err)
-{
-  OSM_CLEANUP_FREE char *quoted = osm_quote_url (id),
-                        *path = osm_asprintf ("/images/%s/members", quoted);
-  OSM_CLEANUP_JSON json_t *members = NULL, *users = json_array ();
-  json_t *of_images = json_object_get (c->uses, "images");
-  const json_t *member;
-  size_t i;
-
-  if (osm_cloud_list (c->cloud, OSM_IMAGE, path, "members", &members, err) == -1)
-    return -1;
-  json_array_foreach (members, i, member)
-  {
-    const char *project = osm_json_str (member, "member_id");
-    OSM_CLEANUP_FREE char *text =
-        osm_asprintf ("the project %s, with which it is shared", project ? project : "");
-
-    json_array_append_new (users, osm_json_pack ("{s:s}", "text", text));
-  }
-  if (json_array_size (users) == 0)
-    return 0;
-  if (!of_images) {
-    of_images = json_object ();
-    json_object_set_new (c->uses, "images", of_images);
-  }
-  json_object_set (of_images, id, users);
-  return 0;
-}
-
 static int
 find_uses (struct cleaning *c, struct osm_error *err)
 {
-  static const char *const own[] = {
-    "subnets", "routers", "trunks", "images", "server_groups", NULL
-  };
+  /* Subnets of others on our networks go with these, too: list_others has them. */
+  static const char *const own[] = { "routers", "server_groups", NULL };
   OSM_CLEANUP_JSON json_t *found = json_object ();
-  json_t *row;
-  size_t n;
 
   if (list_others (c, found, err) == -1)
     return -1;
@@ -227,18 +193,6 @@ find_uses (struct cleaning *c, struct osm_error *err)
     json_object_set_new (found, own[i], list);
   }
   c->uses = osm_tenant_uses (found);
-  json_array_foreach (c->rows, n, row)
-  {
-    const char *id = osm_json_str (row, "id");
-    const json_t *image = osm_str_equal (osm_json_str (row, "type"), "images")
-                              ? osm_inventory_get (c->here, "images", id)
-                              : NULL;
-
-    if (osm_str_equal (osm_json_str (row, "result"), OSM_CLEANUP_PLANNED) &&
-        osm_str_equal (osm_json_str (image, "visibility"), "shared") &&
-        list_members (c, id, err) == -1)
-      return -1;
-  }
   return 0;
 }
 
@@ -416,13 +370,13 @@ get_again (struct osm_cloud *cloud, const struct osm_tenant_type *type, const ch
   return 0;
 }
 
-/* As far as it matters for whether it may go. What goes before it changes the rest: a sub-port is free when its trunk is gone. */
+/* As far as it matters for whether it may go. What goes before it changes the rest. */
 static bool
 is_same (const struct cleaning *c, const struct osm_tenant_type *type, const json_t *now,
          const json_t *then)
 {
-  static const char *const keys[] = { "name",    "project_id", "owner",      "shared",
-                                      "members", "protected",  "visibility", "router:external" };
+  static const char *const keys[] = { "name", "project_id", "shared", "members",
+                                      "router:external" };
 
   for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
     const json_t *x = json_object_get (now, keys[i]), *y = json_object_get (then, keys[i]);
@@ -479,12 +433,11 @@ delete_one (const struct cleaning *c, const struct osm_tenant_type *type, json_t
   return 0;
 }
 
+/* That something is not shown to this user does not mean that it is not there: only what osm has deleted is noted. */
 static int
 note (const struct cleaning *c, const json_t *row, struct osm_error *err)
 {
-  const char *result = osm_json_str (row, "result");
-
-  if (!osm_str_equal (result, "deleted") && !osm_str_equal (result, "gone"))
+  if (!osm_str_equal (osm_json_str (row, "result"), "deleted"))
     return 0;
   return osm_store_mapping_source_deleted (c->options->store, osm_cloud_name (c->cloud),
                                            osm_cloud_name (c->other), osm_json_str (row, "type"),
@@ -495,13 +448,7 @@ static int
 delete_all (struct cleaning *c, struct osm_error *err)
 {
   json_t *row;
-  size_t i;
 
-  json_array_foreach (c->rows, i, row)
-  {
-    if (note (c, row, err) == -1)
-      return -1;
-  }
   while ((row = osm_cleanup_next (c->rows, c->uses))) {
     const struct osm_tenant_type *type = osm_tenant_type_find (osm_json_str (row, "type"));
     OSM_ERROR (why);

@@ -6,8 +6,8 @@
  *   osm_tenant_cleanup (source, destination, &options, &report, err);
  *   report: {"objects": [{"type", "name", "id", "destination_id", "result", "reason"}], "counts": {...}, "dry_run": true}
  *
- * Results: would delete (without `really`), deleted, left, gone, failed. verdict.h has the rules. What is deleted, and what is found to be gone,
- * is noted in the journal and not looked at again. */
+ * Results: would delete (without `really`), deleted, left, gone, failed. verdict.h has the rules. What is deleted is noted in the journal and not
+ * looked at again. */
 
 #ifndef OSM_CONTROLLER_TENANT_CLEANUP_H
 #define OSM_CONTROLLER_TENANT_CLEANUP_H

@@ -380,7 +380,6 @@ const struct osm_tenant_type osm_type_image = {
   .member_path = "/images",
   .owner = "owner",
   .match = match,
-  .cleanable = true,
   .fields = fields,
   .list = list,
   .wanted = is_tenants,

@@ -131,7 +131,6 @@ const struct osm_tenant_type osm_type_port = {
   .nameless = true,
   .part_of = "network_ref",
   .match = match,
-  .cleanable = true,
   .fields = fields,
   .wanted = is_standalone,
   .set = osm_tenant_set_tags,

@@ -220,7 +220,6 @@ const struct osm_tenant_type osm_type_trunk = {
   .owner = "project_id",
   .nameless = true,
   .match = match,
-  .cleanable = true,
   .fields = fields,
   .update = update,
   .set = osm_tenant_set_tags,

@@ -104,17 +104,15 @@ add_interfaces (const struct uses *u, const json_t *port, const char *subnet)
   size_t i;
 
   json_array_foreach (json_object_get (u->interfaces, subnet), i, interface)
-      add (u, "router_interfaces", json_string_value (interface), "ports",
-           osm_json_str (port, "id"), port_text (u, port));
+      add (u, "router_interfaces", json_string_value (interface), NULL, NULL, port_text (u, port));
 }
 
 static void
 add_port (const struct uses *u, const json_t *port)
 {
   enum port_kind kind = kind_of (port);
-  const char *id = osm_json_str (port, "id"), *owner = osm_json_str (port, "device_owner"),
-             *device = osm_json_str (port, "device_id"),
-             *type = kind == PORT_INTERFACE ? "router_interfaces" : "ports";
+  const char *id = osm_json_str (port, "id"),
+             *type = kind == PORT_INTERFACE ? "router_interfaces" : NULL;
   const json_t *ip, *group;
   size_t i;
 
@@ -132,12 +130,7 @@ add_port (const struct uses *u, const json_t *port)
   json_array_foreach (json_object_get (port, "security_groups"), i, group)
       add (u, "security_groups", json_string_value (group), type, id, port_text (u, port));
   if (kind == PORT_INTERFACE)
-    add (u, "routers", device, type, id, port_text (u, port));
-  else if (device && *device && !osm_str_equal (owner, "trunk:subport"))
-    add (u, "ports", id, NULL, NULL,
-         owner && osm_str_starts_with (owner, "compute:")
-             ? server_text (u, device)
-             : osm_asprintf ("%s %s", owner && *owner ? owner : "the device", device));
+    add (u, "routers", osm_json_str (port, "device_id"), type, id, port_text (u, port));
 }
 
 static void
@@ -200,45 +193,6 @@ add_subnet (const struct uses *u, const json_t *subnet)
 }
 
 static void
-add_trunk (const struct uses *u, const json_t *trunk)
-{
-  const char *id = osm_json_str (trunk, "id"), *parent = osm_json_str (trunk, "port_id");
-  const json_t *port, *sub;
-  size_t i;
-
-  add (u, "ports", parent, "trunks", id, osm_asprintf ("the trunk %s", name_or_id (trunk)));
-  json_array_foreach (json_object_get (trunk, "sub_ports"), i, sub)
-      add (u, "ports", osm_json_str (sub, "port_id"), "trunks", id,
-           osm_asprintf ("the trunk %s", name_or_id (trunk)));
-  json_array_foreach (json_object_get (u->found, "ports"), i, port)
-  {
-    const char *device = osm_json_str (port, "device_id");
-
-    if (osm_str_equal (osm_json_str (port, "id"), parent) && device && *device)
-      add (u, "trunks", id, NULL, NULL, port_text (u, port));
-  }
-}
-
-static void
-add_server (const struct uses *u, const json_t *server)
-{
-  const char *image = osm_json_str (json_object_get (server, "image"), "id");
-
-  if (image)
-    add (u, "images", image, NULL, NULL, server_text (u, osm_json_str (server, "id")));
-}
-
-static void
-add_image (const struct uses *u, const json_t *image)
-{
-  static const char *const keys[] = { "kernel_id", "ramdisk_id" };
-
-  for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
-    add (u, "images", osm_json_str (image, keys[i]), "images", osm_json_str (image, "id"),
-         osm_asprintf ("the image %s", name_or_id (image)));
-}
-
-static void
 add_group_members (const struct uses *u, const json_t *group)
 {
   const json_t *member;
@@ -278,12 +232,9 @@ static void
 add_floating_ip (const struct uses *u, const json_t *ip)
 {
   const char *address = osm_json_str (ip, "floating_ip_address");
-  static const char *const keys[] = { "router_id", "port_id" };
-  static const char *const types[] = { "routers", "ports" };
 
-  for (size_t i = 0; i < 2; i++)
-    add (u, types[i], osm_json_str (ip, keys[i]), NULL, NULL,
-         osm_asprintf ("the floating IP %s", address ? address : ""));
+  add (u, "routers", osm_json_str (ip, "router_id"), NULL, NULL,
+       osm_asprintf ("the floating IP %s", address ? address : ""));
 }
 
 typedef void each (const struct uses *u, const json_t *object);
@@ -318,9 +269,6 @@ osm_tenant_uses (const json_t *found)
   add_all (&u, "ports", add_port);
   add_all (&u, "subnets", add_subnet);
   add_all (&u, "routers", add_routes);
-  add_all (&u, "trunks", add_trunk);
-  add_all (&u, "servers", add_server);
-  add_all (&u, "images", add_image);
   add_all (&u, "server_groups", add_group_members);
   add_all (&u, "security_group_rules", add_rule);
   add_all (&u, "rbac_policies", add_policy);

@@ -13,8 +13,8 @@
 
 #include <jansson.h>
 
-/* found: everything that the cloud shows, as its API has it: "ports", "servers", "subnets", "routers", "trunks", "images", "server_groups",
- * "security_group_rules", "rbac_policies", "floating_ips". New object. */
+/* found: everything that the cloud shows, as its API has it: "ports", "servers", "subnets", "routers", "server_groups", "security_group_rules",
+ * "rbac_policies", "floating_ips". New object. */
 json_t *osm_tenant_uses (const json_t *found);
 
 #endif

@@ -34,7 +34,7 @@ not_osms (const struct osm_cleanup_facts *f)
   if (!osm_str_equal (origin, "created"))
     return "was found at the destination by its name: osm did not make it there";
   if (!f->type->cleanable)
-    return "is not deleted by osm: it may serve others than this tenant";
+    return "is of a kind that is not deleted by osm: not all that may need it can be seen";
   return NULL;
 }
 
@@ -62,8 +62,6 @@ is_default_group (const struct osm_cleanup_facts *f)
 static const char *
 not_alone (const struct osm_cleanup_facts *f)
 {
-  const char *visibility = osm_json_str (f->object, "visibility");
-
   if (!f->own)
     return "belongs to another project, is in use, or is osm's own";
   if (is_default_group (f))
@@ -72,10 +70,6 @@ not_alone (const struct osm_cleanup_facts *f)
     return "is an external network";
   if (json_is_true (json_object_get (f->object, "shared")))
     return "is shared with other projects";
-  if (osm_str_equal (visibility, "public") || osm_str_equal (visibility, "community"))
-    return "is visible to other projects";
-  if (json_is_true (json_object_get (f->object, "protected")))
-    return "is protected";
   return NULL;
 }
 
@@ -126,43 +120,15 @@ differences_text (const json_t *differences)
   return osm_strbuf_take (&b);
 }
 
-/* Neither the size nor a hash is what diff compares when the hashes are of different kinds. */
-static const char *
-other_data (const struct osm_cleanup_facts *f)
-{
-  static const char *const sums[] = { "os_hash_value", "checksum" };
-  bool same_kind = osm_str_equal (osm_json_str (f->object, "os_hash_algo"),
-                                  osm_json_str (f->copy, "os_hash_algo"));
-
-  if (!osm_str_equal (f->type->name, "images"))
-    return NULL;
-  if (!osm_str_equal (osm_json_str (f->copy, "status"), "active"))
-    return "has no data at the destination yet";
-  if (osm_json_uint (f->object, "size") != osm_json_uint (f->copy, "size"))
-    return "has other data at the destination: its size differs";
-  for (size_t i = same_kind ? 0 : 1; i < sizeof sums / sizeof sums[0]; i++) {
-    const char *here = osm_json_str (f->object, sums[i]), *there = osm_json_str (f->copy, sums[i]);
-
-    if (here && there)
-      return osm_str_equal (here, there) ? NULL
-                                         : "has other data at the destination: its hash differs";
-  }
-  return "the clouds tell no hash of the same kind: whether its data is the same is not known";
-}
-
-/* NULL: the copy is as it should be. What no operator should accept unseen (no copy, other data) comes first. */
+/* NULL: the copy is as it should be. */
 static char *
 different (const struct osm_cleanup_facts *f)
 {
   OSM_CLEANUP_JSON json_t *differences = NULL;
-  const char *why;
 
   if (!f->copy)
     return osm_asprintf ("%s is not at the destination any more",
                          osm_json_str (f->mapping, "destination_id"));
-  why = other_data (f);
-  if (why)
-    return osm_strdup (why);
   if (f->accept_differences)
     return NULL;
   if (json_array_size (f->conflicts) > 0)

@@ -71,6 +71,10 @@ TEST (only_what_osm_has_made)
   assert_verdict (&osm_type_network, WITH (.mapping = "{}"), "left", "by its name");
   assert_verdict (&osm_type_flavor, fine, "left", "not deleted by osm");
   assert_verdict (&osm_type_project, fine, "left", "not deleted by osm");
+  /* Shelved servers, keys of encrypted images, addresses that several servers share: not all that need them are seen. */
+  assert_verdict (&osm_type_image, fine, "left", "not deleted by osm");
+  assert_verdict (&osm_type_port, fine, "left", "not deleted by osm");
+  assert_verdict (&osm_type_trunk, fine, "left", "not deleted by osm");
 }
 
 TEST (not_too_early)
@@ -107,33 +111,6 @@ TEST (only_what_is_there_too)
   assert_verdict (&osm_type_network, accepted, "would delete", NULL);
   accepted.copy = NULL;
   assert_verdict (&osm_type_network, accepted, "left", "not at the destination");
-}
-
-#define IMAGE(kind, value, checksum)                                                            \
-  "{'status': 'active', 'size': 10, 'os_hash_algo': '" kind "', 'os_hash_value': '" value "', " \
-  "'checksum': '" checksum "'}"
-
-static void
-assert_image (const char *object, const char *copy, const char *result, const char *reason)
-{
-  struct sample s = fine;
-
-  s.object = object;
-  s.copy = copy;
-  s.entry = s.is = "{'params': {'name': 'web'}}";
-  s.accept = true;
-  assert_verdict (&osm_type_image, s, result, reason);
-}
-
-TEST (the_data_of_images_must_be_the_same)
-{
-  assert_image (IMAGE ("sha512", "a", "1"), IMAGE ("sha512", "a", "1"), "would delete", NULL);
-  assert_image (IMAGE ("sha512", "a", "1"), IMAGE ("sha512", "b", "1"), "left", "hash differs");
-  assert_image (IMAGE ("sha512", "a", "1"), IMAGE ("sha256", "b", "1"), "would delete", NULL);
-  assert_image (IMAGE ("sha512", "a", "1"), IMAGE ("sha256", "b", "2"), "left", "hash differs");
-  assert_image ("{'size': 10}", "{'status': 'active', 'size': 10}", "left", "no hash");
-  assert_image ("{'size': 10}", "{'status': 'active', 'size': 11}", "left", "size differs");
-  assert_image ("{'size': 10}", "{'status': 'queued'}", "left", "no data");
 }
 
 #define RULE(id, group, port)                                                              \
@@ -180,10 +157,11 @@ assert_order (const char *rows_text, const char *uses_text, const char *wanted)
 TEST (users_go_first)
 {
   assert_order (
-      "[" GO ("networks", "n") ", " GO ("subnets", "s") ", " GO ("images", "kernel") ", " GO (
-          "images", "vm") "]",
-      "{'networks': {'n': " BY ("subnets", "s") "}, 'images': {'kernel': " BY ("images", "vm") "}}",
-      "vm kernel s n ");
+      "[" GO ("networks", "n") ", " GO ("subnets", "s") ", " GO ("routers", "r") ", " GO (
+          "router_interfaces", "i") "]",
+      "{'networks': {'n': " BY ("subnets", "s") "}, 'routers': {'r': " BY ("router_interfaces",
+                                                                           "i") "}}",
+      "i r s n ");
 }
 
 TEST (what_something_uses_that_stays_stays_too)
@@ -216,7 +194,6 @@ main (void)
     cmocka_unit_test (not_too_early),
     cmocka_unit_test (only_the_tenants_own),
     cmocka_unit_test (only_what_is_there_too),
-    cmocka_unit_test (the_data_of_images_must_be_the_same),
     cmocka_unit_test (rules_that_the_copy_lacks),
     cmocka_unit_test (users_go_first),
     cmocka_unit_test (what_something_uses_that_stays_stays_too),
