@@ -303,7 +303,7 @@ judge (struct cleaning *c, const json_t *known, struct osm_error *err)
 {
   const struct osm_tenant_type *type = osm_tenant_type_find (osm_json_str (known, "type"));
   const char *id = osm_json_str (known, "source_id"), *to = osm_json_str (known, "destination_id"),
-             *name = osm_json_str (known, "name");
+             *name = osm_json_str (known, "name"), *network;
   const json_t *entry = type ? of (c->entries, type, id) : NULL;
   struct osm_cleanup_facts facts = { .type = type,
                                      .mapping = known,
@@ -319,11 +319,15 @@ judge (struct cleaning *c, const json_t *known, struct osm_error *err)
   if (look_for (c, type, id, &facts.object, err) == -1)
     return -1;
   facts.own = json_object_get (osm_inventory_own (c->here, type->name), id) != NULL;
+  network = osm_json_str (facts.object, "network_id");
+  if (network)
+    facts.network = json_object_get (osm_inventory_own (c->here, "networks"), network);
   facts.conflicts = of (c->conflicts, type, id);
   facts.copy = osm_inventory_get (c->there, type->name, to);
   facts.is = of (c->is, type, to);
   if (osm_str_equal (type->name, "security_groups")) {
-    lacks = osm_cleanup_lacking_rules (json_object_get (c->files, "security_group_rules"), id,
+    lacks = osm_cleanup_lacking_rules (facts.object,
+                                       json_object_get (c->entries, "security_group_rules"), to,
                                        json_object_get (c->is, "security_group_rules"));
     facts.lacks = lacks;
   }

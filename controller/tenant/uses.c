@@ -216,16 +216,41 @@ add_rule (const struct uses *u, const json_t *rule)
 }
 
 static void
+add_share (const struct uses *u, const char *type, const char *id)
+{
+  add (u, type, id, NULL, NULL, osm_strdup ("an RBAC policy, which shares it with others"));
+}
+
+/* Who may use a network uses what is on it. */
+static void
+add_shared_network (const struct uses *u, const char *network)
+{
+  const json_t *object;
+  size_t i;
+
+  add_share (u, "networks", network);
+  json_array_foreach (json_object_get (u->found, "subnets"), i, object)
+  {
+    if (osm_str_equal (osm_json_str (object, "network_id"), network))
+      add_share (u, "subnets", osm_json_str (object, "id"));
+  }
+  json_array_foreach (json_object_get (u->found, "ports"), i, object)
+  {
+    if (kind_of (object) == PORT_INTERFACE &&
+        osm_str_equal (osm_json_str (object, "network_id"), network))
+      add_share (u, "router_interfaces", osm_json_str (object, "id"));
+  }
+}
+
+static void
 add_policy (const struct uses *u, const json_t *policy)
 {
-  const char *kind = osm_json_str (policy, "object_type");
-  const char *type = osm_str_equal (kind, "network")          ? "networks"
-                     : osm_str_equal (kind, "security_group") ? "security_groups"
-                                                              : NULL;
+  const char *kind = osm_json_str (policy, "object_type"), *id = osm_json_str (policy, "object_id");
 
-  if (type)
-    add (u, type, osm_json_str (policy, "object_id"), NULL, NULL,
-         osm_strdup ("an RBAC policy, which shares it with others"));
+  if (id && osm_str_equal (kind, "network"))
+    add_shared_network (u, id);
+  else if (osm_str_equal (kind, "security_group"))
+    add_share (u, "security_groups", id);
 }
 
 static void

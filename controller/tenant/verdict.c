@@ -58,6 +58,22 @@ is_default_group (const struct osm_cleanup_facts *f)
          osm_str_equal (osm_json_str (f->object, "name"), "default");
 }
 
+/* What is on a network serves whoever is there. NULL: that is the tenant alone. */
+static const char *
+not_alone_on_network (const struct osm_cleanup_facts *f)
+{
+  if (!osm_str_equal (f->type->name, "subnets") &&
+      !osm_str_equal (f->type->name, "router_interfaces"))
+    return NULL;
+  if (!f->network)
+    return "is on a network that is not this project's: who uses it there is not seen";
+  if (json_is_true (json_object_get (f->network, "router:external")))
+    return "is on an external network";
+  if (json_is_true (json_object_get (f->network, "shared")))
+    return "is on a network that is shared with other projects";
+  return NULL;
+}
+
 /* NULL: it belongs to the tenant alone. */
 static const char *
 not_alone (const struct osm_cleanup_facts *f)
@@ -70,7 +86,7 @@ not_alone (const struct osm_cleanup_facts *f)
     return "is an external network";
   if (json_is_true (json_object_get (f->object, "shared")))
     return "is shared with other projects";
-  return NULL;
+  return not_alone_on_network (f);
 }
 
 /* It was looked at under this name when it was imported. */
@@ -170,33 +186,54 @@ osm_cleanup_verdict (const struct osm_cleanup_facts *f, json_t *row)
   osm_cleanup_set (row, reason || why ? "left" : OSM_CLEANUP_PLANNED, reason ? reason : why);
 }
 
-json_t *
-osm_cleanup_lacking_rules (const json_t *rules, const char *group_id, const json_t *there)
+/* {SPELLING: true} of the rules of that group. New object. */
+static json_t *
+spellings_of (const json_t *rules, const char *group_id)
 {
   const struct osm_tenant_type *type = osm_tenant_type_find ("security_group_rules");
-  OSM_CLEANUP_JSON json_t *known = json_object ();
-  json_t *lacking = json_array (), *entry;
+  json_t *known = json_object (), *entry;
   const char *id;
-  size_t i;
 
-  json_object_foreach ((json_t *)there, id, entry)
+  json_object_foreach ((json_t *)rules, id, entry)
   {
-    OSM_CLEANUP_FREE char *identity =
-        json_object_get (entry, "error") ? NULL : osm_tenant_spelling (type, entry);
+    OSM_CLEANUP_FREE char *spelling = NULL;
 
-    if (identity)
-      json_object_set_new (known, identity, json_true ());
-  }
-  json_array_foreach (rules, i, entry)
-  {
-    OSM_CLEANUP_FREE char *identity = NULL, *label = NULL;
-
-    if (!osm_str_equal (osm_json_str (json_object_get (entry, "_info"), "security_group_id"),
+    if (json_object_get (entry, "error") ||
+        !osm_str_equal (osm_json_str (json_object_get (entry, "_info"), "security_group_id"),
                         group_id))
       continue;
-    identity = osm_tenant_spelling (type, entry);
+    spelling = osm_tenant_spelling (type, entry);
+    json_object_set_new (known, spelling, json_true ());
+  }
+  return known;
+}
+
+json_t *
+osm_cleanup_lacking_rules (const json_t *group, const json_t *rules, const char *copy_id,
+                           const json_t *there)
+{
+  const struct osm_tenant_type *type = osm_tenant_type_find ("security_group_rules");
+  OSM_CLEANUP_JSON json_t *known = spellings_of (there, copy_id);
+  const json_t *of_group = json_object_get (group, "security_group_rules"), *rule;
+  json_t *lacking = json_array ();
+  size_t i;
+
+  if (!json_is_array (of_group))
+    json_array_append_new (lacking, json_string ("those that it has are not told"));
+  json_array_foreach (of_group, i, rule)
+  {
+    const char *id = osm_json_str (rule, "id");
+    const json_t *entry = id ? json_object_get (rules, id) : NULL;
+    OSM_CLEANUP_FREE char *spelling = NULL, *label = NULL;
+
+    if (!entry || json_object_get (entry, "error")) {
+      label = osm_asprintf ("%s, which cannot be read", id ? id : "one");
+      json_array_append_new (lacking, json_string (label));
+      continue;
+    }
+    spelling = osm_tenant_spelling (type, entry);
     label = osm_tenant_label (type, entry);
-    if (!json_object_get (known, identity))
+    if (!json_object_get (known, spelling))
       json_array_append_new (lacking, json_string (label));
   }
   return lacking;

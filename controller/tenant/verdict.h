@@ -26,6 +26,7 @@ struct osm_cleanup_facts {
   const json_t *mapping;   /* row of osm_store_mapping_list */
   const json_t *object;    /* at the source, as the API has it; NULL: it is not there */
   bool own;                /* it is the tenant's, and nothing of osm's */
+  const json_t *network;   /* of a subnet or an interface, if that is the tenant's, too; or NULL */
   const json_t *entry;     /* as an export of now would write it; {"error"}: it cannot be told */
   const json_t *conflicts; /* of this export, or NULL */
   const json_t *copy;      /* at the destination; NULL: it is not there */
@@ -42,8 +43,9 @@ void osm_cleanup_leave_used (json_t *rows, const json_t *uses);
 /* The next one to delete; NULL: there is none. Borrowed. */
 json_t *osm_cleanup_next (json_t *rows, const json_t *uses);
 
-/* Labels of the rules of that group at the source (array of entries) of which the destination has none that is the same. there: {ID: entry}.
- * New array. */
-json_t *osm_cleanup_lacking_rules (const json_t *rules, const char *group_id, const json_t *there);
+/* Labels of the rules that the group at the source has, as its API shows it, of which the copy has none that is the same, or which cannot be
+ * read. rules, there: {ID: entry} of the source and of the destination. New array. */
+json_t *osm_cleanup_lacking_rules (const json_t *group, const json_t *rules, const char *copy_id,
+                                   const json_t *there);
 
 #endif

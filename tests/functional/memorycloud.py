@@ -150,7 +150,6 @@ class FakeCloud(http.server.ThreadingHTTPServer):
         self.broken = set()  # likewise with 400
         self.roles = ["admin" if administrator else "member"]
         self.data = {}  # of images
-        self.members = {}  # likewise
         self.encryption, self.type_access, self.types_in_use = {}, {}, set()  # of volume types, by their ids
         self.answers = {}  # {(METHOD, KIND): [(status, body) or a function that returns them, ...]}: given first, one each
         self.faults = {}  # what happens once to the data of an image
@@ -244,14 +243,18 @@ class FakeCloud(http.server.ThreadingHTTPServer):
             return obj
         return {SINGULAR.get(plural, plural.rstrip("s")).replace("-", "_"): obj}
 
+    def with_rules(self, kind, obj):
+        if kind != "network/security-groups":
+            return obj
+        return dict(obj, security_group_rules=[r for r in self.all("network/security-group-rules")
+                                               if r["security_group_id"] == obj["id"]])
+
     def get(self, service, kind, parts, query, body):
         plural = self.plural(service, parts)
-        if parts[2:] == ["members"]:
-            return 200, {"members": self.members.get(parts[1], [])}
         if len(parts) > 1:
             obj = self.objects.get(kind, {}).get(parts[1])
-            return (200, self.show(service, plural, obj)) if obj else (404, {"message": "not found"})
-        found = [o for o in self.all(kind)
+            return (200, self.show(service, plural, self.with_rules(kind, obj))) if obj else (404, {"message": "not found"})
+        found = [self.with_rules(kind, o) for o in self.all(kind)
                  if all(str(o.get(k)) in v for k, v in query.items() if k in o and k != "is_public")]
         if kind == "compute/os-keypairs":
             found = [{"keypair": {k: v for k, v in o.items() if k not in ("id", "user_id")}} for o in found

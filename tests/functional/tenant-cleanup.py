@@ -202,6 +202,21 @@ class Stays(Cleanup):
         found = self.reason("the destination lacks rules of it: web ingress IPv4 tcp 80 80", "security_groups", "web")
         self.assertEqual(found["networks", "on"]["result"], "deleted")
 
+    def test_rules_that_cannot_be_read_or_are_of_another_group(self):
+        s, d = self.source, self.destination
+        web = self.of(s, "web", "security-groups")["id"]
+        rule = s.add("network/security-group-rules", security_group_id=web, direction="ingress", ethertype="IPv4", protocol="udp",
+                     port_range_min=5, port_range_max=5, remote_ip_prefix=None, remote_group_id=None, description="")
+        self.reason("lacks rules of it: web ingress IPv4 udp 5 5", "security_groups", "web", words=("security_groups",))
+        # A group of the same name that was made by hand has it.
+        other = d.add("network/security-groups", name="web", description="", stateful=True, tags=[])["id"]
+        d.add("network/security-group-rules", **{k: v for k, v in rule.items() if k != "id"} | {"security_group_id": other})
+        self.reason("lacks rules of it: web ingress IPv4 udp 5 5", "security_groups", "web", words=("security_groups",))
+        for change in ({"project_id": "e" * 32}, {"project_id": s.project, "remote_group_id": new_id()}):
+            rule.update(change)
+            self.reason("lacks rules of it: %s, which cannot be read" % rule["id"], "security_groups", "web",
+                        words=("security_groups",))
+
     def test_shared_external_and_others(self):
         s = self.source
         for values, word in (({"shared": True}, "is shared"), ({"router:external": True}, "is an external network"),
@@ -213,6 +228,22 @@ class Stays(Cleanup):
         policy = s.add("network/rbac-policies", object_type="network", object_id=self.of(s, "on")["id"], action="access_as_shared",
                        target_tenant="x")
         self.reason("an RBAC policy", "on", words=("networks",))
+
+    def test_what_is_on_a_network_of_others_or_for_others(self):
+        s = self.source
+        n1 = self.of(s, "n1")
+        interface = next(k for k in self.plan() if k[0] == "router_interfaces")
+        words = ("subnets", "router_interfaces", "--accept-differences")
+        for values, word in (({"shared": True}, "on a network that is shared"), ({"router:external": True}, "on an external network"),
+                             ({"project_id": "e" * 32}, "on a network that is not this project's")):
+            old = {k: n1.get(k) for k in values}
+            n1.update(values)
+            for key in (("subnets", "s1"), interface):
+                self.reason(word, *key, words=words)
+            n1.update(old)
+        s.add("network/rbac-policies", object_type="network", object_id=n1["id"], action="access_as_shared", target_tenant="x")
+        for key in (("subnets", "s1"), interface):
+            self.reason("an RBAC policy", *key, words=words)
 
     def test_images_ports_and_trunks(self):
         s, net = self.source, self.of(self.source, "on")["id"]

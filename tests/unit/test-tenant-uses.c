@@ -87,6 +87,18 @@ TEST (members_floating_ips_and_shares)
   assert_users (found, "networks", "n2", "an RBAC policy, which shares it with others");
 }
 
+TEST (a_share_of_a_network_is_one_of_all_that_is_on_it)
+{
+  static const char found[] =
+      "{'ports': [" INTERFACE "], 'subnets': [{'id': 's1', 'network_id': 'n1'}, {'id': 's2', "
+      "'network_id': 'n2'}], 'rbac_policies': [{'object_type': 'network', 'object_id': 'n1'}]}";
+
+  assert_users (found, "subnets", "s1",
+                "the router interface i1|an RBAC policy, which shares it with others");
+  assert_users (found, "router_interfaces", "i1", "an RBAC policy, which shares it with others");
+  assert_users (found, "subnets", "s2", "");
+}
+
 int
 main (void)
 {
@@ -96,6 +108,7 @@ main (void)
     cmocka_unit_test (subnets_go_with_their_network),
     cmocka_unit_test (an_interface_is_needed_by_routes_that_lead_through_it),
     cmocka_unit_test (groups_that_others_let_in),
+    cmocka_unit_test (a_share_of_a_network_is_one_of_all_that_is_on_it),
     cmocka_unit_test (members_floating_ips_and_shares),
   };
 

@@ -13,7 +13,7 @@
 
 /* Of a network that may go, but for what the test changes. */
 struct sample {
-  const char *mapping, *object, *entry, *copy, *is;
+  const char *mapping, *object, *entry, *copy, *is, *network;
   bool others, accept;
 };
 static const struct sample fine = { .mapping = KNOWN,
@@ -30,11 +30,13 @@ assert_verdict (const struct osm_tenant_type *type, struct sample s, const char 
                           *object = s.object ? parse (s.object) : NULL,
                           *entry = s.entry ? parse (s.entry) : NULL,
                           *copy = s.copy ? parse (s.copy) : NULL, *is = s.is ? parse (s.is) : NULL,
+                          *network = s.network ? parse (s.network) : NULL,
                           *row = json_object ();
   const struct osm_cleanup_facts facts = { .type = type,
                                            .mapping = mapping,
                                            .object = object,
                                            .own = !s.others,
+                                           .network = network,
                                            .entry = entry,
                                            .copy = copy,
                                            .is = is,
@@ -99,6 +101,19 @@ TEST (only_the_tenants_own)
                   "'new', then 'web'");
 }
 
+TEST (on_the_tenants_own_networks_only)
+{
+  static const struct osm_tenant_type *const types[] = { &osm_type_subnet,
+                                                         &osm_type_router_interface };
+
+  for (size_t i = 0; i < 2; i++) {
+    assert_verdict (types[i], WITH (.network = "{'shared': false}"), "would delete", NULL);
+    assert_verdict (types[i], WITH (.network = NULL), "left", "not this project's");
+    assert_verdict (types[i], WITH (.network = "{'shared': true}"), "left", "shared with other");
+    assert_verdict (types[i], WITH (.network = "{'router:external': true}"), "left", "external");
+  }
+}
+
 TEST (only_what_is_there_too)
 {
   assert_verdict (&osm_type_network, WITH (.copy = NULL), "left", "d1 is not at the destination");
@@ -118,14 +133,34 @@ TEST (only_what_is_there_too)
   "'ingress', 'port_range_min': " port ", 'security_group_ref': {'name': 'web', "          \
   "'project_name': '%auth%', 'domain_name': '%auth%'}}}"
 
+static void
+assert_lacking (const char *group_text, const char *wanted)
+{
+  OSM_CLEANUP_JSON json_t *group = parse (group_text),
+                          *rules = parse ("{'1': " RULE ("1", "g1", "22") ", '2': " RULE (
+                              "2", "g1", "80") ", '3': " RULE ("3", "g1", "443") ", '4': {'error': "
+                                                                                "{}}}"),
+                          *there = parse ("{'x': " RULE ("x", "d1", "22") ", 'y': {'error': {}}, "
+                                                                          "'z': " RULE (
+                                              "z", "d2", "443") "}"),
+                          *lacking = osm_cleanup_lacking_rules (group, rules, "d1", there);
+
+  assert_json (lacking, wanted);
+}
+
 TEST (rules_that_the_copy_lacks)
 {
-  OSM_CLEANUP_JSON json_t *rules = parse ("[" RULE ("1", "g1", "22") ", " RULE (
-                              "2", "g1", "80") ", " RULE ("3", "g2", "443") "]"),
-                          *there = parse ("{'x': " RULE ("x", "d1", "22") ", 'y': {'error': {}}}"),
-                          *lacking = osm_cleanup_lacking_rules (rules, "g1", there);
+  assert_lacking ("{'security_group_rules': [{'id': '1'}, {'id': '2'}]}", "['web ingress 80']");
+  /* Another group of that name has one. */
+  assert_lacking ("{'security_group_rules': [{'id': '3'}]}", "['web ingress 443']");
+}
 
-  assert_json (lacking, "['web ingress 80']");
+TEST (rules_that_cannot_be_read_count_as_lacking)
+{
+  assert_lacking ("{'security_group_rules': [{'id': '1'}, {'id': '4'}, {'id': '5'}, {}]}",
+                  "['4, which cannot be read', '5, which cannot be read', 'one, which cannot be "
+                  "read']");
+  assert_lacking ("{}", "['those that it has are not told']");
 }
 
 /* "ID=RESULT ..." in the order in which they are deleted; those that stay come first. */
@@ -193,8 +228,10 @@ main (void)
     cmocka_unit_test (only_what_osm_has_made),
     cmocka_unit_test (not_too_early),
     cmocka_unit_test (only_the_tenants_own),
+    cmocka_unit_test (on_the_tenants_own_networks_only),
     cmocka_unit_test (only_what_is_there_too),
     cmocka_unit_test (rules_that_the_copy_lacks),
+    cmocka_unit_test (rules_that_cannot_be_read_count_as_lacking),
     cmocka_unit_test (users_go_first),
     cmocka_unit_test (what_something_uses_that_stays_stays_too),
     cmocka_unit_test (two_that_use_each_other_go_together_or_not_at_all),
