@@ -9,6 +9,7 @@
 #include "common/clock.h"
 #include "common/file.h"
 #include "common/json.h"
+#include "common/parse.h"
 #include "common/quote.h"
 #include "common/strbuf.h"
 #include "controller/tenant/carried.h"
@@ -258,6 +259,9 @@ is_chosen (const struct cleaning *c, const struct osm_tenant_type *type, const j
 {
   bool named = false;
 
+  /* An entry that the operator has written by hand has any id, or none. */
+  if (type && type->cleanable && !osm_is_uuid (osm_json_str (known, "source_id")))
+    return false;
   for (size_t i = 0; type && c->options->types[i]; i++)
     named = named || c->options->types[i] == type;
   if (!named || json_object_get (known, "source_deleted_ms"))
@@ -267,10 +271,10 @@ is_chosen (const struct cleaning *c, const struct osm_tenant_type *type, const j
              : osm_filter_takes (c->options->filter, osm_json_str (known, "name"));
 }
 
-/* *ret: borrowed; NULL: there is none. The lists have only what is the tenant's. */
+/* *ret: borrowed; NULL: there is none, or it is not shown to this user. The lists have only what is the tenant's. */
 static int
 look_for (const struct cleaning *c, const struct osm_tenant_type *type, const char *id,
-          const json_t **ret, struct osm_error *err)
+          const json_t **ret, bool *ret_hidden, struct osm_error *err)
 {
   OSM_CLEANUP_FREE char *quoted = osm_quote_url (id),
                         *path = osm_asprintf ("%s/%s", type->member_path, quoted);
@@ -286,7 +290,8 @@ look_for (const struct cleaning *c, const struct osm_tenant_type *type, const ch
     *ret = osm_inventory_get (c->here, type->name, id);
     return 0;
   }
-  if (why.code == 404)
+  *ret_hidden = why.code == 403;
+  if (*ret_hidden || why.code == 404)
     return 0;
   osm_error_move (err, &why);
   return -1;
@@ -316,7 +321,7 @@ judge (struct cleaning *c, const json_t *known, struct osm_error *err)
 
   if (!is_chosen (c, type, known, entry))
     return 0;
-  if (look_for (c, type, id, &facts.object, err) == -1)
+  if (look_for (c, type, id, &facts.object, &facts.hidden, err) == -1)
     return -1;
   facts.own = json_object_get (osm_inventory_own (c->here, type->name), id) != NULL;
   network = osm_json_str (facts.object, "network_id");

@@ -19,7 +19,7 @@ is_of_a_migration (const json_t *port)
 
   json_array_foreach (json_object_get (port, "tags"), i, tag)
   {
-    if (osm_str_starts_with (json_string_value (tag), "osm."))
+    if (json_is_string (tag) && osm_str_starts_with (json_string_value (tag), "osm."))
       return true;
   }
   return false;

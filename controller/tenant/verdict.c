@@ -170,6 +170,10 @@ osm_cleanup_verdict (const struct osm_cleanup_facts *f, json_t *row)
     osm_cleanup_set (row, "left", why);
     return;
   }
+  if (f->hidden) {
+    osm_cleanup_set (row, "left", "belongs to others: this user may not see it");
+    return;
+  }
   if (!f->object) {
     osm_cleanup_set (row, "gone", "is not at the source any more");
     return;

@@ -25,6 +25,7 @@ struct osm_cleanup_facts {
   const struct osm_tenant_type *type;
   const json_t *mapping;   /* row of osm_store_mapping_list */
   const json_t *object;    /* at the source, as the API has it; NULL: it is not there */
+  bool hidden;             /* this user may not see it */
   bool own;                /* it is the tenant's, and nothing of osm's */
   const json_t *network;   /* of a subnet or an interface, if that is the tenant's, too; or NULL */
   const json_t *entry;     /* as an export of now would write it; {"error"}: it cannot be told */

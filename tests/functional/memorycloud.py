@@ -148,6 +148,7 @@ class FakeCloud(http.server.ThreadingHTTPServer):
                            "security-groups-remote-address-group", "default-subnetpools", "qos-default"]
         self.unknown = set()  # likewise with 404
         self.broken = set()  # likewise with 400
+        self.hidden = set()  # ids whose GET is answered with 403
         self.roles = ["admin" if administrator else "member"]
         self.data = {}  # of images
         self.encryption, self.type_access, self.types_in_use = {}, {}, set()  # of volume types, by their ids
@@ -252,6 +253,8 @@ class FakeCloud(http.server.ThreadingHTTPServer):
     def get(self, service, kind, parts, query, body):
         plural = self.plural(service, parts)
         if len(parts) > 1:
+            if parts[1] in self.hidden:
+                return 403, {"message": "not yours"}
             obj = self.objects.get(kind, {}).get(parts[1])
             return (200, self.show(service, plural, self.with_rules(kind, obj))) if obj else (404, {"message": "not found"})
         found = [self.with_rules(kind, o) for o in self.all(kind)

@@ -245,6 +245,25 @@ class Stays(Cleanup):
         for key in (("subnets", "s1"), interface):
             self.reason("an RBAC policy", *key, words=words)
 
+    def test_what_is_shown_to_nobody_else_is_not_gone(self):
+        on = self.source.objects["network/networks"].pop(self.of(self.source, "on")["id"])
+        self.source.hidden.add(on["id"])
+        found = self.now("networks")
+        self.assertEqual((found["networks", "on"]["result"], found["networks", "on"]["reason"]),
+                         ("left", "belongs to others: this user may not see it"))
+        self.assertEqual(found["networks", "n1"]["result"], "left")  # its subnet was not named
+
+    def test_entries_of_the_operators_own(self):
+        text = self.text("networks.yml")
+        old = self.of(self.source, "on")["id"]
+        self.assertEqual(text.count(old), 1)
+        self.write("networks.yml", text.replace(old, "../subnets/" + self.of(self.source, "s1", "subnets")["id"]))
+        self.run_osm(0, "forget", "networks", "on")
+        del self.destination.objects["network/networks"][self.of(self.destination, "on")["id"]]
+        self.run_osm(0, "import", "networks")
+        self.assertEqual({o["type"] for o in self.run_osm(0, "list", "--objects") if o.get("name") == "on"}, {"networks"})
+        self.assertNotIn(("networks", "on"), self.plan())
+
     def test_images_ports_and_trunks(self):
         s, net = self.source, self.of(self.source, "on")["id"]
         vip = s.add("network/ports", name="vip", network_id=net, mac_address="fa:16:3e:00:00:01", device_id="", device_owner="",
@@ -287,6 +306,11 @@ class Stays(Cleanup):
             self.run_osm(1, "cleanup-source", "networks", "--older-than", "0", "--yes")
             self.source.refused.remove(kind)
         self.assertEqual(self.source.calls("DELETE"), [])
+
+    def test_without_extensions(self):
+        self.source.unknown |= {"network/trunks", "network/floatingips", "network/rbac-policies"}
+        self.destination.unknown |= {"network/trunks", "network/rbac-policies"}
+        self.assertEqual(self.now()["networks", "n1"]["result"], "deleted")
 
     def test_unfinished_migrations(self):
         db = sqlite3.connect(self.folder + "/state/osm.db")

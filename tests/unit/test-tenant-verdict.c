@@ -14,7 +14,7 @@
 /* Of a network that may go, but for what the test changes. */
 struct sample {
   const char *mapping, *object, *entry, *copy, *is, *network;
-  bool others, accept;
+  bool others, hidden, accept;
 };
 static const struct sample fine = { .mapping = KNOWN,
                                     .object = "{'id': 's1', 'name': 'web'}",
@@ -36,6 +36,7 @@ assert_verdict (const struct osm_tenant_type *type, struct sample s, const char 
                                            .mapping = mapping,
                                            .object = object,
                                            .own = !s.others,
+                                           .hidden = s.hidden,
                                            .network = network,
                                            .entry = entry,
                                            .copy = copy,
@@ -99,6 +100,14 @@ TEST (only_the_tenants_own)
   assert_verdict (&osm_type_network, WITH (.entry = "{'error': {}}"), "left", "cannot be read");
   assert_verdict (&osm_type_network, WITH (.entry = ENTRY ("new", "1500")), "left",
                   "'new', then 'web'");
+}
+
+TEST (what_is_not_shown_is_not_gone)
+{
+  struct sample hidden = WITH (.object = NULL);
+
+  hidden.hidden = true;
+  assert_verdict (&osm_type_network, hidden, "left", "belongs to others");
 }
 
 TEST (on_the_tenants_own_networks_only)
@@ -228,6 +237,7 @@ main (void)
     cmocka_unit_test (only_what_osm_has_made),
     cmocka_unit_test (not_too_early),
     cmocka_unit_test (only_the_tenants_own),
+    cmocka_unit_test (what_is_not_shown_is_not_gone),
     cmocka_unit_test (on_the_tenants_own_networks_only),
     cmocka_unit_test (only_what_is_there_too),
     cmocka_unit_test (rules_that_the_copy_lacks),
