@@ -77,10 +77,14 @@ same_value (const struct osm_field *f, const json_t *a, const json_t *b)
   return same (x, y);
 }
 
-/* The cloud does not have what it takes: then it cannot differ. */
+/* The cloud does not have what it takes: then it cannot differ. strict: unless that says something. */
 static bool
-is_unknown_there (const struct osm_field *f, const json_t *is)
+is_unknown_there (const struct osm_field *f, const json_t *wanted, const json_t *is, bool strict)
 {
+  const char *text = json_string_value (wanted);
+
+  if (strict && !is_nothing (wanted) && !json_is_false (wanted) && !(text && !*text))
+    return false;
   return (f->extension || f->since) && !(f->flags & OSM_FIELD_NULLABLE) &&
          (!is || json_is_null (is));
 }
@@ -96,15 +100,15 @@ is_comparable (const struct osm_tenant_type *type, const struct osm_field *f, co
          same (osm_tenant_value (wanted, with), osm_tenant_value (is, with));
 }
 
-json_t *
-osm_tenant_diff (const struct osm_tenant_type *type, const json_t *wanted, const json_t *is)
+static json_t *
+compare (const struct osm_tenant_type *type, const json_t *wanted, const json_t *is, bool strict)
 {
   json_t *differences = json_array ();
 
   for (const struct osm_field *f = type->fields; f->name; f++) {
     const json_t *a = osm_tenant_value (wanted, f), *b = osm_tenant_value (is, f);
 
-    if ((f->flags & OSM_FIELD_INFO) || !a || is_unknown_there (f, b) ||
+    if ((f->flags & OSM_FIELD_INFO) || !a || is_unknown_there (f, a, b, strict) ||
         (json_is_null (a) && (!(f->flags & OSM_FIELD_NULLABLE) || !b)) || same_value (f, a, b) ||
         !is_comparable (type, f, wanted, is))
       continue;
@@ -113,6 +117,18 @@ osm_tenant_diff (const struct osm_tenant_type *type, const json_t *wanted, const
                                           "is", b, "fixed", (f->flags & OSM_FIELD_FIXED) != 0));
   }
   return differences;
+}
+
+json_t *
+osm_tenant_diff (const struct osm_tenant_type *type, const json_t *wanted, const json_t *is)
+{
+  return compare (type, wanted, is, false);
+}
+
+json_t *
+osm_tenant_diff_strict (const struct osm_tenant_type *type, const json_t *wanted, const json_t *is)
+{
+  return compare (type, wanted, is, true);
 }
 
 /* Whose it is at this cloud is not part of what it is: references are by name there. Users and projects, which have no project, are

@@ -16,6 +16,9 @@
  * or null where null is no value, says nothing. fixed: it cannot be changed once the object is there. New array. */
 json_t *osm_tenant_diff (const struct osm_tenant_type *type, const json_t *wanted,
                          const json_t *is);
+/* Also what the cloud cannot have, because it does not know the field: for who deletes the other one. New array. */
+json_t *osm_tenant_diff_strict (const struct osm_tenant_type *type, const json_t *wanted,
+                                const json_t *is);
 /* The same for the same object in file and cloud: the fields of type->match. Caller frees. */
 char *osm_tenant_identity (const struct osm_tenant_type *type, const json_t *entry);
 /* The entry after a new export: for each value, what the operator has edited stays, what has changed at the source comes. base: as the

@@ -74,6 +74,10 @@ class OfTenants(Types):
         self.assertEqual((made[unnamed["mac_address"]]["port_security_enabled"],
                           made[unnamed["mac_address"]]["security_groups"]), (False, []))
 
+    def test_a_tag_that_is_no_text(self):
+        self.port("vip", tags=[7, None])
+        self.assertEqual(self.export("ports", status=0)["ports", "vip"]["result"], "created")
+
     def test_a_port_that_a_server_uses_since(self):
         self.port("vip")
         self.export("networks", "subnets", "security_groups", "ports")

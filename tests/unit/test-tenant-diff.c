@@ -63,6 +63,20 @@ TEST (numbers_are_equal_whatever_their_kind)
                "{'params': {'rxtx_factor': 1.0}}", "[]");
 }
 
+TEST (what_a_cloud_cannot_have_differs_for_who_deletes)
+{
+  OSM_CLEANUP_JSON json_t *wanted = parse (
+                              "{'params': {'is_port_security_enabled': true, 'dns_domain': '', "
+                              "'availability_zone_hints': [], 'is_router_external': false}}"),
+                          *is = parse ("{'params': {}}"),
+                          *usual = osm_tenant_diff (&osm_type_network, wanted, is),
+                          *strict = osm_tenant_diff_strict (&osm_type_network, wanted, is);
+
+  assert_json (usual, "[]");
+  assert_json (strict, "[{'field': 'is_port_security_enabled', 'wanted': true, 'is': null, "
+                       "'fixed': false}]");
+}
+
 static void
 assert_identity (const struct osm_tenant_type *type, const char *one, const char *other, bool equal)
 {
@@ -239,6 +253,7 @@ main (void)
     cmocka_unit_test (null_counts_where_it_is_a_value),
     cmocka_unit_test (reference_without_a_project_means_any),
     cmocka_unit_test (numbers_are_equal_whatever_their_kind),
+    cmocka_unit_test (what_a_cloud_cannot_have_differs_for_who_deletes),
     cmocka_unit_test (subnets_of_one_name_are_told_apart_by_their_network),
     cmocka_unit_test (users_of_one_name_are_told_apart_by_their_domain),
     cmocka_unit_test (a_rule_is_all_that_it_allows_and_not_its_description),
