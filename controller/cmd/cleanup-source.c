@@ -13,7 +13,6 @@
 #include "common/strbuf.h"
 #include "controller/cmd/commands.h"
 #include "controller/cmd/tenant.h"
-#include "controller/migration/state.h"
 
 #define DEFAULT_HOLD "7d"
 #define MAX_HOLD_MS (UINT64_C (100000) * 86400000)
@@ -39,41 +38,58 @@ hold (const struct osm_args *args, uint64_t *ret_ms, struct osm_error *err)
              : osm_error_set (err, OSM_ERROR_USER, 0, "--older-than: at most 100000 days");
 }
 
-/* Ids of the migrations away from that cloud that somebody has still to finish or to take back; NULL: there are none. Caller frees. */
+/* Ids of the migrations from or to that cloud that somebody has still to finish or to take back; NULL: there are none. Caller frees. */
 static int
 unfinished (const struct osm_session *session, char **ret, struct osm_error *err)
 {
+  const char *cloud = osm_cloud_name (session->cloud[OSM_SOURCE]);
   struct osm_migration_row **rows = NULL;
   OSM_STRBUF (ids);
-  size_t nr = 0;
-  int r = 0;
+  size_t nr = 0, more;
 
-  if (osm_store_migration_list (session->store, NULL, 0, &rows, &nr, err) == -1)
+  /* All that are not finished, and none of the others. */
+  if (osm_store_migration_recent (session->store, 0, &rows, &nr, &more, err) == -1)
     return -1;
   for (size_t i = 0; i < nr; i++) {
-    enum osm_migration_state state;
-
-    if (r == 0 &&
-        osm_str_equal (rows[i]->source_cloud, osm_cloud_name (session->cloud[OSM_SOURCE]))) {
-      r = osm_migration_state_parse (rows[i]->state, &state, err);
-      if (r == 0 && !osm_migration_state_is_final (state))
-        osm_strbuf_addf (&ids, "%s%s (%s, %s)", ids.len > 0 ? ", " : "", rows[i]->id,
-                         rows[i]->object_name, rows[i]->state);
-    }
+    if (osm_str_equal (rows[i]->source_cloud, cloud) ||
+        osm_str_equal (rows[i]->destination_cloud, cloud))
+      osm_strbuf_addf (&ids, "%s%s (%s, %s)", ids.len > 0 ? ", " : "", rows[i]->id,
+                       rows[i]->object_name, rows[i]->state);
     osm_migration_row_free (rows[i]);
   }
   free (rows);
   *ret = ids.len > 0 ? osm_strbuf_take (&ids) : NULL;
-  return r;
+  return 0;
 }
 
-static int
-refuse (const char *ids, struct osm_error *err)
+static void
+refuse (const char *what, const char *ids, struct osm_error *err)
 {
   osm_error_set (err, OSM_ERROR_USER, 0,
-                 "nothing is deleted: migrations from this cloud are not finished: %s", ids);
+                 "nothing %s deleted: migrations from or to this cloud are not finished: %s", what,
+                 ids);
   osm_error_hint (err, "resume them or roll them back, then give the command again");
-  return OSM_EXIT_BLOCKED;
+}
+
+struct asking {
+  const struct osm_session *session;
+  bool refused;
+};
+
+/* Somebody may have started one since. */
+static int
+may_delete (void *data, struct osm_error *err)
+{
+  struct asking *asking = data;
+  OSM_CLEANUP_FREE char *ids = NULL;
+
+  if (unfinished (asking->session, &ids, err) == -1)
+    return -1;
+  if (!ids)
+    return 0;
+  asking->refused = true;
+  refuse ("more is", ids, err);
+  return -1;
 }
 
 int
@@ -88,6 +104,8 @@ osm_cmd_cleanup_source (const struct osm_args *args, struct osm_error *err)
                                          .accept_differences =
                                              osm_args_has (args, "accept-differences"),
                                          .really = osm_args_has (args, "yes") };
+  struct asking asking = { NULL, false };
+  int r;
 
   if (osm_cmd_types (args, &types, err) == -1 || osm_cmd_filter (args, &filter, err) == -1 ||
       hold (args, &options.hold_ms, err) == -1)
@@ -95,19 +113,28 @@ osm_cmd_cleanup_source (const struct osm_args *args, struct osm_error *err)
   if (osm_session_open (args, OSM_WANT_CLOUDS | OSM_WANT_STORE, &session, err) == -1 ||
       unfinished (session, &ids, err) == -1)
     return OSM_EXIT_FAILED;
-  if (ids && options.really)
-    return refuse (ids, err);
+  if (ids && options.really) {
+    refuse ("is", ids, err);
+    return OSM_EXIT_BLOCKED;
+  }
   options.types = types;
   options.filter = filter;
   options.hosts[0] = session->config->host[OSM_SOURCE].name;
   options.hosts[1] = session->config->host[OSM_DESTINATION].name;
   options.store = session->store;
-  if (osm_tenant_cleanup (session->cloud[OSM_SOURCE], session->cloud[OSM_DESTINATION], &options,
-                          &report, err) == -1)
-    return OSM_EXIT_FAILED;
-  osm_json_set_str (report, "refused", ids);
-  osm_cmd_print_results (session, report);
-  fflush (stdout);
+  options.may_delete = may_delete;
+  options.data = &asking;
+  asking.session = session;
+  r = osm_tenant_cleanup (session->cloud[OSM_SOURCE], session->cloud[OSM_DESTINATION], &options,
+                          &report, err);
+  /* What was deleted is told also if that was not all. */
+  if (report) {
+    osm_json_set_str (report, "refused", ids);
+    osm_cmd_print_results (session, report);
+    fflush (stdout);
+  }
+  if (r == -1)
+    return asking.refused ? OSM_EXIT_BLOCKED : OSM_EXIT_FAILED;
   if (json_array_size (json_object_get (report, "objects")) == 0) {
     fprintf (stderr, "nothing is left to do\n");
     return OSM_EXIT_NOTHING;

@@ -34,6 +34,7 @@ struct cleaning {
   json_t *conflicts; /* {TYPE: {ID: conflicts of this export}} */
   json_t *is;        /* {TYPE: {ID: entry}} of the destination */
   json_t *uses, *rows;
+  bool deleting; /* from now on the cloud is changed */
 };
 
 /* ---- what the source has ---- */
@@ -422,6 +423,27 @@ look_again (const struct cleaning *c, const struct osm_tenant_type *type, json_t
   return 0;
 }
 
+/* Neutron would not ask: whoever has come to its network since then. The row has a result if there is somebody. */
+static int
+is_in_use_now (const struct cleaning *c, const json_t *interface, json_t *row, bool *ret,
+               struct osm_error *err)
+{
+  const char *network = osm_json_str (interface, "network_id");
+  OSM_CLEANUP_FREE char *quoted = osm_quote_url (network ? network : ""),
+                        *path = osm_asprintf ("/ports?network_id=%s", quoted), *why = NULL;
+  OSM_CLEANUP_JSON json_t *ports = NULL, *found = NULL, *uses = NULL;
+
+  if (osm_cloud_list (c->cloud, OSM_NETWORK, path, "ports", &ports, err) == -1)
+    return -1;
+  found = osm_json_pack ("{s:O}", "ports", ports);
+  uses = osm_tenant_uses (found);
+  why = osm_cleanup_used_by (c->rows, uses, row);
+  *ret = why != NULL;
+  if (why)
+    osm_cleanup_set (row, "left", why);
+  return 0;
+}
+
 static int
 delete_one (const struct cleaning *c, const struct osm_tenant_type *type, json_t *row,
             struct osm_error *err)
@@ -430,10 +452,12 @@ delete_one (const struct cleaning *c, const struct osm_tenant_type *type, json_t
   OSM_CLEANUP_FREE char *quoted = osm_quote_url (id),
                         *path = osm_asprintf ("%s/%s", type->member_path, quoted);
   OSM_CLEANUP_JSON json_t *object = NULL;
+  bool in_use = false;
 
-  if (look_again (c, type, row, &object, err) == -1)
+  if (look_again (c, type, row, &object, err) == -1 ||
+      (object && type->remove && is_in_use_now (c, object, row, &in_use, err) == -1))
     return -1;
-  if (!object)
+  if (!object || in_use)
     return 0;
   if ((type->remove ? type->remove (c->cloud, object, err)
                     : osm_cloud_delete (c->cloud, type->service, path, err)) == -1)
@@ -462,6 +486,8 @@ delete_all (struct cleaning *c, struct osm_error *err)
     const struct osm_tenant_type *type = osm_tenant_type_find (osm_json_str (row, "type"));
     OSM_ERROR (why);
 
+    if (c->options->may_delete && c->options->may_delete (c->options->data, err) == -1)
+      return -1;
     if (delete_one (c, type, row, &why) == -1) {
       if (why.class == OSM_ERROR_INTERRUPTED) {
         osm_error_move (err, &why);
@@ -516,7 +542,8 @@ clean_up (struct cleaning *c, struct osm_error *err)
   if (compare_with (c, err) == -1 || judge_all (c, err) == -1 || find_uses (c, err) == -1)
     return -1;
   osm_cleanup_leave_used (c->rows, c->uses);
-  return c->options->really ? delete_all (c, err) : 0;
+  c->deleting = c->options->really;
+  return c->deleting ? delete_all (c, err) : 0;
 }
 
 int
@@ -542,7 +569,7 @@ osm_tenant_cleanup (struct osm_cloud *source, struct osm_cloud *destination,
   osm_inventory_set_hosts (c.here, options->hosts[0]);
   osm_inventory_set_hosts (c.there, options->hosts[1]);
   r = clean_up (&c, err);
-  if (r == 0)
+  if (r == 0 || c.deleting)
     *ret_report = report (&c);
   osm_inventory_free (c.here);
   osm_inventory_free (c.there);

@@ -27,8 +27,12 @@ struct osm_cleanup_options {
   uint64_t hold_ms; /* what was imported later stays */
   bool accept_differences;
   bool really;
+  /* Asked before each deletion; -1 ends it all. May be NULL. */
+  int (*may_delete) (void *data, struct osm_error *err);
+  void *data;
 };
 
+/* *ret_report is also there when it ended early, after something may have been deleted; else NULL. */
 int osm_tenant_cleanup (struct osm_cloud *source, struct osm_cloud *destination,
                         const struct osm_cleanup_options *options, json_t **ret_report,
                         struct osm_error *err);

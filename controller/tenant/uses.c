@@ -14,7 +14,7 @@ struct uses {
   const json_t *found;
   json_t *uses;
   json_t *servers;    /* {ID: name} */
-  json_t *interfaces; /* {SUBNET: [id of a port of a router]} */
+  json_t *interfaces; /* {NETWORK: [id of a port of a router]} */
 };
 
 /* text: stolen. by_type NULL: it is none of the tenant's objects that are cleaned up. */
@@ -96,15 +96,19 @@ port_text (const struct uses *u, const json_t *port)
                          : osm_asprintf ("the port %s", name_or_id (port));
 }
 
-/* Whoever is on the subnet loses its way out with the interface, and nobody asks. */
+/* Whoever is on the network loses its way out with the interface, and nobody asks. */
 static void
-add_interfaces (const struct uses *u, const json_t *port, const char *subnet)
+add_interfaces (const struct uses *u, const json_t *port, const char *type, const char *id)
 {
+  const char *network = osm_json_str (port, "network_id");
   const json_t *interface;
   size_t i;
 
-  json_array_foreach (json_object_get (u->interfaces, subnet), i, interface)
-      add (u, "router_interfaces", json_string_value (interface), NULL, NULL, port_text (u, port));
+  json_array_foreach (network ? json_object_get (u->interfaces, network) : NULL, i, interface)
+  {
+    if (!osm_str_equal (json_string_value (interface), id))
+      add (u, "router_interfaces", json_string_value (interface), type, id, port_text (u, port));
+  }
 }
 
 static void
@@ -121,12 +125,9 @@ add_port (const struct uses *u, const json_t *port)
   add (u, "networks", osm_json_str (port, "network_id"), type, id, port_text (u, port));
   json_array_foreach (json_object_get (port, "fixed_ips"), i, ip)
   {
-    const char *subnet = osm_json_str (ip, "subnet_id");
-
-    add (u, "subnets", subnet, type, id, port_text (u, port));
-    if (kind != PORT_INTERFACE && subnet)
-      add_interfaces (u, port, subnet);
+    add (u, "subnets", osm_json_str (ip, "subnet_id"), type, id, port_text (u, port));
   }
+  add_interfaces (u, port, type, id);
   json_array_foreach (json_object_get (port, "security_groups"), i, group)
       add (u, "security_groups", json_string_value (group), type, id, port_text (u, port));
   if (kind == PORT_INTERFACE)
@@ -136,50 +137,87 @@ add_port (const struct uses *u, const json_t *port)
 static void
 index_interfaces (const struct uses *u)
 {
-  const json_t *port, *ip;
-  size_t i, k;
+  const json_t *port;
+  size_t i;
 
-  json_array_foreach (json_object_get (u->found, "ports"), i,
-                      port) if (kind_of (port) == PORT_INTERFACE)
-      json_array_foreach (json_object_get (port, "fixed_ips"), k, ip)
+  json_array_foreach (json_object_get (u->found, "ports"), i, port)
   {
-    const char *subnet = osm_json_str (ip, "subnet_id");
-    json_t *list = subnet ? json_object_get (u->interfaces, subnet) : NULL;
+    const char *network = osm_json_str (port, "network_id");
+    json_t *list = network ? json_object_get (u->interfaces, network) : NULL;
 
-    if (subnet && !list) {
+    if (kind_of (port) != PORT_INTERFACE || !network ||
+        !json_is_string (json_object_get (port, "id")))
+      continue;
+    if (!list) {
       list = json_array ();
-      json_object_set_new (u->interfaces, subnet, list);
+      json_object_set_new (u->interfaces, network, list);
     }
-    if (subnet && json_is_string (json_object_get (port, "id")))
-      json_array_append (list, json_object_get (port, "id"));
+    json_array_append (list, json_object_get (port, "id"));
   }
 }
 
 /* ---- what is not a port ---- */
 
-/* Neutron keeps an interface through which a route of the router leads. */
+static bool
+has_address (const json_t *port, const char *address)
+{
+  const json_t *ip;
+  size_t i;
+  OSM_CLEANUP_FREE char *wanted = osm_cidr_canonical (address);
+
+  json_array_foreach (json_object_get (port, "fixed_ips"), i, ip)
+  {
+    const char *text = osm_json_str (ip, "ip_address");
+    OSM_CLEANUP_FREE char *is = text ? osm_cidr_canonical (text) : NULL;
+
+    if (is && osm_str_equal (is, wanted))
+      return true;
+  }
+  return false;
+}
+
+/* Is it on a subnet to which the next hop belongs? */
+static bool
+leads_to (const struct uses *u, const json_t *port, const char *hop)
+{
+  const json_t *ip, *subnet;
+  size_t i, k;
+
+  json_array_foreach (json_object_get (port, "fixed_ips"), i, ip)
+  {
+    const char *id = osm_json_str (ip, "subnet_id");
+
+    json_array_foreach (json_object_get (u->found, "subnets"), k, subnet)
+    {
+      const char *cidr = osm_json_str (subnet, "cidr");
+
+      if (id && cidr && osm_str_equal (osm_json_str (subnet, "id"), id) &&
+          osm_cidr_contains (cidr, hop))
+        return true;
+    }
+  }
+  return false;
+}
+
+/* Neutron keeps the router's own interface through which its route leads, but not that of another router which is its next hop. */
 static void
 add_routes (const struct uses *u, const json_t *router)
 {
-  const json_t *subnet, *route, *interface, *port;
-  size_t i, k, j, p;
+  const json_t *route, *port;
+  size_t i, k;
 
-  json_array_foreach (json_object_get (u->found, "subnets"), i, subnet)
+  json_array_foreach (json_object_get (router, "routes"), i, route)
   {
-    const char *id = osm_json_str (subnet, "id"), *cidr = osm_json_str (subnet, "cidr");
+    const char *hop = osm_json_str (route, "nexthop");
 
-    json_array_foreach (json_object_get (router, "routes"), k, route)
+    json_array_foreach (json_object_get (u->found, "ports"), k, port)
     {
-      const char *hop = osm_json_str (route, "nexthop");
+      bool own = osm_str_equal (osm_json_str (port, "device_id"), osm_json_str (router, "id"));
 
-      if (!id || !cidr || !hop || !osm_cidr_contains (cidr, hop))
-        continue;
-      json_array_foreach (json_object_get (u->interfaces, id), j, interface) json_array_foreach (
-          json_object_get (u->found, "ports"), p,
-          port) if (json_equal (interface, json_object_get (port, "id")) &&
-                    osm_str_equal (osm_json_str (port, "device_id"), osm_json_str (router, "id")))
-          add (u, "router_interfaces", json_string_value (interface), NULL, NULL,
-               osm_asprintf ("the route by %s of the router %s", hop, name_or_id (router)));
+      if (hop && kind_of (port) == PORT_INTERFACE &&
+          (has_address (port, hop) || (own && leads_to (u, port, hop))))
+        add (u, "router_interfaces", osm_json_str (port, "id"), NULL, NULL,
+             osm_asprintf ("the route by %s of the router %s", hop, name_or_id (router)));
     }
   }
 }

@@ -128,7 +128,7 @@ differences_text (const json_t *differences)
     const json_t *is = json_object_get (d, "is");
     OSM_CLEANUP_FREE char *here = json_dumps (json_object_get (d, "wanted"),
                                               JSON_ENCODE_ANY | JSON_COMPACT),
-                          *there = is ? json_dumps (is, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
+                          *there = is && !json_is_null (is) ? json_dumps (is, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
 
     osm_strbuf_addf (&b, "%s%s: %s, there %s", i > 0 ? "; " : "", osm_json_str (d, "field"), here,
                      there ? there : "nothing");
@@ -152,7 +152,7 @@ different (const struct osm_cleanup_facts *f)
                    f->conflicts, "field");
   if (!f->is || json_object_get (f->is, "error"))
     return osm_strdup ("cannot be compared: it is in use at the destination, or not to be read");
-  differences = osm_tenant_diff (f->type, f->entry, f->is);
+  differences = osm_tenant_diff_strict (f->type, f->entry, f->is);
   if (json_array_size (differences) > 0)
     return differences_text (differences);
   return json_array_size (f->lacks) > 0
@@ -279,9 +279,16 @@ users_of (const json_t *uses, const json_t *row)
                           osm_json_str (row, "id"));
 }
 
-/* What uses it and stays, for people; NULL: nothing. Borrowed. pending: or has its turn still. */
+/* Which users count. */
+enum whose {
+  OF_ALL_THAT_STAY,
+  OF_OTHER_TYPES, /* also those that have their turn still, but for those of its own type */
+  OF_ALL,         /* also those that have their turn still */
+};
+
+/* What uses it, for people; NULL: nothing. Borrowed. */
 static const char *
-user (const json_t *index, const json_t *uses, const json_t *row, bool pending)
+user (const json_t *index, const json_t *uses, const json_t *row, enum whose whose)
 {
   const json_t *by;
   size_t i;
@@ -292,13 +299,24 @@ user (const json_t *index, const json_t *uses, const json_t *row, bool pending)
     const json_t *other =
         type ? json_object_get (json_object_get (index, type), osm_json_str (by, "id")) : NULL;
     const char *result = other ? osm_json_str (other, "result") : NULL;
+    bool waits = osm_str_equal (result, OSM_CLEANUP_PLANNED);
 
     if (osm_str_equal (result, "deleted") || osm_str_equal (result, "gone") || other == row ||
-        (!pending && osm_str_equal (result, OSM_CLEANUP_PLANNED)))
+        (waits && whose == OF_ALL_THAT_STAY) ||
+        (waits && whose == OF_OTHER_TYPES && osm_str_equal (type, osm_json_str (row, "type"))))
       continue;
     return osm_json_str (by, "text");
   }
   return NULL;
+}
+
+char *
+osm_cleanup_used_by (json_t *rows, const json_t *uses, const json_t *row)
+{
+  OSM_CLEANUP_JSON json_t *index = index_of (rows);
+  const char *by = user (index, uses, row, OF_ALL_THAT_STAY);
+
+  return by ? osm_asprintf ("is used by %s", by) : NULL;
 }
 
 void
@@ -313,7 +331,7 @@ osm_cleanup_leave_used (json_t *rows, const json_t *uses)
     changed = false;
     json_array_foreach (rows, i, row)
     {
-      const char *by = is_planned (row) ? user (index, uses, row, false) : NULL;
+      const char *by = is_planned (row) ? user (index, uses, row, OF_ALL_THAT_STAY) : NULL;
       OSM_CLEANUP_FREE char *reason = by ? osm_asprintf ("is used by %s", by) : NULL;
 
       if (!reason)
@@ -328,18 +346,14 @@ json_t *
 osm_cleanup_next (json_t *rows, const json_t *uses)
 {
   OSM_CLEANUP_JSON json_t *index = index_of (rows);
-  json_t *last = NULL;
 
   /* Rows are in the order in which things are made. Two groups that let each other in have to go in some order. */
-  for (size_t i = json_array_size (rows); i-- > 0;) {
-    json_t *row = json_array_get (rows, i);
+  for (enum whose whose = OF_ALL; whose >= OF_OTHER_TYPES; whose--)
+    for (size_t i = json_array_size (rows); i-- > 0;) {
+      json_t *row = json_array_get (rows, i);
 
-    if (!is_planned (row))
-      continue;
-    if (!user (index, uses, row, true))
-      return row;
-    if (!last)
-      last = row;
-  }
-  return last;
+      if (is_planned (row) && !user (index, uses, row, whose))
+        return row;
+    }
+  return NULL;
 }

@@ -41,6 +41,8 @@ void osm_cleanup_set (json_t *row, const char *result, const char *reason);
 
 /* Until nothing changes: of the rows that would be deleted those stay that something uses which is not among them. */
 void osm_cleanup_leave_used (json_t *rows, const json_t *uses);
+/* Why that row stays because of these uses; NULL: it does not. Caller frees. */
+char *osm_cleanup_used_by (json_t *rows, const json_t *uses, const json_t *row);
 /* The next one to delete; NULL: there is none. Borrowed. */
 json_t *osm_cleanup_next (json_t *rows, const json_t *uses);
 

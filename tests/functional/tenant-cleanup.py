@@ -2,15 +2,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """cleanup-source: what is deleted at the source, and above all what is not."""
 
+import contextlib
 import json
 import os
+import signal
 import sqlite3
+import subprocess
 import sys
+import threading
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from memorycloud import conflict, new_id  # noqa: E402
-from tenantcase import Files  # noqa: E402
+from tenantcase import CONTROLLER, Files  # noqa: E402
 
 
 class Cleanup(Files):
@@ -28,6 +32,12 @@ class Cleanup(Files):
     def prepare(self):
         # A route keeps its interface, and so all below it; of that one test tells.
         self.of(self.source, "r1", "routers")["routes"] = []
+
+    def migration(self, source, destination, state="held", migration_id="0123abcd"):
+        with contextlib.closing(sqlite3.connect(self.folder + "/state/osm.db")) as db, db:
+            db.execute("INSERT INTO migration (id, kind, state, source_cloud, destination_cloud, object_id, object_name,"
+                       " created_ms, updated_ms) VALUES (?, 'server', ?, ?, ?, ?, 'web1', 1, 1)",
+                       (migration_id, state, source, destination, new_id()))
 
     def of(self, cloud, name, kind="networks"):
         return next(o for o in cloud.all("network/" + kind) if o["name"] == name)
@@ -126,6 +136,66 @@ class Deletes(Cleanup):
         on["shared"] = False
         self.assertEqual(self.now("networks")["networks", "on"]["result"], "deleted")
 
+    def test_a_server_that_comes_between_the_look_and_the_deed(self):
+        s = self.source
+        n1, shown = self.of(s, "n1")["id"], s.all("network/ports")
+
+        def come():
+            # Lists of ports of that network alone; only the interface's own look comes last.
+            s.add("network/ports", network_id=n1, device_id=new_id(), device_owner="compute:nova", fixed_ips=[])
+            return 200, {"ports": s.all("network/ports")}
+        interface = next(p for p in shown if p["device_owner"] == "network:router_interface")
+        s.answers["GET", "network/ports"] = [
+            (200, {"ports": [interface]}), (200, {"ports": shown}), (200, {"port": interface}), come]
+        found = self.now("router_interfaces")
+        row, = found.values()
+        self.assertEqual(row["result"], "left")
+        self.assertIn("is used by the server", row["reason"])
+
+    def router_deleted_and(self, what):
+        """The source deletes its router, and then that happens."""
+        def answer():
+            self.source.objects["network/routers"].clear()
+            what()
+            return 204, None
+        self.source.answers["DELETE", "network/routers"] = [answer]
+
+    def assert_ended_early(self, found):
+        self.assertEqual((found["routers", "r1"]["result"], found["networks", "n1"]["result"]), ("deleted", "would delete"))
+        self.assertIn("n1", [n["name"] for n in self.source.all("network/networks")])
+        known = {(o["type"], o.get("name")): o for o in self.run_osm(0, "list", "--objects")}
+        self.assertIn("source_deleted_ms", known["routers", "r1"])
+
+    def test_a_migration_that_is_started_meanwhile_ends_it(self):
+        def start():
+            self.migration("other", "src")
+        self.router_deleted_and(start)
+        found = self.now(status=4)
+        self.assertIn("nothing more is deleted: migrations from or to this cloud are not finished: 0123abcd (web1, held)", self.err)
+        self.assert_ended_early(found)
+
+    def test_what_was_deleted_is_told_when_the_operator_stops_it(self):
+        env = {k: v for k, v in os.environ.items() if not k.startswith(("OS_", "OSM_"))}
+        env.update(OS_CLIENT_CONFIG_FILE=self.folder + "/clouds.yaml", XDG_CONFIG_HOME=self.folder)
+        began, go = threading.Event(), threading.Event()
+
+        def stop():
+            began.set()
+            go.wait(30)
+        self.router_deleted_and(stop)
+        with subprocess.Popen([CONTROLLER, "cleanup-source", "all", "--yes", "--older-than", "0", "--source-cloud", "src",
+                               "--destination-cloud", "dst", "--state-dir", self.folder + "/state", "--data-dir", self.data,
+                               "--output", "json"], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            self.assertTrue(began.wait(30))
+            process.send_signal(signal.SIGINT)
+            go.set()
+            out, err = process.communicate(timeout=30)
+        self.assertEqual(process.returncode, 130, err)
+        found = {(o["type"], o["name"]): o for o in json.loads(out)["objects"]}
+        self.assertIn(found["routers", "r1"]["result"], ("deleted", "would delete"))
+        interface = next(o for k, o in found.items() if k[0] == "router_interfaces")
+        self.assertEqual((interface["result"], found["networks", "n1"]["result"]), ("deleted", "would delete"))
+
     def test_groups_that_let_each_other_in(self):
         s = self.source
         web = self.of(s, "web", "security-groups")["id"]
@@ -182,6 +252,10 @@ class Stays(Cleanup):
         self.of(self.destination, "on")["mtu"] = 1300
         self.reason("mtu: 1500, there 1300", "on")
         self.assertEqual(self.now("networks", "--filter", "on", "--accept-differences")["networks", "on"]["result"], "deleted")
+
+    def test_what_the_destination_cannot_have(self):
+        del self.of(self.destination, "n1")["port_security_enabled"]
+        self.reason("is_port_security_enabled: true, there nothing", "n1", words=("networks",))
 
     def test_changes_at_the_source(self):
         self.of(self.source, "on")["description"] = "new"
@@ -313,18 +387,20 @@ class Stays(Cleanup):
         self.assertEqual(self.now()["networks", "n1"]["result"], "deleted")
 
     def test_unfinished_migrations(self):
-        db = sqlite3.connect(self.folder + "/state/osm.db")
-        db.execute("INSERT INTO migration (id, kind, state, source_cloud, destination_cloud, object_id, object_name,"
-                   " created_ms, updated_ms) VALUES ('0123abcd', 'server', 'held', 'src', 'dst', ?, 'web1', 1, 1)", (new_id(),))
-        db.commit()
+        self.migration("src", "dst")
         self.run_osm(4, "cleanup-source", "all", "--older-than", "0", "--yes")
         self.assertIn("0123abcd (web1, held)", self.err)
         self.assertEqual(self.source.calls("DELETE"), [])
         self.plan()
         self.assertIn("--yes is refused", self.err)
-        db.execute("UPDATE migration SET state = 'rolled-back'")
-        db.commit()
-        db.close()
+        self.migration("other", "src", "planned", "0123abce")
+        with contextlib.closing(sqlite3.connect(self.folder + "/state/osm.db")) as db, db:
+            db.execute("UPDATE migration SET state = 'rolled-back' WHERE state = 'held'")
+        self.run_osm(4, "cleanup-source", "all", "--older-than", "0", "--yes")
+        self.assertIn("0123abce (web1, planned)", self.err)
+        self.assertEqual(self.source.calls("DELETE"), [])
+        with contextlib.closing(sqlite3.connect(self.folder + "/state/osm.db")) as db, db:
+            db.execute("UPDATE migration SET state = 'rolled-back'")
         self.assertEqual(self.now()["networks", "n1"]["result"], "deleted")
 
     def test_without_files_source_and_destination_are_compared(self):

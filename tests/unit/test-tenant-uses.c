@@ -64,6 +64,27 @@ TEST (an_interface_is_needed_by_routes_that_lead_through_it)
   assert_users (found, "router_interfaces", "i1", "the route by 10.0.0.7 of the router r");
 }
 
+TEST (an_interface_is_needed_by_whoever_is_on_its_network)
+{
+  /* Also on another subnet of it, and another router. */
+  static const char found[] = "{'ports': [" INTERFACE
+                              ", {'id': 'p1', 'network_id': 'n1', 'device_owner': ''}, {'id': "
+                              "'p2', 'network_id': 'n2'}, " PORT ("i2", "network:router_interface",
+                                                                  "r2") "]}";
+
+  assert_users (found, "router_interfaces", "i1", "the port p1|the router interface i2");
+  assert_users (found, "router_interfaces", "i2", "the router interface i1|the port p1");
+}
+
+TEST (an_interface_that_is_the_next_hop_of_another_router)
+{
+  static const char found[] = "{'ports': [" INTERFACE
+                              "], 'routers': [{'id': 'r2', 'name': 'other', 'routes': [{'nexthop': "
+                              "'10.0.0.9'}, {'nexthop': '10.0.0.8'}, {}]}]}";
+
+  assert_users (found, "router_interfaces", "i1", "the route by 10.0.0.9 of the router other");
+}
+
 TEST (groups_that_others_let_in)
 {
   static const char found[] =
@@ -107,6 +128,8 @@ main (void)
     cmocka_unit_test (what_neutron_has_made_for_itself_uses_nothing),
     cmocka_unit_test (subnets_go_with_their_network),
     cmocka_unit_test (an_interface_is_needed_by_routes_that_lead_through_it),
+    cmocka_unit_test (an_interface_is_needed_by_whoever_is_on_its_network),
+    cmocka_unit_test (an_interface_that_is_the_next_hop_of_another_router),
     cmocka_unit_test (groups_that_others_let_in),
     cmocka_unit_test (a_share_of_a_network_is_one_of_all_that_is_on_it),
     cmocka_unit_test (members_floating_ips_and_shares),

@@ -229,6 +229,27 @@ TEST (two_that_use_each_other_go_together_or_not_at_all)
   assert_order ("[" GO ("security_groups", "a") "]", uses, "a=is used by b ");
 }
 
+TEST (what_is_used_by_two_that_use_each_other_goes_after_them)
+{
+  assert_order ("[" GO ("router_interfaces", "i") ", " GO ("router_interfaces", "k") ", " GO (
+                    "security_groups", "g") "]",
+                "{'router_interfaces': {'i': " BY ("router_interfaces", "k") ", 'k': " BY (
+                    "router_interfaces",
+                    "i") "}, 'security_groups': {'g': " BY ("router_interfaces", "i") "}}",
+                "k i g ");
+}
+
+TEST (why_one_stays_by_other_uses)
+{
+  OSM_CLEANUP_JSON json_t *rows = parse ("[" GO ("router_interfaces", "i") "]"),
+                          *uses = parse ("{'router_interfaces': {'i': [{'text': 'the port p'}]}}"),
+                          *none = json_object ();
+  OSM_CLEANUP_FREE char *why = osm_cleanup_used_by (rows, uses, json_array_get (rows, 0));
+
+  assert_string_equal (why, "is used by the port p");
+  assert_null (osm_cleanup_used_by (rows, none, json_array_get (rows, 0)));
+}
+
 int
 main (void)
 {
@@ -245,6 +266,8 @@ main (void)
     cmocka_unit_test (users_go_first),
     cmocka_unit_test (what_something_uses_that_stays_stays_too),
     cmocka_unit_test (two_that_use_each_other_go_together_or_not_at_all),
+    cmocka_unit_test (what_is_used_by_two_that_use_each_other_goes_after_them),
+    cmocka_unit_test (why_one_stays_by_other_uses),
   };
 
   return cmocka_run_group_tests (tests, NULL, NULL);
