@@ -45,8 +45,8 @@ enum osm_field_flag {
   OSM_FIELD_ADMIN = 256,   /* tenants may not ask for it: of the cloud, not of them */
   OSM_FIELD_CLOUD =
       512, /* how the cloud does it: shown to administrators, or good for nothing elsewhere */
-  OSM_FIELD_RESTRICTS = 1024, /* without it the object would allow more: then it is not made at all */
-  OSM_FIELD_AS_TEXT = 64,     /* the API has numbers and truth values as text (properties of images) */
+  OSM_FIELD_RESTRICTS = 1024, /* without it the object allows more: it is not made then */
+  OSM_FIELD_AS_TEXT = 64, /* the API has numbers and truth values as text (properties of images) */
 };
 
 struct osm_field {

@@ -128,7 +128,9 @@ differences_text (const json_t *differences)
     const json_t *is = json_object_get (d, "is");
     OSM_CLEANUP_FREE char *here = json_dumps (json_object_get (d, "wanted"),
                                               JSON_ENCODE_ANY | JSON_COMPACT),
-                          *there = is && !json_is_null (is) ? json_dumps (is, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
+                          *there = is && !json_is_null (is)
+                                       ? json_dumps (is, JSON_ENCODE_ANY | JSON_COMPACT)
+                                       : NULL;
 
     osm_strbuf_addf (&b, "%s%s: %s, there %s", i > 0 ? "; " : "", osm_json_str (d, "field"), here,
                      there ? there : "nothing");

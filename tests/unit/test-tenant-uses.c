@@ -67,10 +67,9 @@ TEST (an_interface_is_needed_by_routes_that_lead_through_it)
 TEST (an_interface_is_needed_by_whoever_is_on_its_network)
 {
   /* Also on another subnet of it, and another router. */
-  static const char found[] = "{'ports': [" INTERFACE
-                              ", {'id': 'p1', 'network_id': 'n1', 'device_owner': ''}, {'id': "
-                              "'p2', 'network_id': 'n2'}, " PORT ("i2", "network:router_interface",
-                                                                  "r2") "]}";
+  static const char found[] =
+      "{'ports': [" INTERFACE ", {'id': 'p1', 'network_id': 'n1', 'device_owner': ''}, {'id': "
+      "'p2', 'network_id': 'n2'}, " PORT ("i2", "network:router_interface", "r2") "]}";
 
   assert_users (found, "router_interfaces", "i1", "the port p1|the router interface i2");
   assert_users (found, "router_interfaces", "i2", "the router interface i1|the port p1");
@@ -78,9 +77,9 @@ TEST (an_interface_is_needed_by_whoever_is_on_its_network)
 
 TEST (an_interface_that_is_the_next_hop_of_another_router)
 {
-  static const char found[] = "{'ports': [" INTERFACE
-                              "], 'routers': [{'id': 'r2', 'name': 'other', 'routes': [{'nexthop': "
-                              "'10.0.0.9'}, {'nexthop': '10.0.0.8'}, {}]}]}";
+  static const char found[] =
+      "{'ports': [" INTERFACE "], 'routers': [{'id': 'r2', 'name': 'other', 'routes': [{'nexthop': "
+      "'10.0.0.9'}, {'nexthop': '10.0.0.8'}, {}]}]}";
 
   assert_users (found, "router_interfaces", "i1", "the route by 10.0.0.9 of the router other");
 }

@@ -30,8 +30,7 @@ assert_verdict (const struct osm_tenant_type *type, struct sample s, const char 
                           *object = s.object ? parse (s.object) : NULL,
                           *entry = s.entry ? parse (s.entry) : NULL,
                           *copy = s.copy ? parse (s.copy) : NULL, *is = s.is ? parse (s.is) : NULL,
-                          *network = s.network ? parse (s.network) : NULL,
-                          *row = json_object ();
+                          *network = s.network ? parse (s.network) : NULL, *row = json_object ();
   const struct osm_cleanup_facts facts = { .type = type,
                                            .mapping = mapping,
                                            .object = object,
@@ -148,10 +147,10 @@ assert_lacking (const char *group_text, const char *wanted)
   OSM_CLEANUP_JSON json_t *group = parse (group_text),
                           *rules = parse ("{'1': " RULE ("1", "g1", "22") ", '2': " RULE (
                               "2", "g1", "80") ", '3': " RULE ("3", "g1", "443") ", '4': {'error': "
-                                                                                "{}}}"),
-                          *there = parse ("{'x': " RULE ("x", "d1", "22") ", 'y': {'error': {}}, "
-                                                                          "'z': " RULE (
-                                              "z", "d2", "443") "}"),
+                                                                                 "{}}}"),
+                          *there = parse (
+                              "{'x': " RULE ("x", "d1", "22") ", 'y': {'error': {}}, "
+                                                              "'z': " RULE ("z", "d2", "443") "}"),
                           *lacking = osm_cleanup_lacking_rules (group, rules, "d1", there);
 
   assert_json (lacking, wanted);
@@ -200,12 +199,11 @@ assert_order (const char *rows_text, const char *uses_text, const char *wanted)
 
 TEST (users_go_first)
 {
-  assert_order (
-      "[" GO ("networks", "n") ", " GO ("subnets", "s") ", " GO ("routers", "r") ", " GO (
-          "router_interfaces", "i") "]",
-      "{'networks': {'n': " BY ("subnets", "s") "}, 'routers': {'r': " BY ("router_interfaces",
-                                                                           "i") "}}",
-      "i r s n ");
+  assert_order ("[" GO ("networks", "n") ", " GO ("subnets", "s") ", " GO ("routers", "r") ", " GO (
+                    "router_interfaces", "i") "]",
+                "{'networks': {'n': " BY ("subnets", "s") "}, 'routers': {'r': " BY (
+                    "router_interfaces", "i") "}}",
+                "i r s n ");
 }
 
 TEST (what_something_uses_that_stays_stays_too)
