@@ -400,6 +400,23 @@ is_same (const struct cleaning *c, const struct osm_tenant_type *type, const jso
   return !type->wanted || type->wanted (c->here, now);
 }
 
+/* What is on a network may go only as long as that is ours alone. */
+static int
+has_same_network (const struct cleaning *c, const json_t *object, bool *ret, struct osm_error *err)
+{
+  const struct osm_tenant_type *networks = osm_tenant_type_find ("networks");
+  const char *id = osm_json_str (object, "network_id");
+  OSM_CLEANUP_JSON json_t *network = NULL;
+
+  *ret = true;
+  if (!id)
+    return 0;
+  if (get_again (c->cloud, networks, id, &network, err) == -1)
+    return -1;
+  *ret = network && is_same (c, networks, network, osm_inventory_get (c->here, "networks", id));
+  return 0;
+}
+
 /* Some time may have passed since the lists. *ret: the object as it is now; NULL: the row has a result. */
 static int
 look_again (const struct cleaning *c, const struct osm_tenant_type *type, json_t *row, json_t **ret,
@@ -407,9 +424,11 @@ look_again (const struct cleaning *c, const struct osm_tenant_type *type, json_t
 {
   const char *id = osm_json_str (row, "id");
   OSM_CLEANUP_JSON json_t *object = NULL, *copy = NULL;
+  bool same_network;
 
   *ret = NULL;
   if (get_again (c->cloud, type, id, &object, err) == -1 ||
+      has_same_network (c, object, &same_network, err) == -1 ||
       get_again (c->other, type, osm_json_str (row, "destination_id"), &copy, err) == -1)
     return -1;
   if (!object)
@@ -418,6 +437,8 @@ look_again (const struct cleaning *c, const struct osm_tenant_type *type, json_t
     osm_cleanup_set (row, "left", "is not at the destination any more");
   else if (!is_same (c, type, object, osm_inventory_get (c->here, type->name, id)))
     osm_cleanup_set (row, "left", "has been changed by somebody right now");
+  else if (!same_network)
+    osm_cleanup_set (row, "left", "is on a network that has been changed by somebody right now");
   else
     *ret = osm_take (object);
   return 0;

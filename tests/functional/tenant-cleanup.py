@@ -136,6 +136,18 @@ class Deletes(Cleanup):
         on["shared"] = False
         self.assertEqual(self.now("networks")["networks", "on"]["result"], "deleted")
 
+    def test_a_network_that_is_shared_between_the_look_and_the_deed(self):
+        s, n1 = self.source, self.of(self.source, "n1")
+
+        def change():
+            n1["shared"] = True
+            return 200, {"subnets": s.all("network/subnets")}
+        s.answers["GET", "network/subnets"] = [(200, {"subnets": s.all("network/subnets")}), change]
+        found = self.now("subnets", "router_interfaces")
+        self.assertEqual({o["result"] for o in found.values()}, {"left"})
+        interface = next(o for k, o in found.items() if k[0] == "router_interfaces")
+        self.assertIn("is on a network that has been changed by somebody right now", interface["reason"])
+
     def test_a_server_that_comes_between_the_look_and_the_deed(self):
         s = self.source
         n1, shown = self.of(s, "n1")["id"], s.all("network/ports")
