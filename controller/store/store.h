@@ -145,7 +145,7 @@ struct osm_mapping {
 /* Adopting what osm made leaves it osm's. */
 int osm_store_mapping_note (struct osm_store *store, const struct osm_mapping *mapping,
                             struct osm_error *err);
-/* Array of objects with the members of struct osm_mapping, updated_ms, and source_deleted_ms if it is not at the source any more; oldest of
+/* Array of objects with the members of struct osm_mapping, updated_ms, and source_deleted_ms if osm has deleted it at the source; oldest of
  * a type first. NULL: of all clouds. */
 int osm_store_mapping_list (struct osm_store *store, const char *source_cloud,
                             const char *destination_cloud, json_t **ret, struct osm_error *err);

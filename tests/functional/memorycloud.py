@@ -377,8 +377,6 @@ class FakeCloud(http.server.ThreadingHTTPServer):
             return [p for p in ports if object_id in p.get("security_groups", ())]
         if kind == "network/routers":
             return [p for p in ports if p.get("device_id") == object_id and "interface" in p["device_owner"]]
-        if kind == "network/ports":
-            return [p for p in ports if p["id"] == object_id and (p.get("device_owner") or "").startswith("network:router")]
         return []
 
     def delete(self, service, kind, parts, query, body):
@@ -390,8 +388,6 @@ class FakeCloud(http.server.ThreadingHTTPServer):
         if self.users(kind, parts[1]):
             return conflict("InUse", "%s is in use" % parts[1])
         self.objects.get(kind, {}).pop(parts[1], None)
-        for sub in obj.get("sub_ports", ()) if kind == "network/trunks" else ():
-            self.objects["network/ports"][sub["port_id"]].update(device_owner="", device_id="")
         if kind == "network/security-groups":
             rules = self.objects.get("network/security-group-rules", {})
             for rule in [r for r in rules.values() if parts[1] in (r["security_group_id"], r["remote_group_id"])]:
