@@ -80,12 +80,12 @@ STORE_TEST (what_is_deleted_at_the_source_stays_known)
   OSM_CLEANUP_JSON json_t *rows = NULL;
   OSM_ERROR (err);
 
-  note (store, "networks", "1", "a", "created");
-  note (store, "networks", "2", "b", "created");
-  osm_store_mapping_source_deleted (store, "src", "dst", "networks", "1", &err);
+  note (store, "networks", "2", "a", "created");
+  note (store, "networks", "1", "b", "created");
+  osm_store_mapping_source_deleted (store, "src", "dst", "networks", "2", &err);
   assert_no_error (&err);
-  note (store, "networks", "1", "c", "created");
-  assert_known (store, "src", "2=b:created 1=c:created");
+  note (store, "networks", "2", "c", "created");
+  assert_known (store, "src", "1=b:created 2=c:created");
   osm_store_mapping_list (store, "src", "dst", &rows, &err);
   assert_no_error (&err);
   assert_null (json_object_get (json_array_get (rows, 0), "source_deleted_ms"));
