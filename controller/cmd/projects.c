@@ -57,36 +57,13 @@ struct context {
   const struct osm_cmd_projects *p;
   json_t *projects; /* of the cloud; may be NULL before they are asked for */
   json_t *mapped;   /* rows of the journal */
+  json_t *known;    /* osm_projects_known */
   json_t *rows, *files, *done, *counts;
   size_t nr_runs;
   const char *id, *label; /* of the project whose turn it is */
 };
 
 /* ---- names of projects at the destination ---- */
-
-/* Where an import has made or found it, or register-external has said it is. NULL: not known, or several of that name are. */
-static const json_t *
-from_journal (const struct context *c, const char *name)
-{
-  const char *id = NULL;
-  const json_t *row, *p;
-  size_t i, n = 0;
-
-  json_array_foreach (c->mapped, i, row)
-  {
-    if (!osm_str_equal (osm_json_str (row, "type"), "projects") ||
-        !osm_str_equal (osm_json_str (row, "name"), name))
-      continue;
-    id = osm_json_str (row, "destination_id");
-    n++;
-  }
-  json_array_foreach (c->projects, i, p)
-  {
-    if (n == 1 && osm_str_equal (osm_json_str (p, "id"), id))
-      return p;
-  }
-  return NULL;
-}
 
 static void
 rename_project (void *data, char **domain, char **name)
@@ -103,7 +80,7 @@ rename_project (void *data, char **domain, char **name)
     osm_projects_apply (said, domain, name);
     return;
   }
-  known = from_journal (c, *name);
+  known = osm_projects_mapped (c->projects, c->mapped, c->known, *domain, *name);
   if (known) {
     osm_str_set (domain, osm_json_str (known, "domain_name"));
     osm_str_set (name, osm_json_str (known, "name"));
@@ -209,7 +186,9 @@ run_project (struct context *c, const json_t *project, struct osm_error *err)
   c->label = osm_json_str (here, "label");
   json_array_append_new (c->done, osm_json_pack ("{s:s, s:s, s:s}", "project", label, "id", c->id,
                                                  "destination", c->label));
-  return run (c, types, data_dir, &one, label, err);
+  if (run (c, types, data_dir, &one, label, err) == -1)
+    return -1;
+  return c->p->side == OSM_SOURCE ? osm_projects_note_id (data_dir, c->id, err) : 0;
 }
 
 /* -1 if all ends here. */
@@ -251,6 +230,7 @@ run_all (struct context *c, struct osm_error *err)
   if (osm_projects_list (cloud, &c->projects, err) == -1 ||
       (p->side != OSM_SOURCE && osm_projects_exported (p->data_dir, &there, err) == -1))
     return -1;
+  c->known = p->side == OSM_SOURCE ? NULL : osm_projects_known (p->data_dir, there);
   if (run (c, others, p->data_dir, &nobodys, NULL, &why) == -1 && failed (c, NULL, &why, err) == -1)
     return -1;
   /* Perhaps some were just made. */
@@ -301,6 +281,7 @@ osm_cmd_projects_run (const struct osm_cmd_projects *projects, json_t **ret_repo
                        c.files, "projects", c.done, "objects", c.rows, "counts", c.counts);
   json_decref (c.projects);
   json_decref (c.mapped);
+  json_decref (c.known);
   json_decref (c.rows);
   json_decref (c.files);
   json_decref (c.done);

@@ -222,14 +222,15 @@ record (struct import *im, const struct osm_tenant_type *type, const json_t *row
 {
   const json_t *entry = json_object_get (row, "entry");
   OSM_CLEANUP_FREE char *source_id = osm_tenant_entry_id (entry);
-  const char *id = osm_json_str (row, "id");
+  const char *id = osm_json_str (row, "id"), *name = osm_json_str (entry, OSM_NAME_AT_SOURCE);
 
   alias (im, type, row, id);
   /* What has no id is what it is by its content. */
   if (im->options->dry_run || type->id || type->by_content || !id || !source_id || !*source_id)
     return 0;
-  return osm_tenant_mapping_note (im->mapping, type->name, source_id, id,
-                                  osm_json_str (json_object_get (entry, "params"), "name"), origin,
+  if (!name)
+    name = osm_json_str (json_object_get (entry, "params"), "name");
+  return osm_tenant_mapping_note (im->mapping, type->name, source_id, id, name, origin,
                                   osm_str_equal (osm_json_str (row, "result"), "updated"), err);
 }
 

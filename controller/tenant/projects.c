@@ -10,12 +10,18 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "common/file.h"
 #include "common/json.h"
 #include "common/quote.h"
 #include "common/strbuf.h"
 #include "controller/tenant/convert.h"
+#include "controller/tenant/datafile.h"
+#include "controller/tenant/export.h"
+#include "controller/tenant/types.h"
 
 #define FOLDER "projects"
+#define ID_FILE OSM_EXPORT_BASE "/project-id"
+#define MAX_ID 255
 
 /* ---- pure ---- */
 
@@ -140,6 +146,68 @@ osm_projects_apply (const char *said, char **domain, char **name)
     osm_str_set (name, said);
 }
 
+/* The id at the source of the project that is called so in the files. NULL: not known, or several are. */
+static const char *
+id_of (const json_t *known, const char *domain, const char *name)
+{
+  const char *id, *found = NULL;
+  json_t *p;
+  size_t n = 0;
+
+  json_object_foreach ((json_t *)known, id, p)
+  {
+    if (!osm_str_equal (osm_json_str (p, "name"), name) ||
+        (domain && !osm_str_equal (osm_json_str (p, "domain_name"), domain)))
+      continue;
+    found = id;
+    n++;
+  }
+  return n == 1 ? found : NULL;
+}
+
+static const json_t *
+by_id (const json_t *projects, const char *id)
+{
+  const json_t *p;
+  size_t i;
+
+  json_array_foreach (projects, i, p)
+  {
+    if (id && osm_str_equal (osm_json_str (p, "id"), id))
+      return p;
+  }
+  return NULL;
+}
+
+const json_t *
+osm_projects_mapped (const json_t *projects, const json_t *rows, const json_t *known,
+                     const char *domain, const char *name)
+{
+  const char *source_id = id_of (known, domain, name);
+  const json_t *row, *p, *found = NULL;
+  size_t i, n = 0;
+
+  json_array_foreach (rows, i, row)
+  {
+    const char *of = osm_json_str (row, "source_id");
+
+    if (!osm_str_equal (osm_json_str (row, "type"), "projects"))
+      continue;
+    p = by_id (projects, osm_json_str (row, "destination_id"));
+    /* Without its id: by the name, unless the row is another one's. Only what was registered may be in another domain. */
+    if (source_id
+            ? !osm_str_equal (of, source_id)
+            : !osm_str_equal (osm_json_str (row, "name"), name) ||
+                  (of && json_object_get (known, of)) ||
+                  (domain && p && !osm_str_equal (osm_json_str (row, "origin"), "registered") &&
+                   !osm_str_equal (osm_json_str (p, "domain_name"), domain)))
+      continue;
+    found = p;
+    n++;
+  }
+  return n == 1 ? found : NULL;
+}
+
 /* ---- of a cloud ---- */
 
 int
@@ -192,6 +260,24 @@ folders (const char *path, char ***ret, struct osm_error *err)
   return 0;
 }
 
+/* With the id that the last export has noted, if one has. */
+static json_t *
+exported (const char *data_dir, const char *domain, const char *name)
+{
+  OSM_CLEANUP_FREE char *folder = osm_projects_folder (data_dir, domain, name),
+                        *path = osm_asprintf ("%s/" ID_FILE, folder), *id = NULL;
+  OSM_CLEANUP_JSON json_t *text = NULL;
+  json_t *p = project (NULL, domain, name);
+  size_t len = 0;
+  OSM_ERROR (ignored);
+
+  if (osm_file_read (path, MAX_ID, &id, &len, &ignored) == 0)
+    text = json_stringn (id, len);
+  if (text)
+    json_object_set (p, "source_id", text);
+  return p;
+}
+
 int
 osm_projects_exported (const char *data_dir, json_t **ret, struct osm_error *err)
 {
@@ -215,9 +301,55 @@ osm_projects_exported (const char *data_dir, json_t **ret, struct osm_error *err
       if (!name)
         return osm_error_set (err, OSM_ERROR_USER, 0, "%s/%s is no folder of a project", path,
                               names[n]);
-      json_array_append_new (list, project (NULL, domain, name));
+      json_array_append_new (list, exported (data_dir, domain, name));
     }
   }
   *ret = osm_tenant_sorted (list, "label");
   return 0;
+}
+
+/* ---- ids of the source ---- */
+
+int
+osm_projects_note_id (const char *folder, const char *id, struct osm_error *err)
+{
+  OSM_CLEANUP_FREE char *path = osm_asprintf ("%s/" ID_FILE, folder);
+
+  return osm_file_write (path, id, strlen (id), 0600, err);
+}
+
+static void
+know (json_t *known, const char *id, const char *domain, const char *name)
+{
+  if (id && *id && domain && name)
+    json_object_set_new (known, id,
+                         osm_json_pack ("{s:s, s:s}", "domain_name", domain, "name", name));
+}
+
+json_t *
+osm_projects_known (const char *data_dir, const json_t *exported)
+{
+  OSM_CLEANUP_FREE char *path = osm_asprintf ("%s/%s", data_dir, osm_type_project.file);
+  OSM_CLEANUP_DATAFILE struct osm_datafile *file = NULL;
+  json_t *known = json_object ();
+  const json_t *p;
+  size_t i;
+  OSM_ERROR (ignored);
+
+  json_array_foreach (exported, i, p)
+      know (known, osm_json_str (p, "source_id"), osm_json_str (p, "domain_name"),
+            osm_json_str (p, "name"));
+  /* Whoever imports that file is told what is wrong with it. */
+  if (!osm_file_exists (path) || osm_datafile_load (path, &file, &ignored) == -1)
+    return known;
+  json_array_foreach (osm_datafile_resources (file), i, p)
+  {
+    const json_t *params = json_object_get (p, "params");
+    OSM_CLEANUP_FREE char *id = osm_tenant_entry_id (p);
+
+    if (!json_object_get (known, id))
+      know (known, id, osm_json_str (json_object_get (params, "domain_ref"), "name"),
+            osm_json_str (params, "name"));
+  }
+  return known;
 }

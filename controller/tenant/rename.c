@@ -58,15 +58,17 @@ walk (const struct osm_tenant_project *project, const char *key, json_t *value)
     json_object_foreach (value, inner, member) walk (project, inner, member);
 }
 
-/* A project of the file itself. */
+/* A project of the file itself. The journal has it under the name at the source. */
 static void
-rename_project (const struct osm_tenant_project *project, json_t *params)
+rename_project (const struct osm_tenant_project *project, json_t *entry)
 {
-  json_t *ref = json_object_get (params, "domain_ref");
+  json_t *params = json_object_get (entry, "params"), *ref = json_object_get (params, "domain_ref");
   OSM_CLEANUP_JSON json_t *both =
       osm_json_pack ("{s:O?, s:O?}", "name", json_object_get (params, "name"), "domain_name",
                      json_object_get (ref, "name"));
 
+  if (json_is_string (json_object_get (params, "name")))
+    json_object_set (entry, OSM_NAME_AT_SOURCE, json_object_get (params, "name"));
   rename_in (project, both, "name");
   if (json_is_string (json_object_get (both, "name")))
     json_object_set (params, "name", json_object_get (both, "name"));
@@ -88,7 +90,7 @@ osm_rename_projects (const struct osm_tenant_type *type, const struct osm_tenant
     json_t *params = json_object_get (entry, "params");
 
     if (type == &osm_type_project)
-      rename_project (project, params);
+      rename_project (project, entry);
     walk (project, NULL, params);
     walk (project, NULL, json_object_get (entry, "_osm_params"));
   }

@@ -184,6 +184,35 @@ class Everything(Case):
         self.results(0, "import", "networks", "--projects", "a")
         self.assertEqual(set(self.there("network/networks", "net")), {"elsewhere"})
 
+    def test_what_was_registered_stays_so_when_projects_are_imported(self):
+        self.project(self.destination, "elsewhere")
+        self.run_osm(0, "register-external", "projects", "a", "elsewhere")
+        self.results(0, "export", "projects", "networks", "--projects", "a")
+        for _ in range(2):
+            self.results(0, "import", "projects", "networks", "--projects", "a")
+            self.assertEqual(set(self.there("network/networks", "net")), {"elsewhere"})
+            self.assertEqual([o["name"] for o in self.run_osm(0, "list", "--objects") if o.get("origin") == "registered"],
+                             ["a"])
+        self.results(0, "diff", "networks", "--projects", "a")
+
+    def test_the_same_name_in_two_domains(self):
+        for cloud in (self.source, self.destination):
+            cloud.add("identity/domains", id="other", name="Other")
+        words = ("projects", "networks", "--projects", "a", "--filter", "a", "--filter", "net")
+        self.results(0, "export", *words)
+        self.results(0, "import", *words)
+        first, = self.destination.all("network/networks")[1:]
+        later = self.project(self.source, "a", "other")
+        self.fill(later, "other")
+        self.results(0, "export", *words)
+        found = self.results(0, "import", *words)
+        self.assertEqual({k: o["result"] for k, o in found.items() if k[0]},
+                         {("Default/a", "networks", "net"): "equal", ("Other/a", "networks", "net"): "created"})
+        made = next(p["id"] for p in self.destination.all("identity/projects") if (p["name"], p["domain_id"]) == ("a", "other"))
+        self.assertEqual({n["project_id"]: n["description"] for n in self.destination.all("network/networks") if n["name"] == "net"},
+                         {first["project_id"]: "of a", made: "of other"})
+        self.assertEqual({o["result"] for o in self.results(0, "import", *words).values()}, {"equal"})
+
     def test_quotas_of_each_project(self):
         for cloud, cores in ((self.source, 40), (self.destination, 10)):
             for kind, values in (("compute/os-quota-sets", {"cores": cores}), ("network/quotas", {"network": 5}),

@@ -151,7 +151,48 @@ TEST (references_say_what_projects_are_called_here)
                "  'project_name': null, 'domain_name': null}}}]");
   osm_rename_projects (&osm_type_project, &one, projects);
   assert_json (projects, "[{'params': {'name': 'b', 'domain_ref': {'name': 'new', 'project_name':"
-                         "  null, 'domain_name': null}}}, {'params': {'name': 'c'}}]");
+                         "  null, 'domain_name': null}}, '_name_at_source': 'a'},"
+                         " {'params': {'name': 'c'}, '_name_at_source': 'c'}]");
+}
+
+static void
+assert_mapped (const char *rows, const char *known, const char *domain, const char *name,
+               const char *wanted)
+{
+  OSM_CLEANUP_JSON json_t *projects = parse (PROJECTS), *r = parse (rows), *k = parse (known);
+  const char *id = osm_json_str (osm_projects_mapped (projects, r, k, domain, name), "id");
+
+  assert_string_equal (id ? id : "", wanted);
+}
+
+#define ROW(source_id, destination_id, name, origin)                                      \
+  "{'type': 'projects', 'source_id': '" source_id "', 'destination_id': '" destination_id \
+  "', 'name': '" name "', 'origin': '" origin "'}"
+
+TEST (which_project_the_journal_means)
+{
+  static const char known[] = "{'a': {'domain_name': 'Default', 'name': 'web'},"
+                              " 'b': {'domain_name': 'other', 'name': 'web'}}";
+
+  /* By the id at the source, whatever the journal calls it. */
+  assert_mapped ("[" ROW ("a", "3", "old", "registered") "]", known, "Default", "web", "3");
+  assert_mapped ("[" ROW ("a", "3", "web", "registered") "]", known, "other", "web", "");
+  assert_mapped ("[" ROW ("a", "1", "web", "created") "]", known, "other", "web", "");
+  assert_mapped ("[" ROW ("a", "1", "web", "created") "," ROW ("b", "3", "web", "registered") "]",
+                 known, "other", "web", "3");
+  /* By name, where nobody knows the id. */
+  assert_mapped ("[" ROW ("x", "1", "web", "created") "]", "{}", "Default", "web", "1");
+  assert_mapped ("[" ROW ("x", "1", "web", "created") "]", "{}", "other", "web", "");
+  assert_mapped ("[" ROW ("x", "3", "web", "registered") "]", "{}", "other", "web", "3");
+  assert_mapped ("[" ROW ("x", "1", "web", "created") "]", "{}", NULL, "web", "1");
+  /* One that is another's. */
+  assert_mapped ("[" ROW ("a", "3", "web", "registered") "]",
+                 "{'a': {'domain_name': 'Default', 'name': 'web'}}", "other", "web", "");
+  /* Gone, and several. */
+  assert_mapped ("[" ROW ("a", "9", "web", "created") "]", known, "Default", "web", "");
+  assert_mapped (
+      "[" ROW ("x", "1", "web", "registered") "," ROW ("y", "2", "web", "registered") "]", "{}",
+      NULL, "web", "");
 }
 
 /* Every project has a group of that name. */
@@ -206,6 +247,7 @@ main (void)
     cmocka_unit_test (folders_have_names_that_lead_nowhere_else),
     cmocka_unit_test (what_a_configuration_says_of_a_project),
     cmocka_unit_test (references_say_what_projects_are_called_here),
+    cmocka_unit_test (which_project_the_journal_means),
     cmocka_unit_test (names_of_other_projects_mean_nothing_in_this_one),
     cmocka_unit_test (the_least_role_is_taken),
     cmocka_unit_test (types_that_belong_to_projects),
