@@ -9,6 +9,7 @@
 #include "common/json.h"
 #include "common/quote.h"
 #include "common/strbuf.h"
+#include "controller/cloud/network.h"
 #include "controller/tenant/convert.h"
 #include "controller/tenant/types.h"
 
@@ -187,13 +188,24 @@ set_rules (const struct osm_change *change, const char *id, const json_t *wanted
   return 0;
 }
 
+/* Neutron has them beside the policies, not below them: /policies/ID/tags. */
+static int
+set_tags (const struct osm_change *change, const char *id, const json_t *tags,
+          struct osm_error *err)
+{
+  const struct osm_collection c = { .service = OSM_NETWORK, .member_path = "/policies" };
+
+  return osm_network_tag (change->cloud, &c, id, tags, err);
+}
+
 static int
 set (const struct osm_change *change, const struct osm_tenant_type *type, const char *id,
      const struct osm_field *field, const json_t *value, const json_t *is, struct osm_error *err)
 {
-  return strcmp (field->name, "rules") == 0
-             ? set_rules (change, id, value, err)
-             : osm_tenant_set_tags (change, type, id, field, value, is, err);
+  (void)type;
+  (void)is;
+  return strcmp (field->name, "rules") == 0 ? set_rules (change, id, value, err)
+                                            : set_tags (change, id, value, err);
 }
 
 static const char *const match[] = { "name", NULL };

@@ -96,6 +96,7 @@ def governed(src, clean):
                                 maximum_prefix_length=28, address_scope_id=scope.id, description='for tests')
     n.set_tags(pool, ['b', 'a'])
     policy = n.create_qos_policy(name=P + 'gold', description='fast')
+    n.set_tags(policy, ['gold', 'fast'])
     n.create_qos_bandwidth_limit_rule(policy, max_kbps=3000, max_burst_kbps=300, direction='egress')
     n.create_qos_dscp_marking_rule(policy, dscp_mark=26)
     # Of no network: the lab's has no such rules.
@@ -132,6 +133,7 @@ def test_what_networks_are_governed_by(run, src, dst, governed):
     assert rules(dst) == rules(src) and len(rules(dst)) == 2
     assert rules(dst, 'silver')['minimum_bandwidth', 'egress']['min_kbps'] == 10
     assert one(n.networks(), 'net').qos_policy_id == one(n.qos_policies(), 'gold').id
+    assert sorted(one(n.qos_policies(), 'gold').tags) == ['fast', 'gold']
     subnet = one(n.subnets(), 'subnet')
     assert (subnet.cidr, subnet.subnet_pool_id) == ('10.90.3.0/24', pool.id)
     offices = one(n.address_groups(), 'offices')

@@ -221,6 +221,8 @@ class FakeCloud(http.server.ThreadingHTTPServer):
         if parts[:2] in (["flavors", "detail"], ["servers", "detail"]) and service == "compute":
             parts = parts[:1]
         if parts[:2] == ["qos", "policies"]:
+            if parts[3:] == ["tags"]:  # neutron/db/qos/models.py: api_collections
+                return 404, {"message": "The resource could not be found."}
             parts = parts[1:]
         kind = "%s/%s" % (service, parts[0])
         if (method == "GET" and kind in self.refused) or (method, kind) in self.refused:
