@@ -213,6 +213,22 @@ failed (struct context *c, const char *label, struct osm_error *why, struct osm_
   return 0;
 }
 
+/* Before anything is changed. A folder of what belongs to no project has none of projects: then nothing can be meant. */
+static int
+choose (const struct context *c, const json_t *all, bool others, json_t **ret,
+        struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *chosen = osm_projects_chosen (all, c->p->filter);
+
+  if (json_array_size (chosen) == 0 && (json_array_size (all) > 0 || !others)) {
+    osm_error_set (err, OSM_ERROR_USER, 0, "--projects: none of the %zu projects has such a name",
+                   json_array_size (all));
+    return osm_error_hint (err, "projects go by NAME or DOMAIN/NAME");
+  }
+  *ret = osm_take (chosen);
+  return 0;
+}
+
 static int
 run_all (struct context *c, struct osm_error *err)
 {
@@ -228,7 +244,8 @@ run_all (struct context *c, struct osm_error *err)
   OSM_ERROR (why);
 
   if (osm_projects_list (cloud, &c->projects, err) == -1 ||
-      (p->side != OSM_SOURCE && osm_projects_exported (p->data_dir, &there, err) == -1))
+      (p->side != OSM_SOURCE && osm_projects_exported (p->data_dir, &there, err) == -1) ||
+      choose (c, there ? there : c->projects, others[0] != NULL, &chosen, err) == -1)
     return -1;
   c->known = p->side == OSM_SOURCE ? NULL : osm_projects_known (p->data_dir, there);
   if (run (c, others, p->data_dir, &nobodys, NULL, &why) == -1 && failed (c, NULL, &why, err) == -1)
@@ -239,7 +256,6 @@ run_all (struct context *c, struct osm_error *err)
     if (osm_projects_list (cloud, &c->projects, err) == -1)
       return -1;
   }
-  chosen = osm_projects_chosen (there ? there : c->projects, p->filter);
   json_array_foreach (chosen, i, project)
   {
     OSM_ERROR (reason);
@@ -248,14 +264,11 @@ run_all (struct context *c, struct osm_error *err)
         failed (c, osm_json_str (project, "label"), &reason, err) == -1)
       return -1;
   }
-  if (json_array_size (chosen) > 0 && c->nr_runs + json_array_size (c->rows) > 0)
+  if (c->nr_runs + json_array_size (c->rows) > 0)
     return 0;
-  osm_error_set (
-      err, OSM_ERROR_USER, 0,
-      json_array_size (chosen) == 0 ? "--projects: none of the %zu projects has such a name"
-                                    : "there are no files of these types of the %zu projects",
-      json_array_size (json_array_size (chosen) == 0 ? (there ? there : c->projects) : chosen));
-  return osm_error_hint (err, "projects go by NAME or DOMAIN/NAME");
+  return osm_error_set (err, OSM_ERROR_USER, 0,
+                        "there are no files of these types of the %zu projects",
+                        json_array_size (chosen));
 }
 
 int

@@ -238,6 +238,20 @@ class Everything(Case):
         self.results(0, "import", "networks", "--projects", "all")
         self.assertEqual(set(self.there("network/networks", "net")), {"..", "x/y %"})
 
+    def test_what_belongs_to_no_project_alone(self):
+        self.results(0, "export", "projects", "users", "--projects", "all")
+        found = self.results(0, "import", "projects", "users", "--projects", "all")
+        self.assertEqual(found[None, "projects", "src"]["result"], "created")
+
+    def test_a_name_that_is_misspelt_changes_nothing(self):
+        self.results(0, "export", "projects", "networks", "--projects", "a")
+        before = json.dumps(self.destination.objects, sort_keys=True)
+        self.run_osm(1, "import", "projects", "networks", "--projects", "aa")
+        self.assertIn("none of the 1 projects has such a name", self.err)
+        self.assertEqual(json.dumps(self.destination.objects, sort_keys=True), before)
+        self.run_osm(1, "export", "projects", "networks", "--projects", "aa", "--data-dir", self.folder + "/new")
+        self.assertFalse(os.path.exists(self.folder + "/new"))
+
     def test_what_there_is_not(self):
         self.run_osm(1, "export", "all", "--projects", "nobody")
         self.assertIn("none of the 4 projects has such a name", self.err)
