@@ -96,6 +96,10 @@ access_to_api (const struct osm_inventory *inventory, const json_t *value, json_
     if (osm_inventory_id (inventory, "projects", json_object_get (item, "project_ref"), &id, err) ==
         -1)
       return -1;
+    if (!json_is_string (id)) {
+      json_decref (id);
+      return osm_error_set (err, OSM_ERROR_USER, 0, "entry %zu names no project", i + 1);
+    }
     json_array_append_new (ids, id);
   }
   json_object_set (body, ACCESS, ids);
@@ -219,13 +223,28 @@ set (const struct osm_change *change, const struct osm_tenant_type *type, const 
   return 0;
 }
 
+json_t *
+osm_encryption_changes (const json_t *now, const json_t *wanted)
+{
+  static const char *const clearable[] = { "cipher", "key_size" };
+  json_t *values = json_copy ((json_t *)wanted);
+
+  for (size_t i = 0; i < sizeof clearable / sizeof clearable[0]; i++) {
+    const json_t *is = json_object_get (now, clearable[i]);
+
+    if (is && !json_is_null (is) && !json_object_get (wanted, clearable[i]))
+      json_object_set_new (values, clearable[i], json_null ());
+  }
+  return values;
+}
+
 /* Cinder refuses it while volumes of the type exist. */
 static int
 set_encryption (struct osm_cloud *cloud, const char *path, const json_t *wanted,
                 struct osm_error *err)
 {
   OSM_CLEANUP_FREE char *all = osm_asprintf ("%s/encryption", path), *one = NULL;
-  OSM_CLEANUP_JSON json_t *now = NULL, *body = osm_json_pack ("{s:O}", "encryption", wanted);
+  OSM_CLEANUP_JSON json_t *now = NULL, *body = NULL;
   const char *id;
 
   if (osm_cloud_get (cloud, OSM_VOLUME, all, NULL, &now, err) == -1)
@@ -234,6 +253,9 @@ set_encryption (struct osm_cloud *cloud, const char *path, const json_t *wanted,
   one = osm_asprintf ("%s/%s", all, id ? id : "");
   if (json_object_size (wanted) == 0)
     return id ? osm_cloud_delete (cloud, OSM_VOLUME, one, err) : 0;
+  if (!json_object_get (wanted, "provider") || !json_object_get (wanted, "control_location"))
+    return osm_error_set (err, OSM_ERROR_USER, 0, "needs provider and control_location");
+  body = osm_json_pack ("{s:o}", "encryption", osm_encryption_changes (now, wanted));
   return id ? osm_cloud_put (cloud, OSM_VOLUME, one, body, NULL, NULL, err)
             : osm_cloud_post (cloud, OSM_VOLUME, all, body, NULL, NULL, err);
 }
@@ -305,6 +327,10 @@ set_access (struct osm_cloud *cloud, const char *path, const json_t *wanted, str
   {
     const char *project = osm_json_str (item, "project_id");
 
+    if (!project)
+      return osm_error_set (err, OSM_ERROR_REMOTE, 0,
+                            "cloud '%s': an entry of %s has no project_id", osm_cloud_name (cloud),
+                            all);
     if (!has_project (wanted, project) &&
         change_access (cloud, path, "removeProjectAccess", project, err) == -1)
       return -1;
@@ -350,19 +376,25 @@ create (const struct osm_change *change, const json_t *entry, const json_t *body
   OSM_CLEANUP_JSON json_t *wrapped = type_itself (body), *type = NULL,
                           *others = json_copy ((json_t *)body);
   OSM_CLEANUP_FREE char *path = NULL;
+  const char *id;
   OSM_ERROR (ignored);
 
   (void)entry;
   if (osm_cloud_post (change->cloud, OSM_VOLUME, "/types", wrapped, "volume_type", &type, err) ==
       -1)
     return -1;
+  id = osm_json_str (type, "id");
+  if (!id)
+    return osm_error_set (err, OSM_ERROR_REMOTE, 0,
+                          "cloud '%s': it made a volume type, and did not tell its id",
+                          osm_cloud_name (change->cloud));
   /* A new one has neither. */
   if (json_object_size (json_object_get (body, ENCRYPTION)) == 0)
     json_object_del (others, ENCRYPTION);
   if (json_array_size (json_object_get (body, ACCESS)) == 0)
     json_object_del (others, ACCESS);
-  if (set_others (change->cloud, osm_json_str (type, "id"), others, NULL, err) == -1) {
-    path = osm_asprintf ("/types/%s", osm_json_str (type, "id"));
+  if (set_others (change->cloud, id, others, NULL, err) == -1) {
+    path = osm_asprintf ("/types/%s", id);
     osm_interrupt_hold ();
     osm_cloud_delete (change->cloud, OSM_VOLUME, path, &ignored);
     osm_interrupt_release ();

@@ -24,6 +24,9 @@ int osm_tenant_set_tags (const struct osm_change *change, const struct osm_tenan
 /* What makes a QoS policy's rules those of the file: [{"method", "id" or null, "rule"}] in their order; a rule of the same type and direction is
  * changed in place. now: of the API; wanted: of the file. New array. (pure) */
 json_t *osm_qos_rule_changes (const json_t *now, const json_t *wanted);
+/* The body of the PUT that leaves nothing of what Cinder has now but what is wanted: it keeps what it is not told to clear. New object.
+ * (pure) */
+json_t *osm_encryption_changes (const json_t *now, const json_t *wanted);
 /* Sub-ports of a trunk, as the API has them: which to remove ([{"port_id"}]) and which to add. New arrays. (pure) */
 void osm_trunk_changes (const json_t *now, const json_t *wanted, json_t **ret_remove,
                         json_t **ret_add);

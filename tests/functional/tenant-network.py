@@ -277,6 +277,45 @@ class VolumeTypes(Case):
         self.assertEqual(slow["specs"], {"total_iops_sec": "100"})
         self.nothing_more("volume_qos_specs", "volume_types")
 
+    def test_what_encryption_has_too_much_goes(self):
+        del self.source.encryption[self.secret["id"]]["key_size"]
+        self.source.encryption[self.secret["id"]]["cipher"] = None
+        self.export("volume_qos_specs", "volume_types")
+        self.results(0, "import", "volume_qos_specs", "volume_types")
+        secret = self.of(self.destination, "secret", "volume/types")["id"]
+        self.destination.encryption[secret].update(key_size=512, cipher="aes-xts-plain64")
+        found = self.results(0, "import", "volume_types", "--update")
+        self.assertEqual(found["volume_types", "secret"]["result"], "updated")
+        now = self.destination.encryption[secret]
+        self.assertEqual((now["key_size"], now["cipher"], now["provider"]), (None, None, "luks"))
+        self.nothing_more("volume_qos_specs", "volume_types")
+        self.edit("osm/volume_types.yml", "      control_location: front-end\n", "")
+        row = self.results(5, "import", "volume_types", "--update")["volume_types", "secret"]
+        self.assertEqual(row["result"], "failed")
+        self.assertIn("encryption: needs provider and control_location", row["reason"])
+
+    def test_access_of_nobody_is_an_error(self):
+        self.export("volume_qos_specs", "volume_types")
+        text = self.text("osm/volume_types.yml")
+        self.write("osm/volume_types.yml", text.replace("access_refs:\n    -", "access_refs:\n    - project_ref: null\n    -"))
+        row = self.results(5, "import", "volume_qos_specs", "volume_types")["volume_types", "secret"]
+        self.assertEqual(row["result"], "failed")
+        self.assertIn("access_refs: entry 1 names no project", row["reason"])
+        # Nor does a cloud's answer end it.
+        self.write("osm/volume_types.yml", text)
+        self.results(0, "import", "volume_qos_specs", "volume_types")
+        secret = self.of(self.destination, "secret", "volume/types")
+        self.destination.type_access[secret["id"]] = [None]
+        row = self.results(5, "import", "volume_types", "--update")["volume_types", "secret"]
+        self.assertEqual(row["result"], "failed")
+        self.assertIn("has no project_id", row["reason"])
+
+    def test_a_type_without_an_id_is_an_error(self):
+        self.export("volume_types")
+        self.destination.answers["POST", "volume/types"] = [(200, {"volume_type": {"name": "secret"}})]
+        row = self.results(1, "import", "volume_types", "--filter", "secret")["volume_types", "secret"]
+        self.assertIn("did not tell its id", row["reason"])
+
     def test_encryption_of_a_type_in_use_is_told(self):
         self.export("volume_qos_specs", "volume_types")
         self.results(0, "import", "volume_qos_specs", "volume_types")
