@@ -9,6 +9,9 @@
 #include "controller/tenant/inventory.h"
 #include "controller/tenant/types.h"
 
+#define PAGE 1000
+#define MAX_GROUPS 100000
+
 /* Before 2.64 a list, of which only the first counted. */
 static int
 policy_to_file (const struct osm_inventory *inventory, const json_t *group, json_t **ret,
@@ -37,6 +40,43 @@ static const struct osm_field fields[] = {
   OSM_FIELDS_END,
 };
 
+/* Nova gives no more than its max_limit at once, and no link to the rest. */
+static int
+list_pages (struct osm_cloud *cloud, const char *query, json_t **ret, struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *all = json_array (), *seen = json_object ();
+
+  for (size_t offset = 0;;) {
+    OSM_CLEANUP_FREE char *path =
+        osm_asprintf ("/os-server-groups?%slimit=%d&offset=%zu", query, PAGE, offset);
+    OSM_CLEANUP_JSON json_t *page = NULL;
+    size_t i, before = json_array_size (all);
+    json_t *group;
+
+    if (osm_cloud_list (cloud, OSM_COMPUTE, path, "server_groups", &page, err) == -1)
+      return -1;
+    json_array_foreach (page, i, group)
+    {
+      const char *id = osm_json_str (group, "id");
+
+      if (!id || json_object_get (seen, id))
+        continue;
+      json_object_set_new (seen, id, json_true ());
+      json_array_append (all, group);
+    }
+    /* Nothing new: also from one that always begins at the beginning. */
+    if (json_array_size (all) == before)
+      break;
+    offset += json_array_size (page);
+    if (offset > MAX_GROUPS)
+      return osm_error_set (err, OSM_ERROR_REMOTE, 0,
+                            "cloud '%s': the list of server groups has more than %d entries",
+                            osm_cloud_name (cloud), MAX_GROUPS);
+  }
+  *ret = osm_take (all);
+  return 0;
+}
+
 /* Nova lists those of the token's project, or for administrators all. */
 static int
 list (const struct osm_listing *l, json_t **ret, struct osm_error *err)
@@ -47,13 +87,12 @@ list (const struct osm_listing *l, json_t **ret, struct osm_error *err)
   size_t i;
 
   if (!osm_inventory_of_project (l->inventory))
-    return osm_cloud_list (l->cloud, OSM_COMPUTE, "/os-server-groups", "server_groups", ret, err);
+    return list_pages (l->cloud, "", ret, err);
   if (!osm_cloud_has_microversion (l->cloud, OSM_COMPUTE, "2.13"))
     return osm_error_set (err, OSM_ERROR_USER, 403,
                           "cloud '%s': server groups of other projects need compute 2.13",
                           osm_cloud_name (l->cloud));
-  if (osm_cloud_list (l->cloud, OSM_COMPUTE, "/os-server-groups?all_projects=True", "server_groups",
-                      &groups, err) == -1)
+  if (list_pages (l->cloud, "all_projects=True&", &groups, err) == -1)
     return -1;
   json_array_foreach (groups, i,
                       group) if (osm_str_equal (osm_json_str (group, "project_id"), project))

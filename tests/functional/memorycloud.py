@@ -150,6 +150,7 @@ class FakeCloud(http.server.ThreadingHTTPServer):
         self.broken = set()  # likewise with 400
         self.hidden = set()  # ids whose GET is answered with 403
         self.roles = ["admin" if administrator else "member"]
+        self.max_limit = 1000  # of Nova
         self.data = {}  # of images
         self.encryption, self.type_access, self.types_in_use = {}, {}, set()  # of volume types, by their ids
         self.answers = {}  # {(METHOD, KIND): [(status, body) or a function that returns them, ...]}: given first, one each

@@ -59,15 +59,18 @@ def roles(cloud, method, parts, query):
 
 
 def server_groups(cloud, method, parts, query, body):
-    """nova/api/openstack/compute/server_groups.py: they are the token's project's, whatever is asked."""
+    """nova/api/openstack/compute/server_groups.py: they are the token's project's, whatever is asked. common.py: no more at once than
+    [api] max_limit."""
     if method == "POST":
         obj = cloud.add("compute/os-server-groups", **body["server_group"])
         obj.update(project_id=cloud.scope, user_id=cloud.user)
         return 200, {"server_group": obj}
     if method == "GET" and len(parts) == 1:
         every = "all_projects" in query and cloud.administrator
-        return 200, {"server_groups": [g for g in cloud.all("compute/os-server-groups")
-                                       if every or g.get("project_id", cloud.project) == cloud.scope]}
+        found = [g for g in cloud.all("compute/os-server-groups")
+                 if every or g.get("project_id", cloud.project) == cloud.scope]
+        first = int(query.get("offset", ["0"])[0])
+        return 200, {"server_groups": found[first:first + min(cloud.max_limit, int(query.get("limit", ["1000"])[0]))]}
     return None
 
 

@@ -227,6 +227,14 @@ class Everything(Case):
         self.assertEqual(self.report["counts"]["updated"], 1)
         self.assertEqual(self.report["counts"]["failed"], 0)
 
+    def test_more_server_groups_than_nova_gives_at_once(self):
+        for i in range(5):
+            self.source.add("compute/os-server-groups", name="g%d" % i, policy="affinity", rules={}, members=[],
+                            project_id=self.projects["src", "a"])
+        self.source.max_limit = 2
+        found = self.results(0, "export", "server_groups", "--projects", "a")
+        self.assertEqual({k[2] for k in found}, {"apart", "g0", "g1", "g2", "g3", "g4"})
+
     def test_strange_names(self):
         for name in ("..", "x/y %"):
             self.project(self.source, name)
