@@ -63,6 +63,28 @@ is_nothing (const json_t *value)
          (json_is_object (value) && json_object_size (value) == 0);
 }
 
+/* Each of a has one in b. What names a project or domain and what does not stand in different places, however they are sorted. */
+static bool
+same_in_any_order (const json_t *a, const json_t *b)
+{
+  OSM_CLEANUP_JSON json_t *left = json_copy ((json_t *)b);
+  const json_t *x;
+  size_t i, j;
+
+  if (json_array_size (a) != json_array_size (b))
+    return false;
+  json_array_foreach (a, i, x)
+  {
+    for (j = 0; j < json_array_size (left); j++)
+      if (same (x, json_array_get (left, j)))
+        break;
+    if (j == json_array_size (left))
+      return false;
+    json_array_remove (left, j);
+  }
+  return true;
+}
+
 static bool
 same_value (const struct osm_field *f, const json_t *a, const json_t *b)
 {
@@ -70,6 +92,8 @@ same_value (const struct osm_field *f, const json_t *a, const json_t *b)
 
   if ((json_is_array (a) || json_is_object (a)) && is_nothing (a) && is_nothing (b))
     return true;
+  if ((f->flags & OSM_FIELD_UNORDERED) && json_is_array (a) && json_is_array (b))
+    return same_in_any_order (a, b);
   if (f->kind != OSM_FIELD_SET || !json_is_array (a) || !json_is_array (b))
     return same (a, b);
   x = osm_tenant_sorted (a, f->sort_by);

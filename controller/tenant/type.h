@@ -46,6 +46,7 @@ enum osm_field_flag {
   OSM_FIELD_CLOUD =
       512, /* how the cloud does it: shown to administrators, or good for nothing elsewhere */
   OSM_FIELD_RESTRICTS = 1024, /* without it the object allows more: it is not made then */
+  OSM_FIELD_UNORDERED = 2048, /* OSM_FIELD_REFS without an order: sorted in files */
   OSM_FIELD_AS_TEXT = 64, /* the API has numbers and truth values as text (properties of images) */
 };
 
@@ -145,6 +146,7 @@ struct osm_tenant_type {
   /* Identity in file and cloud: names of fields, which must be equal. NULL-terminated. */
   const char *const *match;
   bool by_content;       /* that is all there is to it: an edited one is another one */
+  bool called_by_mac;    /* references to those without a name have their MAC address */
   bool nameless;         /* the name may be empty: the rest of match is enough */
   const char *filter_by; /* what --filter looks at, "security_group_ref.name"; NULL: "name" */
   const char

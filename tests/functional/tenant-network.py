@@ -294,6 +294,22 @@ class VolumeTypes(Case):
         self.assertEqual(row["result"], "failed")
         self.assertIn("encryption: needs provider and control_location", row["reason"])
 
+    def test_access_of_projects_with_other_names(self):
+        for cloud, names in ((self.source, "xy"), (self.destination, "pq")):
+            for i, name in enumerate(names):
+                cloud.add("identity/projects", id="%032x" % (0x100 + i), name=name, domain_id="default", enabled=True)
+        self.source.type_access[self.secret["id"]] = ["%032x" % 0x100, "%032x" % 0x101]
+        os.makedirs(self.folder + "/osm")
+        with open(self.folder + "/osm/osm.yaml", "w", encoding="utf-8") as f:
+            f.write("map: { projects: { x: q, y: p } }\n")
+        words = ("volume_types", "security_groups", "--projects", "src", "--filter", "secret")
+        self.run_osm(0, "export", *words)
+        self.run_osm(5, "import", *words)
+        secret = self.of(self.destination, "secret", "volume/types")
+        self.assertEqual(sorted(self.destination.type_access[secret["id"]]), ["%032x" % 0x100, "%032x" % 0x101])
+        found = {o["name"]: o["result"] for o in self.run_osm(5, "import", *words, "--update")["objects"]}
+        self.assertEqual(found["secret"], "equal")
+
     def test_access_of_nobody_is_an_error(self):
         self.export("volume_qos_specs", "volume_types")
         text = self.text("osm/volume_types.yml")
