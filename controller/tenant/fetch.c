@@ -334,6 +334,42 @@ osm_fetch_entries (struct osm_cloud *cloud, const struct osm_tenant_type *type,
 
 /* ---- by name ---- */
 
+/* key: where the cloud has what the references say. */
+static int
+ask_by (struct osm_cloud *cloud, const struct osm_tenant_type *type, const char *key,
+        const char *name, struct osm_inventory *inventory, struct osm_error *err)
+{
+  OSM_CLEANUP_FREE char *quoted = osm_quote_url (name),
+                        *path = osm_asprintf ("%s?%s=%s", type->member_path, key, quoted);
+  OSM_CLEANUP_JSON json_t *list = NULL;
+  json_t *object;
+  size_t i;
+  OSM_ERROR (why);
+
+  if (osm_cloud_list (cloud, type->service, path, type->list_key, &list, &why) == -1) {
+    if (why.code == 403 || why.code == 404)
+      return 0;
+    osm_error_move (err, &why);
+    return -1;
+  }
+  json_array_foreach (list, i, object)
+  {
+    const char *own = osm_json_str (object, "name");
+
+    if (strcmp (key, "name") != 0 && (!own || !*own))
+      json_object_set_new (object, "name", json_string (name));
+  }
+  osm_inventory_add (inventory, type, list, false);
+  return 0;
+}
+
+static bool
+is_mac_address (const char *name)
+{
+  return strlen (name) == strlen ("00:11:22:33:44:55") &&
+         name[strspn (name, ":0123456789abcdefABCDEF")] == '\0';
+}
+
 static int
 ask_for_names (struct osm_cloud *cloud, const struct osm_tenant_type *type, json_t *names,
                struct osm_inventory *inventory, struct osm_error *err)
@@ -343,17 +379,10 @@ ask_for_names (struct osm_cloud *cloud, const struct osm_tenant_type *type, json
 
   json_object_foreach (names, name, ignored)
   {
-    OSM_CLEANUP_FREE char *quoted = osm_quote_url (name);
-    OSM_CLEANUP_FREE char *path = osm_asprintf ("%s?name=%s", type->member_path, quoted);
-    OSM_CLEANUP_JSON json_t *list = NULL;
-    OSM_ERROR (why);
-
-    if (osm_cloud_list (cloud, type->service, path, type->list_key, &list, &why) == 0)
-      osm_inventory_add (inventory, type, list, false);
-    else if (why.code != 403 && why.code != 404) {
-      osm_error_move (err, &why);
+    if (ask_by (cloud, type, "name", name, inventory, err) == -1 ||
+        (type->called_by_mac && is_mac_address (name) &&
+         ask_by (cloud, type, "mac_address", name, inventory, err) == -1))
       return -1;
-    }
   }
   return 0;
 }

@@ -104,6 +104,20 @@ class OfTenants(Types):
             ports[parent["mac_address"]], [{"port_id": ports[sub["mac_address"]], "segmentation_id": 7,
                                             "segmentation_type": "vlan"}], ["x"]))
 
+    def test_trunks_alone_find_ports_without_names(self):
+        parent, sub = self.port(""), self.port("", device_owner="trunk:subport")
+        trunk = self.source.add("network/trunks", name="t", admin_state_up=True, port_id=parent["id"], tags=[], description="",
+                                sub_ports=[{"port_id": sub["id"], "segmentation_id": 7, "segmentation_type": "vlan"}])
+        sub["device_id"] = trunk["id"]
+        self.export("networks", "subnets", "security_groups", "ports", "trunks")
+        self.results(0, "import", "networks", "subnets", "security_groups", "ports")
+        self.assertEqual(self.results(0, "import", "trunks")["trunks", "t"]["result"], "created")
+        made, = self.destination.all("network/trunks")
+        ports = {p["mac_address"]: p["id"] for p in self.destination.all("network/ports")}
+        self.assertEqual((made["port_id"], made["sub_ports"][0]["port_id"]),
+                         (ports[parent["mac_address"]], ports[sub["mac_address"]]))
+        self.assertEqual(self.results(0, "import", "trunks", "--update")["trunks", "t"]["result"], "equal")
+
     def test_a_cloud_without_trunks_has_none(self):
         self.source.unknown.add("network/trunks")
         self.export("all")
