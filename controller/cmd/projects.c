@@ -180,6 +180,10 @@ run_project (struct context *c, const json_t *project, struct osm_error *err)
 
   if (!types[0])
     return 0;
+  /* Its folder would be the one of its domain. */
+  if (!*osm_json_str (project, "name") || !*osm_json_str (project, "domain_name"))
+    return osm_error_set (err, OSM_ERROR_USER, 0,
+                          "a project, or its domain, has no name that a folder could have");
   if (find_here (c, project, &here, err) == -1)
     return -1;
   c->id = one.id = osm_json_str (here, "id");

@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/cleanup.h"
 #include "common/file.h"
@@ -83,6 +84,7 @@ char *
 osm_projects_unquote (const char *folder)
 {
   OSM_STRBUF (b);
+  OSM_CLEANUP_JSON json_t *text = NULL;
 
   if (*folder == '.' || *folder == '\0')
     return NULL;
@@ -99,7 +101,9 @@ osm_projects_unquote (const char *folder)
     }
     osm_strbuf_add_mem (&b, &c, 1);
   }
-  return osm_strbuf_take (&b);
+  /* Not UTF-8: nobody's name. */
+  text = json_string (osm_strbuf_str (&b));
+  return text ? osm_strbuf_take (&b) : NULL;
 }
 
 int
@@ -244,6 +248,25 @@ osm_projects_list (struct osm_cloud *cloud, json_t **ret, struct osm_error *err)
 
 /* ---- of a folder ---- */
 
+static bool
+is_folder (const char *path, const char *name)
+{
+  OSM_CLEANUP_FREE char *full = osm_asprintf ("%s/%s", path, name);
+  struct stat st;
+
+  return stat (full, &st) == 0 && S_ISDIR (st.st_mode);
+}
+
+static int
+no_folder (const char *path, const char *what, struct osm_error *err)
+{
+  OSM_CLEANUP_FREE char *shown = osm_quote_terminal (path);
+
+  osm_error_set (err, OSM_ERROR_USER, 0, "%s is no folder of a %s", shown, what);
+  return osm_error_hint (err,
+                         "osm names them by what they are called, with %%XX for bytes of UTF-8");
+}
+
 /* Names of the folders in a folder; none if that is not there. */
 static int
 folders (const char *path, char ***ret, struct osm_error *err)
@@ -254,7 +277,7 @@ folders (const char *path, char ***ret, struct osm_error *err)
   if (!d)
     return errno == ENOENT ? 0 : osm_error_set_errno (err, errno, "%s", path);
   while ((e = readdir (d)) != NULL)
-    if (*e->d_name != '.')
+    if (*e->d_name != '.' && is_folder (path, e->d_name))
       osm_strv_append (ret, e->d_name);
   closedir (d);
   return 0;
@@ -293,14 +316,13 @@ osm_projects_exported (const char *data_dir, json_t **ret, struct osm_error *err
     OSM_CLEANUP_STRV char **names = NULL;
 
     if (!domain || folders (path, &names, err) == -1)
-      return domain ? -1
-                    : osm_error_set (err, OSM_ERROR_USER, 0, "%s is no folder of a domain", path);
+      return domain ? -1 : no_folder (path, "domain", err);
     for (size_t n = 0; names && names[n]; n++) {
-      OSM_CLEANUP_FREE char *name = osm_projects_unquote (names[n]);
+      OSM_CLEANUP_FREE char *name = osm_projects_unquote (names[n]),
+                            *full = osm_asprintf ("%s/%s", path, names[n]);
 
       if (!name)
-        return osm_error_set (err, OSM_ERROR_USER, 0, "%s/%s is no folder of a project", path,
-                              names[n]);
+        return no_folder (full, "project", err);
       json_array_append_new (list, exported (data_dir, domain, name));
     }
   }

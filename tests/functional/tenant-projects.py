@@ -235,6 +235,25 @@ class Everything(Case):
         found = self.results(0, "export", "server_groups", "--projects", "a")
         self.assertEqual({k[2] for k in found}, {"apart", "g0", "g1", "g2", "g3", "g4"})
 
+    def test_folders_that_are_none(self):
+        self.results(0, "export", "networks", "--projects", "a")
+        for name in ("README", "Default/notes.txt"):
+            self.write("projects/" + name, "what is what")
+        self.results(0, "import", "networks", "--projects", "all")
+        self.run_osm(0, "validate")
+        os.mkdir(self.data + "/projects/Default/%FF")
+        for words in (("import", "networks", "--projects", "all"), ("diff", "networks", "--projects", "all"), ("validate",)):
+            self.run_osm(1, *words)
+            self.assertIn("projects/Default/%FF is no folder of a project", self.err)
+
+    def test_a_project_without_a_name(self):
+        p = self.project(self.source, "")
+        self.fill(p, "nobody")
+        found = self.results(5, "export", "networks", "--projects", "*")
+        self.assertEqual((found["Default/", "projects", "Default/"]["result"], found["Default/a", "networks", "net"]["result"]),
+                         ("failed", "created"))
+        self.assertFalse(os.path.exists(self.data + "/projects/Default/networks.yml"))
+
     def test_strange_names(self):
         for name in ("..", "x/y %"):
             self.project(self.source, name)

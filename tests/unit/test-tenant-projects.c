@@ -79,7 +79,8 @@ assert_there_and_back (const char *name, const char *wanted)
 
 TEST (folders_have_names_that_lead_nowhere_else)
 {
-  static const char *const wrong[] = { "", ".", "..", ".osm", "%", "%4", "%zz", "%00", "%2e" };
+  static const char *const wrong[] = { "",    ".",   "..",  ".osm", "%",    "%4",
+                                       "%zz", "%00", "%2e", "%FF",  "a%C3", "\xff" };
 
   assert_there_and_back ("demo", "data/projects/Default/demo");
   assert_there_and_back ("..", "data/projects/Default/%2E.");
