@@ -16,10 +16,11 @@ osm_store_grant_intend (struct osm_store *store, const struct osm_role_grant *g,
 {
   return osm_sql_run_alone (
       store, NULL, err,
-      "INSERT INTO role_grant (cloud, project_id, user_id, role_id, project, role, intended_ms)"
-      " VALUES (?, ?, ?, ?, ?, ?, ?)"
-      " ON CONFLICT DO UPDATE SET intended_ms = excluded.intended_ms",
-      "ssssssi", g->cloud, g->project_id, g->user_id, g->role_id, g->project, g->role,
+      "INSERT INTO role_grant (cloud, project_id, user_id, role_id, project, role, url,"
+      "                        intended_ms)"
+      " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+      " ON CONFLICT DO UPDATE SET intended_ms = excluded.intended_ms, url = excluded.url",
+      "sssssssi", g->cloud, g->project_id, g->user_id, g->role_id, g->project, g->role, g->url,
       osm_wall_ms ());
 }
 
@@ -27,16 +28,15 @@ int
 osm_store_grant_list (struct osm_store *store, const char *cloud, json_t **ret,
                       struct osm_error *err)
 {
-  static const char *const keys[] = {
-    "cloud", "project_id", "user_id", "role_id", "project", "role"
-  };
+  static const char *const keys[] = { "cloud",   "project_id", "user_id", "role_id",
+                                      "project", "role",       "url" };
   OSM_TRANSACTION (t, store);
   OSM_CLEANUP_STMT sqlite3_stmt *s = NULL;
   OSM_CLEANUP_JSON json_t *rows = json_array ();
   int r;
 
   if (osm_sql_prepare (store, &s, err,
-                       "SELECT cloud, project_id, user_id, role_id, project, role, intended_ms"
+                       "SELECT cloud, project_id, user_id, role_id, project, role, url, intended_ms"
                        " FROM role_grant WHERE (?1 IS NULL OR cloud = ?1)"
                        " ORDER BY intended_ms, cloud, project_id",
                        "s", cloud) == -1)
@@ -49,7 +49,7 @@ osm_store_grant_list (struct osm_store *store, const char *cloud, json_t **ret,
 
       osm_json_set_str (row, keys[i], text);
     }
-    json_object_set_new (row, "intended_ms", json_integer (sqlite3_column_int64 (s, 6)));
+    json_object_set_new (row, "intended_ms", json_integer (sqlite3_column_int64 (s, 7)));
     json_array_append_new (rows, row);
   }
   if (r == -1)

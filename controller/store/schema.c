@@ -117,6 +117,7 @@ static const char version_5[] = "CREATE TABLE role_grant ("
                                 "  project TEXT NOT NULL,"
                                 "  role TEXT NOT NULL,"
                                 "  intended_ms INTEGER NOT NULL,"
+                                "  url TEXT NOT NULL," /* which cloud that name meant */
                                 "  PRIMARY KEY (cloud, project_id, user_id, role_id)"
                                 ") STRICT, WITHOUT ROWID";
 

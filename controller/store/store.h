@@ -171,6 +171,7 @@ struct osm_role_grant {
   const char *cloud;                          /* as clouds.yaml names it */
   const char *project_id, *user_id, *role_id; /* of the cloud */
   const char *project, *role;                 /* for people */
+  const char *url; /* of the cloud: its name may mean another one later */
 };
 /* Before the role is given. */
 int osm_store_grant_intend (struct osm_store *store, const struct osm_role_grant *grant,

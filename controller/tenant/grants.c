@@ -34,10 +34,11 @@ struct osm_grants *
 osm_grants_new (struct osm_cloud *cloud, struct osm_store *store, const char *state_dir)
 {
   struct osm_grants *grants = osm_calloc (1, sizeof *grants);
+  OSM_CLEANUP_FREE char *quoted = osm_quote_url (osm_cloud_name (cloud));
 
   grants->cloud = cloud;
   grants->store = store;
-  grants->lock_path = osm_asprintf ("%s/grants.lock", state_dir);
+  grants->lock_path = osm_asprintf ("%s/grants-%s.lock", state_dir, quoted);
   grants->lock = -1;
   return grants;
 }
@@ -108,22 +109,50 @@ grant_path (const char *project_id, const char *user_id, const char *role_id)
   return osm_asprintf ("/projects/%s/users/%s/roles/%s", project, user, role);
 }
 
+static int
+list_assignments (struct osm_grants *grants, const char *project_id, const char *user_id,
+                  const char *how, json_t **ret, struct osm_error *err)
+{
+  OSM_CLEANUP_FREE char *user = osm_quote_url (user_id), *project = osm_quote_url (project_id),
+                        *path = osm_asprintf ("/role_assignments?user.id=%s&scope.project.id=%s%s",
+                                              user, project, how);
+
+  return osm_cloud_list (grants->cloud, OSM_IDENTITY, path, "role_assignments", ret, err);
+}
+
 /* Direct, of a group, inherited or implied. */
 static int
 has_a_role (struct osm_grants *grants, const char *project_id, bool *ret, struct osm_error *err)
 {
-  OSM_CLEANUP_FREE char *user = osm_quote_url (osm_cloud_user_id (grants->cloud)),
-                        *project = osm_quote_url (project_id),
-                        *path = osm_asprintf (
-                            "/role_assignments?user.id=%s&scope.project.id=%s&effective", user,
-                            project);
   OSM_CLEANUP_JSON json_t *assignments = NULL;
 
-  if (osm_cloud_list (grants->cloud, OSM_IDENTITY, path, "role_assignments", &assignments, err) ==
-      -1)
+  if (list_assignments (grants, project_id, osm_cloud_user_id (grants->cloud), "&effective",
+                        &assignments, err) == -1)
     return -1;
   *ret = json_array_size (assignments) > 0;
   return 0;
+}
+
+/* Who may not give roles may not take them back, either: then what was refused is known not to be there. */
+static bool
+is_not_there (struct osm_grants *grants, const char *project_id, const char *user_id,
+              const char *role_id)
+{
+  OSM_CLEANUP_JSON json_t *assignments = NULL;
+  const json_t *a;
+  size_t i;
+  OSM_ERROR (ignored);
+
+  if (list_assignments (grants, project_id, user_id, "", &assignments, &ignored) == -1)
+    return false;
+  json_array_foreach (assignments, i, a)
+  {
+    const char *id = osm_json_str (json_object_get (a, "role"), "id");
+
+    if (!id || osm_str_equal (id, role_id))
+      return false;
+  }
+  return true;
 }
 
 static int
@@ -135,31 +164,37 @@ give (struct osm_grants *grants, const char *project_id, const char *label, cons
                                     .user_id = osm_cloud_user_id (grants->cloud),
                                     .role_id = osm_json_str (role, "id"),
                                     .project = label,
-                                    .role = osm_json_str (role, "name") };
+                                    .role = osm_json_str (role, "name"),
+                                    .url = osm_cloud_url (grants->cloud) };
   OSM_CLEANUP_FREE char *path = grant_path (project_id, g.user_id, g.role_id);
-  OSM_ERROR (ignored);
 
   if (osm_store_grant_intend (grants->store, &g, err) == -1)
     return -1;
-  if (osm_cloud_put (grants->cloud, OSM_IDENTITY, path, NULL, NULL, NULL, err) == 0)
-    return 0;
-  /* Refused: then there is none. Otherwise it may be there. */
-  if (err->code >= 400 && err->code < 500)
-    osm_store_grant_revoked (grants->store, g.cloud, project_id, g.user_id, g.role_id, &ignored);
-  return -1;
+  /* Also when it is refused it may be there, by an earlier attempt of the same request: it is taken back at the end. */
+  return osm_cloud_put (grants->cloud, OSM_IDENTITY, path, NULL, NULL, NULL, err);
 }
 
 static int
 take_back (struct osm_grants *grants, const json_t *row, struct osm_error *err)
 {
   const char *project = osm_json_str (row, "project_id"), *user = osm_json_str (row, "user_id"),
-             *role = osm_json_str (row, "role_id");
+             *role = osm_json_str (row, "role_id"), *url = osm_json_str (row, "url");
   OSM_CLEANUP_FREE char *path = grant_path (project, user, role);
+  OSM_ERROR (why);
 
-  /* One that is not there was not given, or went with its project. */
-  if (osm_cloud_delete (grants->cloud, OSM_IDENTITY, path, err) == -1)
+  /* One that is not there was not given, or went with its project; elsewhere that says nothing. */
+  if (!osm_str_equal (url, osm_cloud_url (grants->cloud)))
+    osm_error_set (&why, OSM_ERROR_USER, 0,
+                   "it was given at %s, and clouds.yaml has %s for cloud '%s' now", url,
+                   osm_cloud_url (grants->cloud), osm_cloud_name (grants->cloud));
+  else if (osm_cloud_delete (grants->cloud, OSM_IDENTITY, path, &why) == -1 && why.code == 403 &&
+           is_not_there (grants, project, user, role))
+    osm_error_clear (&why);
+  if (osm_error_is_set (&why)) {
+    osm_error_move (err, &why);
     return osm_error_wrap (err, "the role '%s' that osm has in the project %s stays",
                            osm_json_str (row, "role"), osm_json_str (row, "project"));
+  }
   return osm_store_grant_revoked (grants->store, osm_cloud_name (grants->cloud), project, user,
                                   role, err);
 }
@@ -231,6 +266,34 @@ osm_grants_recover (struct osm_grants *grants, struct osm_error *err)
 /* ---- tokens ---- */
 
 static int
+busy (const struct osm_grants *grants, struct osm_error *err)
+{
+  osm_error_set (err, OSM_ERROR_USER, EBUSY,
+                 "in use by another osm-controller, which has given itself roles");
+  return osm_error_hint (err, "wait until it has ended (%s is locked)", grants->lock_path);
+}
+
+/* A role of the journal is there only until whoever gave it has ended; if nobody holds the lock, that is us. */
+static int
+check_others (struct osm_grants *grants, const char *project_id, struct osm_error *err)
+{
+  OSM_CLEANUP_JSON json_t *rows = NULL;
+  const json_t *row;
+  bool given = false;
+  size_t i;
+  int locked;
+
+  if (osm_store_grant_list (grants->store, osm_cloud_name (grants->cloud), &rows, err) == -1)
+    return -1;
+  json_array_foreach (rows, i, row) given =
+      given || osm_str_equal (osm_json_str (row, "project_id"), project_id);
+  if (!given)
+    return 0;
+  locked = take_lock (grants, err);
+  return locked == 0 ? busy (grants, err) : locked == -1 ? -1 : 0;
+}
+
+static int
 get_a_role (struct osm_grants *grants, const char *project_id, const char *label,
             struct osm_error *err)
 {
@@ -239,8 +302,12 @@ get_a_role (struct osm_grants *grants, const char *project_id, const char *label
   bool has = false;
   int locked;
 
-  if (has_a_role (grants, project_id, &has, err) == -1 || has)
-    return has ? 0 : -1;
+  if (check_others (grants, project_id, err) == -1 ||
+      has_a_role (grants, project_id, &has, err) == -1)
+    return -1;
+  /* It may have been given just now. */
+  if (has)
+    return check_others (grants, project_id, err);
   if (osm_cloud_list (grants->cloud, OSM_IDENTITY, "/roles", "roles", &roles, err) == -1)
     return -1;
   role = osm_grants_choose (roles);
@@ -250,11 +317,8 @@ get_a_role (struct osm_grants *grants, const char *project_id, const char *label
                           "project %s",
                           osm_cloud_name (grants->cloud), label);
   locked = take_lock (grants, err);
-  if (locked == 0) {
-    osm_error_set (err, OSM_ERROR_USER, EBUSY,
-                   "another osm-controller has given itself roles, and works with them");
-    return osm_error_hint (err, "wait until it has ended (%s is locked)", grants->lock_path);
-  }
+  if (locked == 0)
+    return busy (grants, err);
   return locked == -1 ? -1 : give (grants, project_id, label, role, err);
 }
 

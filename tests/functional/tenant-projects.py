@@ -402,22 +402,59 @@ class Grants(Case):
         self.assertEqual(self.run_osm(0, "revoke-grants")["roles_taken_back"], 1)
         self.assertEqual(self.grants(), [])
 
-    def test_what_another_process_uses_is_left_alone(self):
+    def given(self, project, url=None):
+        """As another process has it in the journal."""
         self.run_osm(0, "list", "--grants")
         self.destination.add("identity/role_assignments", role={"id": "r-member"}, user={"id": self.mine[1]},
-                             scope={"project": {"id": self.projects["dst", "b"]}})
+                             scope={"project": {"id": self.projects["dst", project]}})
         with sqlite3.connect(self.folder + "/state/osm.db") as db:
-            db.execute("INSERT INTO role_grant VALUES ('dst', ?, ?, 'r-member', 'Default/b', 'member', 1)",
-                       (self.projects["dst", "b"], self.mine[1]))
-        with open(self.folder + "/state/grants.lock", "w", encoding="utf-8") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            found = self.results(5, *self.words)
-            self.assertIn("another osm-controller has given itself roles",
-                          found["Default/a", "server_groups", "apart"]["reason"])
-            self.run_osm(1, "revoke-grants")
-            self.assertIn("in use by another osm-controller", self.err)
-            self.assertEqual((len(self.roles()), len(self.grants())), (1, 1))
+            db.execute("INSERT INTO role_grant (cloud, project_id, user_id, role_id, project, role, intended_ms, url)"
+                       " VALUES ('dst', ?, ?, 'r-member', 'Default/' || ?, 'member', 1, ?)",
+                       (self.projects["dst", project], self.mine[1], project, url or self.destination.url))
+
+    def test_what_another_process_uses_is_left_alone(self):
+        # Also a role in the very project: it goes when that process ends.
+        for project in ("b", "a"):
+            self.given(project)
+            with open(self.folder + "/state/grants-dst.lock", "w", encoding="utf-8") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                found = self.results(5, *self.words)
+                self.assertIn("in use by another osm-controller", found["Default/a", "server_groups", "apart"]["reason"])
+                self.run_osm(1, "revoke-grants")
+                self.assertIn("in use by another osm-controller", self.err)
+                self.assertEqual((len(self.roles()), len(self.grants())), (1, 1))
+            self.run_osm(0, "revoke-grants")
+            self.assertEqual((self.roles(), self.grants()), ([], []))
         self.results(0, *self.words)
+        self.assertEqual((self.roles(), self.grants()), ([], []))
+
+    def test_other_clouds_are_not_in_the_way(self):
+        os.makedirs(self.folder + "/state", exist_ok=True)
+        with open(self.folder + "/state/grants-src.lock", "w", encoding="utf-8") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self.results(0, *self.words)
+
+    def test_another_cloud_of_the_same_name(self):
+        self.given("b", "https://keystone.example:5000")
+        self.run_osm(1, "revoke-grants")
+        self.assertIn("it was given at https://keystone.example:5000, and clouds.yaml has %s for cloud 'dst' now" %
+                      self.destination.url, self.err)
+        self.assertEqual((len(self.roles()), len(self.grants())), (1, 1))
+
+    def test_a_refusal_after_an_attempt_that_was_not(self):
+        d = self.destination
+
+        def lost():
+            d.add("identity/role_assignments", role={"id": "r-member"}, user={"id": self.mine[1]},
+                  scope={"project": {"id": self.mine[0]}})
+            return 503, None
+        no = (403, {"error": {"code": 403, "message": "no grants"}})
+        d.answers["PUT", "identity/projects"] = [lost, no]
+        self.results(5, *self.words)
+        self.assertEqual((self.roles(), self.grants()), ([], []))
+        # Nor may it be taken back: but there is none.
+        d.answers["PUT", "identity/projects"], d.answers["DELETE", "identity/projects"] = [no], [no]
+        self.results(5, *self.words)
         self.assertEqual((self.roles(), self.grants()), ([], []))
 
 

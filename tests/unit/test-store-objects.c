@@ -115,7 +115,7 @@ assert_grants (struct osm_store *store, const char *cloud, const char *wanted)
 
 STORE_TEST (grants_are_known_until_they_are_taken_back)
 {
-  struct osm_role_grant g = { "dst", "p1", "u", "r", "demo", "member" };
+  struct osm_role_grant g = { "dst", "p1", "u", "r", "demo", "member", "https://a" };
   OSM_ERROR (err);
 
   osm_store_grant_intend (store, &g, &err);
