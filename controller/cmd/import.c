@@ -140,6 +140,7 @@ osm_cmd_import (const struct osm_args *args, struct osm_error *err)
   if (osm_grants_recover (grants, &why) == -1)
     osm_warning ("%s", why.message);
   many.session = session;
+  many.dry_run = w.options.dry_run;
   many.types = types;
   many.filter = projects;
   many.grants = grants;

@@ -55,9 +55,10 @@ some_types (const struct osm_cmd_projects *p, bool of_project, const char *data_
 
 struct context {
   const struct osm_cmd_projects *p;
-  json_t *projects; /* of the cloud; may be NULL before they are asked for */
-  json_t *mapped;   /* rows of the journal */
-  json_t *known;    /* osm_projects_known */
+  json_t *projects;  /* of the cloud; may be NULL before they are asked for */
+  json_t *mapped;    /* rows of the journal */
+  json_t *known;     /* osm_projects_known */
+  json_t *pretended; /* of a dry run */
   json_t *rows, *files, *done, *counts;
   size_t nr_runs;
   const char *id, *label; /* of the project whose turn it is */
@@ -174,6 +175,7 @@ run_project (struct context *c, const json_t *project, struct osm_error *err)
                                            .open = c->p->grants ? open_project : NULL,
                                            .rename =
                                                c->p->side == OSM_SOURCE ? NULL : rename_project,
+                                           .pretended = c->pretended,
                                            .data = c };
   struct osm_tenant_project one = view;
   const json_t *here = NULL;
@@ -194,6 +196,72 @@ run_project (struct context *c, const json_t *project, struct osm_error *err)
     return -1;
   return c->p->side == OSM_SOURCE ? osm_projects_note_id (data_dir, c->id, err) : 0;
 }
+
+/* ---- projects that would be made ---- */
+
+/* Does the report say so? Only the name is in it. */
+static bool
+would_be_made (const struct context *c, const char *name)
+{
+  const json_t *row;
+  size_t i;
+
+  json_array_foreach (c->rows, i, row)
+  {
+    if (osm_str_equal (osm_json_str (row, "type"), "projects") &&
+        osm_str_equal (osm_json_str (row, "result"), "created") &&
+        osm_str_equal (osm_json_str (row, "name"), name))
+      return true;
+  }
+  return false;
+}
+
+/* As the cloud has it of the others of that domain. NULL: none has been seen. */
+static json_t *
+domain_id (const struct context *c, const char *domain)
+{
+  const json_t *p;
+  size_t i;
+
+  json_array_foreach (c->projects, i, p)
+  {
+    if (osm_str_equal (osm_json_str (p, "domain_name"), domain))
+      return json_object_get (p, "domain_id");
+  }
+  return NULL;
+}
+
+static void
+pretend_projects (struct context *c)
+{
+  const char *source_id;
+  json_t *known;
+
+  c->pretended = json_array ();
+  json_object_foreach (c->known, source_id, known)
+  {
+    OSM_CLEANUP_FREE char *domain = osm_strdup (osm_json_str (known, "domain_name")),
+                          *name = osm_strdup (osm_json_str (known, "name")), *label = NULL,
+                          *id =
+                              osm_asprintf ("new-project-%zu", json_array_size (c->pretended) + 1);
+    json_t *project, *of = NULL;
+    const json_t *there;
+    OSM_ERROR (why);
+
+    rename_project (c, &domain, &name);
+    if (!would_be_made (c, name) ||
+        osm_projects_find (c->projects, domain, name, &there, &why) == 0 || why.code != 404)
+      continue;
+    label = osm_asprintf ("%s/%s", domain, name);
+    of = domain_id (c, domain);
+    project = osm_json_pack ("{s:s, s:s, s:s, s:s, s:O?}", "id", id, "label", label, "domain_name",
+                             domain, "name", name, "domain_id", of);
+    json_array_append (c->projects, project);
+    json_array_append_new (c->pretended, project);
+  }
+}
+
+/* ---- all of them ---- */
 
 /* -1 if all ends here. */
 static int
@@ -259,6 +327,8 @@ run_all (struct context *c, struct osm_error *err)
     json_decref (osm_take (c->projects));
     if (osm_projects_list (cloud, &c->projects, err) == -1)
       return -1;
+    if (p->dry_run)
+      pretend_projects (c);
   }
   json_array_foreach (chosen, i, project)
   {
@@ -299,6 +369,7 @@ osm_cmd_projects_run (const struct osm_cmd_projects *projects, json_t **ret_repo
   json_decref (c.projects);
   json_decref (c.mapped);
   json_decref (c.known);
+  json_decref (c.pretended);
   json_decref (c.rows);
   json_decref (c.files);
   json_decref (c.done);

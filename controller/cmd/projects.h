@@ -21,6 +21,7 @@ struct osm_cmd_projects {
   struct osm_filter *filter; /* ours to free */
   const struct osm_tenant_type *const *types;
   const char *data_dir;
+  bool dry_run;              /* what would be made is taken for made */
   struct osm_grants *grants; /* NULL: nothing is made */
   /* One of them. */
   int (*run) (void *data, const struct osm_tenant_type *const *types, const char *data_dir,

@@ -40,6 +40,8 @@ osm_fetch_inventory (const struct osm_cloud *cloud, const struct osm_tenant_proj
       one ? project->id : osm_cloud_project_id (cloud), osm_cloud_user_id (cloud));
 
   osm_inventory_set_project (inventory, one ? project : NULL);
+  if (one)
+    osm_inventory_add (inventory, osm_tenant_type_find ("projects"), project->pretended, false);
   return inventory;
 }
 
@@ -161,10 +163,27 @@ list_routers (struct osm_cloud *cloud, const struct osm_tenant_type *const *type
   return interfaces && !listed ? list_some (cloud, routers, false, inventory, refused, err) : 0;
 }
 
+/* Then the cloud has nothing of it, and need not be asked. */
+static bool
+is_pretended (const struct osm_tenant_project *project)
+{
+  const json_t *p;
+  size_t i;
+
+  json_array_foreach (project ? project->pretended : NULL, i, p)
+  {
+    if (osm_str_equal (osm_json_str (p, "id"), project->id))
+      return true;
+  }
+  return false;
+}
+
 int
 osm_fetch_lists (struct osm_cloud *cloud, const struct osm_tenant_type *const *types,
                  struct osm_inventory *inventory, json_t *refused, struct osm_error *err)
 {
+  if (is_pretended (osm_inventory_of_project (inventory)))
+    return 0;
   if (list_some (cloud, types, false, inventory, refused, err) == -1 ||
       list_routers (cloud, types, inventory, refused, err) == -1 ||
       list_some (cloud, types, true, inventory, refused, err) == -1)

@@ -239,8 +239,13 @@ osm_projects_list (struct osm_cloud *cloud, json_t **ret, struct osm_error *err)
                *id = osm_json_str (p, "id"),
                *domain_name = domain ? osm_json_str (names, domain) : NULL;
 
-    if (id && name && domain && !json_is_true (json_object_get (p, "is_domain")))
-      json_array_append_new (list, project (id, domain_name ? domain_name : domain, name));
+    json_t *one;
+
+    if (!id || !name || !domain || json_is_true (json_object_get (p, "is_domain")))
+      continue;
+    one = project (id, domain_name ? domain_name : domain, name);
+    json_object_set (one, "domain_id", json_object_get (p, "domain_id"));
+    json_array_append_new (list, one);
   }
   *ret = osm_tenant_sorted (list, "label");
   return 0;

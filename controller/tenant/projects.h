@@ -4,7 +4,7 @@
 /* Several projects at once. Each has a folder below the files of what belongs to no project: DATA_DIR/projects/DOMAIN/NAME, whose files are
  * those that the project's own user would have exported.
  *
- *   osm_projects_list (cloud, &projects, err);            [{"id", "name", "domain_name", "label": "DOMAIN/NAME"}]
+ *   osm_projects_list (cloud, &projects, err);            [{"id", "name", "domain_name", "domain_id", "label": "DOMAIN/NAME"}]
  *   osm_projects_chosen (projects, filter)
  *   osm_projects_folder (data_dir, "Default", "demo")
  *   osm_projects_exported (data_dir, &projects, err);     likewise, without ids

@@ -110,6 +110,8 @@ struct osm_tenant_project {
   int (*open) (void *data, struct osm_cloud **ret, struct osm_error *err);
   /* What a project of that name and domain (may be NULL) in the files is called at this cloud: replaces them, or leaves them. */
   void (*rename) (void *data, char **domain, char **name);
+  const json_t *
+      pretended; /* in a dry run: projects that would be made, as the API would show them. NULL: none. Borrowed */
   void *data;
 };
 

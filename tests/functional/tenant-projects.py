@@ -151,6 +151,27 @@ class Everything(Case):
         made = next(p["id"] for p in self.destination.all("identity/projects") if p["name"] == "a")
         self.assertEqual([n["project_id"] for n in self.destination.all("network/networks") if n["name"] == "net"], [made])
 
+    def test_a_dry_run_takes_what_would_be_made_for_made(self):
+        for name in PROJECTS:
+            p = self.projects["dst", name]
+            for kind, key in (("identity/projects", "id"), ("network/security-groups", "project_id")):
+                for o in [o for o in self.destination.all(kind) if o[key] == p]:
+                    del self.destination.objects[kind][o["id"]]
+        s = self.source
+        net = next(n for n in s.all("network/networks") if n["project_id"] == self.projects["src", "a"])
+        s.add("network/rbac-policies", object_type="network", object_id=net["id"], action="access_as_shared",
+              target_tenant=self.projects["src", "b"], project_id=self.projects["src", "a"])
+        self.config('map: { projects: { b: new-b } }\n')
+        words = ("projects", "networks", "subnets", "security_groups", "server_groups", "rbac_policies", "images", "--projects", "/^[ab]$/")
+        self.results(0, "export", *words)
+        before = json.dumps(self.destination.objects, sort_keys=True)
+        dry = self.results(0, "import", *words, "--dry-run")
+        self.assertEqual(json.dumps(self.destination.objects, sort_keys=True), before)
+        self.assertEqual([p["destination"] for p in self.report["projects"]], ["Default/a", "Default/new-b"])
+        found = self.results(0, "import", *words)
+        self.assertEqual({k: o["result"] for k, o in dry.items()}, {k: o["result"] for k, o in found.items()})
+        self.assertEqual(found["Default/a", "networks", "net"]["result"], "created")
+
     def test_projects_with_other_names(self):
         new = self.project(self.destination, "new-a")
         s = self.source
