@@ -68,7 +68,8 @@ def test_healthy_server(osm, src, source):
                                          'snapshots': 1, 'snapshots_lab': 1}
     # The clouds are equal but for what belongs to a cloud.
     assert {f['id'] for f in report['findings']} <= {
-        'floating-ip-changes', 'source-user-data-hidden', 'platform-config-drive'}
+        'floating-ip-changes', 'source-user-data-hidden', 'platform-config-drive',
+        'destination-volume-encryption-hidden'}
     for side in ('source', 'destination'):
         assert 'error' not in report['conversion_hosts'][side] and report['conversion_hosts'][side]['free_slots'] > 3
     assert server_state(src, source.id) == before
