@@ -44,25 +44,6 @@ def test_scsi_disks_keep_their_names(moved):
     assert moved.volumes[0]['volume_image_metadata']['hw_scsi_model'] == 'virtio-scsi'
 
 
-@pytest.mark.parametrize('bus, device', [('ide', '/dev/hda'), ('xen', '/dev/xvda')])
-def test_root_disk_of_another_name(osm, src, dst, base, surroundings, bus, device):
-    """And a zone that is asked for."""
-    boot = src.volume('e2e-%s' % bus, 2, source_volume_id=base.id)
-    set_image_metadata(src, boot.id, hw_disk_bus=bus)
-    port = src.api.network.create_port(network_id=src.api.network.find_network(NETWORK).id)
-    server = src.server('e2e-%s' % bus, 'm1.tiny', [port], [(boot.id, False)])
-    assert [a[0] for a in src.attachments(server.id)] == [device]
-    src.api.compute.stop_server(server)
-    src.api.compute.wait_for_server(server, status='SHUTOFF', interval=0.3, wait=60)
-    r = osm.run('migrate-server', '--power', 'on', '--availability-zone', 'nova', server.id).expect(0).result()
-    moved = get(dst.api.compute, '/servers/' + r['destination_id'], microversion='2.79')['server']
-    assert (moved['status'], moved['OS-EXT-AZ:availability_zone'], moved['OS-EXT-SRV-ATTR:root_device_name']) == \
-        ('ACTIVE', 'nova', device)
-    copy, = volumes_of(dst, moved['id'])
-    assert (copy['device'], copy['volume_image_metadata']['hw_disk_bus']) == (device, bus)
-    osm.run('rollback', r['id']).expect(0)
-
-
 def test_flavor_is_mapped(moved):
     assert moved.server['flavor']['original_name'] == 'm1.small'
 
@@ -177,3 +158,21 @@ def test_floating_ip_of_the_same_address_is_used_and_given_back(osm, src, dst, s
     assert dst.api.network.get_ip(same_address.id).port_id is None
     assert inventory(dst) == before[1]
     assert_server_state(src, source.id, before[0])
+
+
+@pytest.mark.parametrize('bus, device', [('ide', '/dev/hda'), ('xen', '/dev/xvda')])
+def test_root_disk_of_another_name(osm, src, dst, base, surroundings, bus, device):
+    """And a zone that is asked for."""
+    boot = src.volume('e2e-%s' % bus, 2, source_volume_id=base.id)
+    set_image_metadata(src, boot.id, hw_disk_bus=bus)
+    port = src.api.network.create_port(network_id=src.api.network.find_network(NETWORK).id)
+    server = src.server('e2e-%s' % bus, 'm1.tiny', [port], [(boot.id, False)])
+    assert [a[0] for a in src.attachments(server.id)] == [device]
+    src.api.compute.stop_server(server)
+    src.api.compute.wait_for_server(server, status='SHUTOFF', interval=0.3, wait=60)
+    r = osm.run('migrate-server', '--power', 'on', '--availability-zone', 'nova', server.id).expect(0).result()
+    moved = get(dst.api.compute, '/servers/' + r['destination_id'], microversion='2.79')['server']
+    assert (moved['status'], moved['OS-EXT-AZ:availability_zone']) == ('ACTIVE', 'nova')
+    copy, = volumes_of(dst, moved['id'])
+    assert (copy['device'], copy['volume_image_metadata']['hw_disk_bus']) == (device, bus)
+    osm.run('rollback', r['id']).expect(0)
