@@ -38,7 +38,7 @@ CONF.register_opts([cfg.StrOpt('cache'), cfg.IntOpt('vcpus', default=64),
 CONSOLE_BYTES = 200000
 #: as libvirt: retry for a while, then give up
 DETACH_TRIES, DETACH_PAUSE = 20, 0.5
-BUSES = ('virtio', 'scsi', 'sata')
+BUSES = ('virtio', 'scsi', 'sata', 'ide', 'xen')
 
 
 def image_bus(image_meta):
